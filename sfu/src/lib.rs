@@ -1,0 +1,1 @@
+//! The media node: control plane.
