@@ -14,7 +14,7 @@ mod section;
 pub use answer::{AnswerMedia, AnswerSection, AnswerSpec, SendIdentity, build};
 pub use codec::{Chosen, Feedback, Payload, matching};
 pub use error::{Place, Quoted, SdpError};
-pub use extension::Extension;
+pub use extension::{Extension, uri};
 pub use fragment::{Fragment, restarted};
 pub use offer::{Ice, Offer};
 pub use section::{Direction, Rid, Section, SectionKind};

@@ -308,6 +308,12 @@ impl Chosen {
         first.into_iter().chain([&self.main]).chain(second).chain(&self.rtx)
     }
 
+    /// For people: what a subscriber must be able to receive.
+    pub fn describe(&self) -> String {
+        let main = self.main.describe();
+        if self.red_first { format!("red around {main}") } else { main }
+    }
+
     fn around(section: &Section, main: &Payload) -> Chosen {
         let position = |found: &Payload| section.payloads.iter().position(|p| p.number == found.number);
         let audio = section.kind == SectionKind::Audio;

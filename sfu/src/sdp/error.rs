@@ -1,6 +1,5 @@
 //! Why an offer cannot be answered.
 
-
 /// What is wrong with an offer and what to do about it. Text of the offer appears only shortened and escaped.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SdpError {

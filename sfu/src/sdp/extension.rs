@@ -19,16 +19,27 @@ pub struct Extension {
 /// The one-byte form has identifiers 1 to 14 (RFC 8285 section 4.2); the node writes only that form.
 const LARGEST_ID: u8 = 14;
 
+/// URIs that others ask for by name.
+pub mod uri {
+    /// RFC 9143
+    pub const MID: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+    /// RFC 8852
+    pub const RID: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+    /// draft-holmer-rmcat-transport-wide-cc-extensions-01
+    pub const TRANSPORT_CC: &str =
+        "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+}
+
 type Slot = fn(&mut ExtensionIds) -> &mut Option<u8>;
 
 /// What the core knows, by URI.
 const KNOWN: [(&str, Slot); 9] = [
-    ("urn:ietf:params:rtp-hdrext:sdes:mid", |e| &mut e.mid),
-    ("urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", |e| &mut e.rid),
+    (uri::MID, |e| &mut e.mid),
+    (uri::RID, |e| &mut e.rid),
     ("urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id", |e| &mut e.repaired_rid),
     ("urn:ietf:params:rtp-hdrext:ssrc-audio-level", |e| &mut e.audio_level),
     ("http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time", |e| &mut e.abs_send_time),
-    ("http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01", |e| &mut e.transport_cc),
+    (uri::TRANSPORT_CC, |e| &mut e.transport_cc),
     ("urn:3gpp:video-orientation", |e| &mut e.video_orientation),
     ("http://www.webrtc.org/experiments/rtp-hdrext/playout-delay", |e| &mut e.playout_delay),
     ("https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension", |e| {
