@@ -1,7 +1,7 @@
 //! rtc-srtp with ring, the SRTP of webrtc-rs. It allocates each result.
 
 use kaname_srtp::Profile;
-use rtc_crypto::providers::ring::RingCrypto;
+use rtc_crypto::providers::RingCrypto;
 use rtc_srtp::context::Context;
 use rtc_srtp::option::srtp_replay_protection;
 use rtc_srtp::protection_profile::ProtectionProfile;
