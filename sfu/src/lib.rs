@@ -1,1 +1,4 @@
 //! The media node: control plane.
+
+pub mod node;
+pub mod sdp;
