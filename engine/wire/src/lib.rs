@@ -12,5 +12,6 @@ pub mod extension;
 pub mod ntp;
 pub mod path;
 pub mod payload;
+pub mod rtcp;
 pub mod rtp;
 pub mod sequence;
