@@ -47,8 +47,6 @@ worker_counters! {
     dtls_restarted,
     /// Datagrams dropped: the worker's queue was full.
     dtls_dropped_queue_full,
-    /// Datagrams dropped: the leg sent too many at once.
-    dtls_dropped_quota,
     /// Datagrams dropped: nobody asked for the leg to be secured (yet), or it is gone.
     dtls_dropped_unknown_leg,
     /// Datagrams dropped: not a ClientHello, and there is no handshake.
@@ -80,17 +78,37 @@ pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-const CORE_NAMES: [&str; 4] = ["core_packets_in", "core_bytes_in", "core_packets_out", "core_bytes_out"];
+macro_rules! core_counters {
+    ($($name:ident,)*) => {
+        const CORE_NAMES: &[&str] = &[$(concat!("core_", stringify!($name)),)*];
 
-fn core_values(counters: &CoreCounters) -> [u64; CORE_NAMES.len()] {
-    [counters.packets_in, counters.bytes_in, counters.packets_out, counters.bytes_out]
+        fn core_values(counters: &CoreCounters) -> [u64; CORE_NAMES.len()] {
+            [$(counters.$name,)*]
+        }
+    };
+}
+
+core_counters! {
+    packets_in,
+    bytes_in,
+    packets_out,
+    bytes_out,
+    media_in,
+    forwarded,
+    repaired,
+    recovered,
+    nacks_sent,
+    key_frame_requests,
+    checks_answered,
+    arena_used,
+    legs,
 }
 
 const SHARD_NAMES: [&str; 3] = ["shard_cpu_us", "shard_rounds", "shard_faults"];
 
 /// Names of the published figures, in their order.
 static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let names = IoCounters::NAMES.iter().chain(&CORE_NAMES).chain(&SHARD_NAMES);
+    let names = IoCounters::NAMES.iter().chain(CORE_NAMES).chain(&SHARD_NAMES);
     names.copied().collect()
 });
 
@@ -106,14 +124,14 @@ pub(crate) struct ShardFigures {
 #[derive(Debug)]
 pub(crate) struct Published {
     values: Box<[AtomicU64]>,
-    drops: [AtomicU64; DropReason::COUNT],
+    drops: Box<[AtomicU64]>,
 }
 
 impl Published {
     pub(crate) fn new() -> Published {
         Published {
             values: NAMES.iter().map(|_| AtomicU64::new(0)).collect(),
-            drops: std::array::from_fn(|_| AtomicU64::new(0)),
+            drops: DropReason::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
@@ -124,7 +142,7 @@ impl Published {
             to.store(value, Ordering::Relaxed);
         }
         for (to, reason) in self.drops.iter().zip(DropReason::ALL) {
-            to.store(core.dropped(reason), Ordering::Relaxed);
+            to.store(core.dropped(*reason), Ordering::Relaxed);
         }
     }
 
@@ -146,7 +164,8 @@ mod tests {
     fn what_is_published_is_read_under_its_name() {
         let published = Published::new();
         let io = IoCounters { packets_sent: 7, receive_buffer_bytes: 9, ..IoCounters::default() };
-        let core = CoreCounters { bytes_out: 8, ..CoreCounters::default() };
+        let mut core = CoreCounters::default();
+        core.bytes_out = 8;
         published.publish(&io, &core, ShardFigures { cpu_us: 1, rounds: 2, faults: 3 });
         let workers = WorkerCounters::default();
         count(&workers.dtls_secured);
@@ -161,6 +180,6 @@ mod tests {
         ] {
             assert_eq!(snapshot.get(name), value, "{name}");
         }
-        assert_eq!(snapshot.drops.len(), DropReason::COUNT);
+        assert_eq!(snapshot.drops.len(), DropReason::ALL.len());
     }
 }

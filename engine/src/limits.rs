@@ -18,7 +18,8 @@ pub const COMMAND_TURN: usize = 64;
 /// Records and keys from the workers waiting for a shard: 500 handshakes with a flight of four datagrams.
 pub const LANE_QUEUE: usize = 2048;
 
-/// DTLS datagrams waiting for a worker: what 500 browsers send at once. Lossy: DTLS and SCTP send again.
+/// DTLS datagrams waiting for a worker: what 500 browsers send at once. The core
+/// bounds what one leg sends. Lossy: DTLS and SCTP send again.
 pub const DATAGRAM_QUEUE: usize = 2048;
 
 /// Orders (secure, forget, close) waiting for a worker. Lossless: refused or kept when full.
@@ -28,12 +29,6 @@ pub const ORDER_QUEUE: usize = 4096;
 pub const MESSAGE_QUEUE: usize = 4096;
 /// See [`MESSAGE_QUEUE`].
 pub const MESSAGE_QUEUE_BYTES: usize = 16 * 1024 * 1024;
-
-/// DTLS datagrams a leg may hand to the workers in each [`QUOTA_TIME`]: some 100 Mbit/s of data channel. More
-/// would crowd out the handshakes of others.
-pub const DATAGRAMS_PER_LEG: u16 = 128;
-/// See [`DATAGRAMS_PER_LEG`].
-pub const QUOTA_TIME: Duration = Duration::from_millis(10);
 
 /// Legs a worker keeps. One idle leg is some 100 bytes, one with data channels some 30 KiB.
 pub const MAX_LEGS: usize = 65_536;

@@ -53,7 +53,7 @@ impl ShardPort {
     }
 
     /// From a worker: gives the command back when there is no room. Call the waker after the last one.
-    pub(crate) fn from_worker(&self, command: Command) -> Result<(), Command> {
+    pub(crate) fn push_lane(&self, command: Command) -> Result<(), Command> {
         self.lane.push(command)
     }
 }

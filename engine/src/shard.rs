@@ -12,8 +12,8 @@ use kaname_core::{Command, Datagram, Drained, Event, Shard, ShardConfig, Time, T
 use kaname_io::{PacketIo, RX_BATCH, Slots, pin_current_thread, thread_cpu_time};
 use kaname_wire::path::Path;
 
-use crate::counters::{ShardFigures, count};
-use crate::limits::{COMMAND_TURN, DATAGRAMS_PER_LEG, MAX_SHARD_FAULTS, PUBLISH_TIME, QUOTA_TIME};
+use crate::counters::ShardFigures;
+use crate::limits::{COMMAND_TURN, MAX_SHARD_FAULTS, PUBLISH_TIME};
 use crate::port::{LegKey, Order, ShardPort, Sink, WorkerPort, worker_of};
 use crate::{EngineEvent, ShardId};
 
@@ -95,7 +95,6 @@ struct Round<'e, I> {
     next_tick: Option<Time>,
     /// The worker's order queue was full.
     forget: VecDeque<LegId>,
-    quota: Quota,
     publish_at: Time,
     figures: ShardFigures,
 }
@@ -109,7 +108,6 @@ impl<'e, I: PacketIo> Round<'e, I> {
             batch: Vec::with_capacity(BATCH),
             next_tick: None,
             forget: VecDeque::new(),
-            quota: Quota::new(),
             publish_at: Time::ZERO,
             figures,
         }
@@ -184,8 +182,8 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 
     fn drain(&mut self, now: Time) -> std::io::Result<()> {
-        let Round { io, shard, around, quota, .. } = self;
-        let mut events = |event| hand_on(event, now, around, quota);
+        let Round { io, shard, around, .. } = self;
+        let mut events = |event| hand_on(event, around);
         loop {
             let drained = shard.drain(now, &mut CoreSlots(io.tx()), &mut events);
             if let Drained::Done(next) = drained {
@@ -212,16 +210,12 @@ impl<'e, I: PacketIo> Round<'e, I> {
 }
 
 /// Records go to the leg's worker, the rest to the embedder.
-fn hand_on(event: Event, now: Time, around: &Surroundings, quota: &mut Quota) {
+fn hand_on(event: Event, around: &Surroundings) {
     match event {
         Event::Datagram { leg, data } => {
-            let counters = &around.port.workers;
-            if quota.take(leg, now) {
-                let key = LegKey { shard: around.id, leg };
-                around.workers[worker_of(key, around.workers.len())].datagram(key, data, counters);
-            } else {
-                count(&counters.dtls_dropped_quota);
-            }
+            let key = LegKey { shard: around.id, leg };
+            let worker = &around.workers[worker_of(key, around.workers.len())];
+            worker.datagram(key, data, &around.port.workers);
         }
         // The core hands out records of validated paths only, so the worker need not know the paths.
         Event::PathValidated { .. } => {}
@@ -231,33 +225,10 @@ fn hand_on(event: Event, now: Time, around: &Surroundings, quota: &mut Quota) {
     }
 }
 
-/// How many datagrams each leg handed to the workers lately. Legs share a slot now and then; the limit is generous.
-struct Quota {
-    taken: [u16; Quota::SLOTS],
-    until: Time,
-}
-
-impl Quota {
-    const SLOTS: usize = 256;
-
-    fn new() -> Quota {
-        Quota { taken: [0; Quota::SLOTS], until: Time::ZERO }
-    }
-
-    fn take(&mut self, leg: LegId, now: Time) -> bool {
-        if now >= self.until {
-            *self = Quota { until: now + QUOTA_TIME, ..Quota::new() };
-        }
-        let taken = &mut self.taken[leg.0 as usize % Quota::SLOTS];
-        *taken = taken.saturating_add(1);
-        *taken <= DATAGRAMS_PER_LEG
-    }
-}
-
 /// Keeps the memory of an emptied list for one of another lifetime (collecting in place).
 fn recycle<'b>(mut batch: Vec<Datagram<'_>>) -> Vec<Datagram<'b>> {
     batch.clear();
-    batch.into_iter().filter_map(|_| None).collect()
+    batch.into_iter().map(|_| unreachable!("the list was emptied")).collect()
 }
 
 /// Fresh for each shard and each start of it.
@@ -284,15 +255,5 @@ mod tests {
         let again: Vec<Datagram<'static>> = recycle(borrowing);
         assert!(again.is_empty() && again.capacity() >= BATCH);
         assert_eq!(again.as_ptr(), memory);
-    }
-
-    #[test]
-    fn one_leg_cannot_crowd_out_the_others() {
-        let mut quota = Quota::new();
-        let now = Time::from_nanos(5);
-        let taken = (0..2 * DATAGRAMS_PER_LEG).filter(|_| quota.take(LegId(1), now)).count();
-        assert_eq!(taken, usize::from(DATAGRAMS_PER_LEG));
-        assert!(quota.take(LegId(2), now));
-        assert!(quota.take(LegId(1), now + QUOTA_TIME), "the next time begins afresh");
     }
 }

@@ -45,8 +45,12 @@ pub(crate) struct Surroundings {
 /// Runs until the engine stops.
 pub(crate) fn run(around: Surroundings) {
     around.workers[around.index].attach(thread::current());
-    Worker { around, sessions: HashMap::new(), timers: BTreeSet::new(), half_open: 0, kept: VecDeque::new() }
-        .run();
+    let mut worker = Worker::new(around);
+    while !worker.around.stop.load(Ordering::Acquire) {
+        if !worker.round(Instant::now()) {
+            worker.nap();
+        }
+    }
 }
 
 struct Worker {
@@ -62,31 +66,37 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self) {
-        while !self.around.stop.load(Ordering::Acquire) {
-            let mut busy = false;
-            let now = Instant::now();
-            for _ in 0..TURN {
-                let Some(order) = self.port().orders.pop() else { break };
-                busy = true;
-                self.obey(order, now);
-            }
-            for _ in 0..TURN {
-                let Some((key, data)) = self.port().datagrams.pop() else { break };
-                busy = true;
-                self.with_session(key, |session, context| session.datagram(&data, context), now);
-            }
-            for _ in 0..TURN {
-                let Some(message) = self.port().next_message() else { break };
-                busy = true;
-                self.with_session(message.key, |session, context| session.send(&message, context), now);
-            }
-            busy |= self.fire(now);
-            self.send_kept();
-            if !busy {
-                self.nap();
-            }
+    fn new(around: Surroundings) -> Worker {
+        Worker {
+            around,
+            sessions: HashMap::new(),
+            timers: BTreeSet::new(),
+            half_open: 0,
+            kept: VecDeque::new(),
         }
+    }
+
+    /// Takes a share of what waits; says whether there was anything.
+    fn round(&mut self, now: Instant) -> bool {
+        let mut busy = false;
+        for _ in 0..TURN {
+            let Some(order) = self.port().orders.pop() else { break };
+            busy = true;
+            self.obey(order, now);
+        }
+        for _ in 0..TURN {
+            let Some((key, data)) = self.port().datagrams.pop() else { break };
+            busy = true;
+            self.with_session(key, |session, context| session.datagram(&data, context), now);
+        }
+        for _ in 0..TURN {
+            let Some(message) = self.port().next_message() else { break };
+            busy = true;
+            self.with_session(message.key, |session, context| session.send(&message, context), now);
+        }
+        busy |= self.fire(now);
+        self.send_kept();
+        busy
     }
 
     fn port(&self) -> &WorkerPort {
@@ -203,7 +213,7 @@ impl Worker {
             };
             if full.contains(&shard) {
                 self.kept.push_back((shard, command));
-            } else if let Err(command) = port.from_worker(command) {
+            } else if let Err(command) = port.push_lane(command) {
                 full.push(shard);
                 self.kept.push_back((shard, command));
             } else {
@@ -212,3 +222,6 @@ impl Worker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

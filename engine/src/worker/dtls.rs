@@ -74,11 +74,6 @@ impl Association {
         }
     }
 
-    /// The handshake is done.
-    pub(super) fn connected(&self) -> bool {
-        self.connected
-    }
-
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -141,12 +136,8 @@ impl Association {
                 }
                 Output::KeyingMaterial(material, profile) => self.material = Some((material, profile)),
                 Output::Connected => self.connected = true,
-                Output::ApplicationData(data) => {
-                    // Plaintext of whoever has not shown the signalled certificate is nobody's.
-                    if self.certified {
-                        news.push(News::Data(data.to_vec()));
-                    }
-                }
+                // Plaintext of whoever has not shown the signalled certificate is nobody's.
+                Output::ApplicationData(data) if self.certified => news.push(News::Data(data.to_vec())),
                 Output::CloseNotify => news.push(News::Closed),
                 _ => {}
             }

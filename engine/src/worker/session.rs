@@ -37,7 +37,7 @@ impl Context<'_> {
     /// A record of ours: lost when there is no room, as on any network.
     fn send(&self, data: Box<[u8]>) {
         let command = Command::SendDatagram { leg: self.key.leg, data };
-        if self.port.from_worker(command).is_err() {
+        if self.port.push_lane(command).is_err() {
             count(&self.counters().dtls_send_dropped);
         }
     }
@@ -45,7 +45,7 @@ impl Context<'_> {
     /// What must not be lost.
     fn keep(&mut self, command: Command) {
         let waiting = self.kept.iter().any(|(shard, _)| *shard == self.key.shard);
-        let refused = if waiting { Some(command) } else { self.port.from_worker(command).err() };
+        let refused = if waiting { Some(command) } else { self.port.push_lane(command).err() };
         if let Some(command) = refused {
             self.kept.push_back((self.key.shard, command));
         }
@@ -93,6 +93,11 @@ impl Session {
 
     pub(super) fn is_half_open(&self) -> bool {
         matches!(self.state, State::Handshaking(_))
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_channels(&self) -> bool {
+        self.channels.is_some()
     }
 
     /// When it wants to be called.
