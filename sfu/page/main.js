@@ -90,8 +90,9 @@ function entered({ again }) {
 }
 
 function stateChanged() {
-  if (call.state === 'connected') messages.clear('network', 'negotiation');
+  if (call.state === 'connected') messages.clear('network', 'negotiation', 'media-blocked');
   if (call.state === 'lobby' && document.body.dataset.view === 'call') {
+    messages.hush();
     view('lobby');
     lobby.show();
   }

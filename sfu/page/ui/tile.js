@@ -163,7 +163,7 @@ export class Tile {
       ['Codec', [video?.codec, sound?.codec].filter(Boolean).join(', ') || '–'],
       ['Bitrate', bitrateText(sum(video?.bitrate, sound?.bitrate))],
       ['Loss', text(line ? line.loss === null ? null : line.loss * 100 : null, '%', 1)],
-      ['Round trip', text(line?.rttMs, 'ms')],
+      ['RTT', text(line?.rttMs, 'ms')],
     ];
     const list = h('dl', { class: 'figures', 'data-testid': 'tile-stats' }, ...rows.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));
     const data = { bitrate: line?.bitrate, loss: line?.loss, rtt: line?.rttMs, width: video?.width, height: video?.height, codec: line?.codec };
