@@ -138,7 +138,7 @@ pub const REPAIR_SHARE: u32 = 5;
 pub const REPAIR_SAVINGS: u32 = 48_000;
 
 /// Repairs remembered a sender, so that one packet is repaired at most once a round trip.
-pub const RECENT_REPAIRS: usize = 32;
+pub const RECENT_REPAIRS: usize = 64;
 
 /// Round trip where none is measured.
 pub const ROUND_TRIP_DEFAULT: Duration = Duration::from_millis(80);
