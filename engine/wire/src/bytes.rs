@@ -77,3 +77,7 @@ impl<'a> Cursor<'a> {
         self.fits.then_some(self.at)
     }
 }
+#[inline]
+pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    array(bytes, at).map(u32::from_be_bytes)
+}

@@ -12,5 +12,7 @@ pub mod extension;
 pub mod ntp;
 pub mod path;
 pub mod payload;
+pub mod rfc4571;
+pub mod rtcp;
 pub mod rtp;
 pub mod sequence;

@@ -1,6 +1,6 @@
 //! H.264 (RFC 6184) in the packetisation modes 0 and 1: single NAL units, STAP-A and FU-A.
 
-use super::{PayloadError, Starts};
+use super::{PayloadError, Starts, aggregate_starts};
 
 const SLICE: u8 = 1;
 const IDR_SLICE: u8 = 5;
@@ -25,7 +25,8 @@ pub fn starts(payload: &[u8]) -> Result<Starts, PayloadError> {
     let (&first, rest) = payload.split_first().ok_or(PayloadError::Truncated)?;
     match first & 0x1f {
         1..=23 => Ok(unit_starts(payload)),
-        STAP_A => aggregate_starts(rest),
+        // Section 5.7.1
+        STAP_A => aggregate_starts(rest, unit_starts),
         FU_A => {
             let (&header, fragment) = rest.split_first().ok_or(PayloadError::Truncated)?;
             // Section 5.8: S marks the first fragment; its data follows the NAL unit's own header byte.
@@ -36,27 +37,6 @@ pub fn starts(payload: &[u8]) -> Result<Starts, PayloadError> {
         }
         _ => Err(PayloadError::Unsupported),
     }
-}
-
-/// Section 5.7.1: each unit of a STAP-A stands behind its 16-bit size.
-fn aggregate_starts(mut rest: &[u8]) -> Result<Starts, PayloadError> {
-    let mut all = Starts::default();
-    if rest.is_empty() {
-        return Err(PayloadError::Truncated);
-    }
-    while !rest.is_empty() {
-        let (size, behind) = rest.split_first_chunk::<2>().ok_or(PayloadError::Truncated)?;
-        let size = usize::from(u16::from_be_bytes(*size));
-        if size == 0 {
-            return Err(PayloadError::Length);
-        }
-        let (unit, behind) = behind.split_at_checked(size).ok_or(PayloadError::Length)?;
-        let starts = unit_starts(unit);
-        all.frame |= starts.frame;
-        all.key_frame |= starts.key_frame;
-        rest = behind;
-    }
-    Ok(all)
 }
 
 fn unit_starts(unit: &[u8]) -> Starts {
