@@ -55,7 +55,8 @@ pub(crate) struct Arena {
 
 impl Arena {
     pub(crate) fn new() -> Arena {
-        let mut arena = Arena { buffers: Vec::new(), metas: Vec::new(), holders: Vec::new(), free: Vec::new() };
+        let mut arena =
+            Arena { buffers: Vec::new(), metas: Vec::new(), holders: Vec::new(), free: Vec::new() };
         arena.grow(limits::ARENA_SLOTS_MIN);
         arena
     }
@@ -71,9 +72,8 @@ impl Arena {
 
     /// Adds slots when few are free: called by ticks, never on the way of a packet.
     pub(crate) fn replenish(&mut self) {
-        let room = limits::ARENA_SLOTS_MAX - self.buffers.len();
-        if self.free.len() < limits::ARENA_STEP && room > 0 {
-            self.grow(limits::ARENA_STEP.min(room));
+        if self.is_short() {
+            self.grow(limits::ARENA_STEP.min(limits::ARENA_SLOTS_MAX - self.buffers.len()));
         }
     }
 
@@ -120,8 +120,9 @@ impl Arena {
         self.buffers.len() - self.free.len()
     }
 
+    /// A tick would add slots.
     pub(crate) fn is_short(&self) -> bool {
-        self.free.len() < limits::ARENA_STEP
+        self.free.len() < limits::ARENA_STEP && self.buffers.len() < limits::ARENA_SLOTS_MAX
     }
 }
 

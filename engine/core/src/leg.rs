@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use kaname_srtp::{Inbound, Outbound};
 
-pub(crate) use agent::{Agent, are_valid as ice_is_valid};
+pub(crate) use agent::{Agent, Credentials, are_valid as ice_is_valid};
 pub(crate) use arrivals::Arrivals;
 pub(crate) use sources::{Owner, Sources};
 
@@ -24,6 +24,8 @@ pub(crate) struct Leg {
     pub(crate) extensions: ExtensionIds,
     pub(crate) inbound: Option<Inbound>,
     pub(crate) outbound: Option<Outbound>,
+    /// Of every outbound keying that the leg had.
+    pub(crate) outbound_prints: Vec<u64>,
     /// A key reached its limit: nothing is sent until new ones come.
     pub(crate) exhausted: bool,
     pub(crate) streams: Vec<u32>,
@@ -64,6 +66,7 @@ impl Leg {
             extensions,
             inbound: None,
             outbound: None,
+            outbound_prints: Vec::new(),
             exhausted: false,
             streams: Vec::new(),
             senders: Vec::new(),

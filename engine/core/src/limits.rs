@@ -176,3 +176,10 @@ pub const REPORTS_REMEMBERED: usize = 4;
 
 /// SSRCs that a leg sent with and no longer uses: their sequence must go on should they come back.
 pub const RETIRED_SSRCS: usize = 1_024;
+
+/// Packets that wait for their fan-out: sixteen batches, should the transmit slots be full for a while.
+pub const FORWARDS: usize = 16 * BATCH;
+
+/// Repairs in one call to the SRTP kernels: each needs scratch for its payload, as the original's number goes in
+/// front of it.
+pub const REPAIR_BATCH: usize = 16;

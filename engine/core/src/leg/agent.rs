@@ -17,10 +17,11 @@ pub(crate) struct Credentials {
 /// RFC 8445 section 5.3: 4 to 256 ice-chars for a user name fragment, 22 to 256 for a password.
 pub(crate) fn are_valid(ice: &IceCredentials) -> bool {
     let is_ice_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    let in_range = |text: &str, min: usize| {
-        (min..=256).contains(&text.len()) && text.bytes().all(is_ice_char)
-    };
-    in_range(&ice.local_ufrag, 4) && in_range(&ice.local_pwd, 22) && (4..=256).contains(&ice.remote_ufrag.len())
+    let in_range =
+        |text: &str, min: usize| (min..=256).contains(&text.len()) && text.bytes().all(is_ice_char);
+    in_range(&ice.local_ufrag, 4)
+        && in_range(&ice.local_pwd, 22)
+        && (4..=256).contains(&ice.remote_ufrag.len())
 }
 
 impl Credentials {
@@ -53,19 +54,19 @@ pub(crate) struct Agent {
     pub(crate) previous: Option<Credentials>,
     paths: ArrayVec<Validated, { limits::PATHS_PER_LEG }>,
     selected: Option<Path>,
-    /// When the last path went, or the leg began.
-    alone_since: Time,
-    pub(crate) consent_lost: bool,
+    /// Some path was validated once.
+    ever: bool,
+    consent_lost: bool,
 }
 
 impl Agent {
-    pub(crate) fn new(ice: IceCredentials, now: Time) -> Agent {
+    pub(crate) fn new(ice: IceCredentials) -> Agent {
         Agent {
             current: Credentials::new(ice),
             previous: None,
             paths: ArrayVec::new(),
             selected: None,
-            alone_since: now,
+            ever: false,
             consent_lost: false,
         }
     }
@@ -87,14 +88,10 @@ impl Agent {
         self.paths.iter().map(|it| it.path)
     }
 
-    pub(crate) fn is_validated(&self, path: &Path) -> bool {
-        self.paths.iter().any(|it| it.path == *path)
-    }
-
     /// A check with good integrity came over `path`.
     pub(crate) fn checked(&mut self, path: Path, nominates: bool, now: Time) -> Changes {
         let mut changes = Changes::default();
-        self.consent_lost = false;
+        (self.ever, self.consent_lost) = (true, false);
         match self.paths.iter_mut().find(|it| it.path == path) {
             Some(known) => known.checked = now,
             None => {
@@ -122,7 +119,6 @@ impl Agent {
     /// Lets paths go whose consent expired (RFC 7675 section 5.1); each gone path is told.
     pub(crate) fn expire(&mut self, now: Time, mut gone: impl FnMut(Path)) {
         let selected = &mut self.selected;
-        let had_paths = !self.paths.is_empty();
         self.paths.retain(|it| {
             let alive = now < it.checked + limits::CONSENT_TIME;
             if !alive {
@@ -131,15 +127,12 @@ impl Agent {
             }
             alive
         });
-        if had_paths && self.paths.is_empty() {
-            self.alone_since = now;
-        }
     }
 
-    /// Whether consent was lost now: no path is left, or none ever came within the consent time. Told once.
+    /// Whether consent was lost now: no path is left, or none came within the consent time. True once.
     pub(crate) fn loses_consent(&mut self, now: Time, began: Time) -> bool {
-        let never = self.alone_since == began && now < began + limits::CONSENT_TIME;
-        if self.consent_lost || !self.paths.is_empty() || never {
+        let waits = !self.ever && now < began + limits::CONSENT_TIME;
+        if self.consent_lost || !self.paths.is_empty() || waits {
             return false;
         }
         self.consent_lost = true;

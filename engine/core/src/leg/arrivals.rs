@@ -35,7 +35,7 @@ impl Arrivals {
     /// Notes an arrival. A sender that leaps beyond the span starts anew, so that its lies cost no more than its
     /// packets; what was told already is not told again.
     pub(crate) fn note(&mut self, sequence: u16, now: Time) {
-        let number = self.unwrapper.unwrap(sequence);
+        let number = self.unwrapper.extend(sequence);
         if self.end == 0 || number >= self.base + SIZE as u64 {
             self.times.fill(None);
             (self.base, self.end) = (number, number);

@@ -74,7 +74,8 @@ impl Mapping {
         clock_rate: u32,
     ) -> Option<Mapped> {
         let follows = self.segments.last().is_some_and(|last| {
-            last.stream == stream && (sequence < last.from || last.to + (sequence - last.from) <= self.next + limits::GAP_MAX)
+            last.stream == stream
+                && (sequence < last.from || last.to + (sequence - last.from) <= self.next + limits::GAP_MAX)
         });
         let ahead = self.segments.last().is_none_or(|last| {
             last.stream != stream || (sequence >= last.from && last.to + (sequence - last.from) >= self.next)
@@ -92,7 +93,8 @@ impl Mapping {
     }
 
     fn begin(&mut self, stream: StreamId, sequence: u64, timestamp: u32, now: Time, clock_rate: u32) {
-        let known = self.segments.iter().rev().find(|segment| segment.stream == stream).map(|known| known.offset);
+        let known =
+            self.segments.iter().rev().find(|segment| segment.stream == stream).map(|known| known.offset);
         // The same stream keeps its clock while it was the last one; another continues the sender's.
         let same = self.segments.last().is_some_and(|last| last.stream == stream);
         let offset = match (known, same, self.last_sent) {
@@ -157,7 +159,8 @@ mod tests {
     #[test]
     fn a_stream_goes_on_over_the_wrap_with_gaps_and_late_packets() {
         let mut mapping = Mapping::new(65_530, 1000);
-        for (number, expected) in [(200_000, 65_530), (200_010, 65_540), (200_005, 65_535), (200_011, 65_541)] {
+        for (number, expected) in [(200_000, 65_530), (200_010, 65_540), (200_005, 65_535), (200_011, 65_541)]
+        {
             let mapped = mapping.map(A, number, number as u32, at(0), RATE).unwrap();
             assert_eq!(mapped.sequence, expected);
             assert_eq!(mapped.timestamp, 1000 + (number - 200_000) as u32);
@@ -175,7 +178,10 @@ mod tests {
         assert_eq!(mapping.map(B, 9001, 123, at(41), RATE).unwrap().sequence, 102);
         let back = mapping.map(A, 10, 51_000, at(50), RATE).unwrap();
         assert_eq!((back.sequence, back.timestamp), (103, 3600 + 900));
-        assert_eq!(mapping.origin(100), Some(Origin { stream: A, sequence: 7, offset: 50_000u32.wrapping_neg() }));
+        assert_eq!(
+            mapping.origin(100),
+            Some(Origin { stream: A, sequence: 7, offset: 50_000u32.wrapping_neg() })
+        );
         assert_eq!(mapping.origin(102).unwrap().sequence, 9001);
         assert_eq!(mapping.origin(103).unwrap().stream, A);
         assert_eq!(mapping.origin(99), None);

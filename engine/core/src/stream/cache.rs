@@ -92,7 +92,9 @@ mod tests {
             put(&mut cache, &mut arena, sequence);
             assert!(arena.used() <= limits::CACHE_PACKETS);
         }
-        assert!(cache.get(2999).is_some() && cache.get(2996).is_none() && cache.get(2999 - Cache::SIZE).is_none());
+        assert!(
+            cache.get(2999).is_some() && cache.get(2996).is_none() && cache.get(2999 - Cache::SIZE).is_none()
+        );
         put(&mut cache, &mut arena, 2996);
         assert!(cache.get(2996).is_some());
         cache.forget(Time::from_nanos(2998), &mut arena);

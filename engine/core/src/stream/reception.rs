@@ -66,7 +66,7 @@ impl Reception {
             Some(_) => Place::Late,
         };
         if let Place::New { gap } = place {
-            self.unwrapper.unwrap(sequence);
+            self.unwrapper.extend(sequence);
             self.first.get_or_insert(number);
             let forget = (gap + 1).min(limits::SEEN_WINDOW as u64);
             (0..forget).for_each(|back| self.mark(number - back, false));
@@ -191,7 +191,12 @@ mod tests {
         let mut reception = Reception::new();
         for sequence in (0..100u16).filter(|sequence| sequence % 4 != 1) {
             reception.place(sequence);
-            reception.count(10, u32::from(sequence) * 960, Time::from_nanos(u64::from(sequence) * 20_000_000), 48_000);
+            reception.count(
+                10,
+                u32::from(sequence) * 960,
+                Time::from_nanos(u64::from(sequence) * 20_000_000),
+                48_000,
+            );
         }
         let report = reception.report(7);
         assert_eq!((report.cumulative_lost, report.fraction_lost, report.jitter), (25, 64, 0));
