@@ -1,4 +1,5 @@
-//! RTP header extensions (RFC 8285): a block of elements, each an identifier that was negotiated and a few bytes.
+//! RTP header extensions (RFC 8285): a block of elements, each an identifier that was negotiated and a few
+//! bytes.
 
 mod block;
 mod text;
@@ -62,7 +63,8 @@ impl Form {
     pub fn from_profile(profile: u16) -> Option<Form> {
         match profile {
             0xbede => Some(Form::OneByte),
-            // "The appbits field is 4 bits that are application-dependent": without a meaning of ours, ignored.
+            // "The appbits field is 4 bits that are application-dependent": without a meaning of ours,
+            // ignored.
             0x1000..=0x100f => Some(Form::TwoByte),
             _ => None,
         }
@@ -102,7 +104,8 @@ impl<'a> Elements<'a> {
                 // Section 4.1: "padding bytes have the value of 0 (zero)".
                 _ if first == 0 => self.rest = rest,
                 // Section 4.2: "If the ID value 15 is used, its length field should be ignored, processing of
-                // the entire extension should terminate at that point". The same for identifier 0 with a length.
+                // the entire extension should terminate at that point". The same for identifier 0 with a
+                // length.
                 Form::OneByte if first >> 4 == 15 || first >> 4 == 0 => return None,
                 // "The 4-bit length is the number, minus one, of data bytes".
                 Form::OneByte => return Some((first >> 4, usize::from(first & 0x0f) + 1, rest)),

@@ -27,8 +27,8 @@ fn plan(elements: &[Element<'_>]) -> Option<(Form, usize)> {
     Some((form, data_len + elements.len() * per_element))
 }
 
-/// Bytes of the block of these elements, its four-byte header and padding included; 0 without elements. `None`
-/// when an element has identifier 0 or more than 255 bytes, or the block more than 65535 words.
+/// Bytes of the block of these elements, its four-byte header and padding included; 0 without elements.
+/// `None` when an element has identifier 0 or more than 255 bytes, or the block more than 65535 words.
 #[inline]
 pub fn block_len(elements: &[Element<'_>]) -> Option<usize> {
     if elements.is_empty() {
