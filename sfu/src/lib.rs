@@ -1,1 +1,5 @@
-//! The media node: control plane.
+//! The media node: control plane. It never touches a media packet.
+
+pub mod config;
+pub mod log;
+pub mod token;
