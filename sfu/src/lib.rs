@@ -2,4 +2,6 @@
 
 pub mod config;
 pub mod log;
+pub mod node;
+pub mod sdp;
 pub mod token;
