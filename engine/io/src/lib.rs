@@ -1,1 +1,5 @@
 //! Packet input and output.
+
+mod error;
+
+pub use error::BindError;

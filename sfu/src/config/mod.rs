@@ -17,6 +17,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use crate::node::NodeLimits;
+
 pub(crate) use check::MIN_SECRET_BYTES;
 pub use error::{ConfigError, Origin, Problem};
 pub use load::{Loaded, load};
@@ -48,6 +50,8 @@ pub struct Config {
     pub media: Media,
     /// Who may do what.
     pub auth: Auth,
+    /// How much the node takes on.
+    pub limits: NodeLimits,
     /// What is written to standard error.
     pub log: Log,
 }
@@ -83,6 +87,8 @@ pub struct Https {
 pub struct Media {
     /// Addresses to receive media on; empty: every address of the machine, or loopback alone when there is no other.
     pub bind: Vec<IpAddr>,
+    /// Addresses that browsers are told of instead; empty: the bound ones.
+    pub advertise: Vec<IpAddr>,
     /// First media port; shard `i` uses this plus `i`. 0: any free port.
     pub port: u16,
     /// Whether media may also come over TCP (RFC 4571 framing), on the same port numbers.
@@ -184,6 +190,7 @@ impl Default for Config {
             https: Https { listen: Vec::new(), certificate_file: None, key_file: None, names: Vec::new() },
             media: Media {
                 bind: Vec::new(),
+                advertise: Vec::new(),
                 port: 7801,
                 tcp: true,
                 shards: 0,
@@ -192,6 +199,7 @@ impl Default for Config {
                 receive_buffer_bytes: DEFAULT_RECEIVE_BUFFER,
             },
             auth: Auth { secret: None, secret_file: None, public_key_file: None, leeway_seconds: 5 },
+            limits: NodeLimits::default(),
             log: Log { format: LogFormat::Text, level: LogLevel::Info },
         }
     }

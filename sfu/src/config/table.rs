@@ -116,6 +116,12 @@ pub static KEYS: &[Key] = &[
         "Addresses that media comes in on and that browsers are told of. Empty: every address of the machine (in development: loopback too)."
     ),
     key!(
+        "media.advertise",
+        media.advertise,
+        Kind::Addresses,
+        "Addresses that browsers are told of in place of the bound ones: the public address of a machine behind one-to-one address translation (most clouds)."
+    ),
+    key!(
         "media.port",
         media.port,
         Kind::Integer { min: 0, max: 65_535 },
@@ -130,7 +136,7 @@ pub static KEYS: &[Key] = &[
     key!(
         "media.shards",
         media.shards,
-        Kind::Integer { min: 0, max: 256 },
+        Kind::Integer { min: 0, max: 64 },
         "Packet threads, each with its own port and its rooms. 0: one for each core."
     ),
     key!(
@@ -170,6 +176,9 @@ pub static KEYS: &[Key] = &[
         Kind::Integer { min: 0, max: 300 },
         "Clock difference forgiven between who signs tokens and this node."
     ),
+    key!("limits.rooms", limits.rooms, Kind::Integer { min: 1, max: 1_000_000 }, "Rooms at once; joins beyond are refused."),
+    key!("limits.peers", limits.peers, Kind::Integer { min: 1, max: 1_000_000 }, "Peers at once, in all rooms together."),
+    key!("limits.peers_per_room", limits.peers_per_room, Kind::Integer { min: 1, max: 100_000 }, "Peers at once in one room."),
     key!(
         "log.format",
         log.format,

@@ -99,6 +99,11 @@ impl TokenKey {
         }
     }
 
+    /// The development key.
+    pub fn development() -> TokenKey {
+        TokenKey { development: true, ..TokenKey::secret(DEVELOPMENT_SECRET.as_bytes()) }
+    }
+
     fn public(path: &Path) -> Result<TokenKey, KeyError> {
         let text = read("auth.public_key_file", path)?;
         let pem = text.as_bytes();

@@ -1,0 +1,69 @@
+//! What an engine is started with, and why it could not start.
+
+use std::net::IpAddr;
+
+/// How an [`crate::Engine`] runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// Threads that forward packets, 1 to 64.
+    pub shards: usize,
+    /// Addresses to listen on, one socket each. `0.0.0.0` and `::` stand for every address of that family that
+    /// the machine has at start.
+    pub bind: Vec<IpAddr>,
+    /// Shard `i` listens on `port + i`; 0: any free port.
+    pub port: u16,
+    /// ICE-TCP (RFC 6544) on the same addresses and ports.
+    pub tcp: bool,
+    /// Receive buffer a socket, in bytes. What was granted is in the counters.
+    pub receive_buffer: usize,
+    /// Threads for handshakes and data channels, 1 to 64.
+    pub workers: usize,
+    /// Pin shard `i` to the `i`-th processor that this process may use.
+    pub pin: bool,
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        EngineConfig {
+            shards: 1,
+            bind: vec![IpAddr::from([127, 0, 0, 1])],
+            port: 0,
+            tcp: true,
+            receive_buffer: 16 * 1024 * 1024,
+            workers: 1,
+            pin: true,
+        }
+    }
+}
+
+/// Why the engine did not start. The text names what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A number in the configuration is out of range.
+    #[error("{field} is {value}: it must be {allowed}")]
+    Config {
+        /// Which.
+        field: &'static str,
+        /// What it was.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// A socket could not be made.
+    #[error(transparent)]
+    Bind(#[from] kaname_io::BindError),
+    /// A thread could not be started.
+    #[error("cannot start the thread {name}: {source}; raise the process limit (ulimit -u)")]
+    Thread {
+        /// Its name.
+        name: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system gave no randomness.
+    #[error("the system gave no random bytes: {0}")]
+    Random(String),
+    /// The certificate of this run could not be made.
+    #[error("cannot make the DTLS certificate: {0}")]
+    Certificate(String),
+}

@@ -1,0 +1,1 @@
+//! Tests of the node against a fake engine.
