@@ -1,5 +1,70 @@
-//! Packet input and output.
+//! Packet input and output: the only sockets of the data path, behind one trait.
+//!
+//! A [`PacketIo`] belongs to one shard's thread. It owns the memory that packets arrive in and leave from:
+//! [`PacketIo::recv`] lends a view of what arrived, [`PacketIo::tx`] lends slots to write outgoing packets into,
+//! [`PacketIo::flush`] sends them. Nothing is allocated and nothing is locked per packet.
+//!
+//! What a later backend needs is in the shape already: a batch refers to packets by offset, so several may share
+//! one receive buffer (GRO); a slot is handed out for a destination, so the backend may place it in a run for that
+//! destination (GSO) or behind a frame's head room (AF_XDP).
+#![warn(missing_docs)]
 
+mod affinity;
+mod batch;
+mod counters;
 mod error;
+mod limits;
+mod locals;
+mod mmsg;
+mod socket;
+mod tcp;
+mod udp;
+mod waker;
 
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use affinity::pin_current_thread;
+pub use batch::{FlushReport, RxBatch, RxPacket, Slots, Tx};
+pub use counters::Counters;
 pub use error::BindError;
+pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
+pub use udp::{KernelUdp, UdpConfig};
+pub use waker::Waker;
+
+/// What a shard receives from and sends to.
+pub trait PacketIo {
+    /// Hands out the transmit slots.
+    type Tx<'a>: Slots<'a>
+    where
+        Self: 'a;
+
+    /// Takes what has arrived, at most [`RX_BATCH`] datagrams, without waiting. Empty: nothing is there, go to
+    /// [`PacketIo::wait`]. Errors of one peer or one socket are counted, not returned; what is returned is the end
+    /// of this backend.
+    fn recv(&mut self) -> io::Result<RxBatch<'_>>;
+
+    /// Slots for packets to send, after those already taken since the last flush.
+    fn tx(&mut self) -> Self::Tx<'_>;
+
+    /// Sends what was taken, for each destination in the order of taking. What one destination refuses is counted
+    /// by reason and never stops the others.
+    fn flush(&mut self) -> io::Result<FlushReport>;
+
+    /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit). May
+    /// return early.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Ends a wait from another thread.
+    fn waker(&self) -> Waker;
+
+    /// The local addresses; a path's `local` is an index into them.
+    fn locals(&self) -> &[SocketAddr];
+
+    /// Figures since the start.
+    fn counters(&self) -> &Counters;
+
+    /// Such as `sendmmsg`.
+    fn name(&self) -> &'static str;
+}

@@ -31,6 +31,28 @@ impl Profile {
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 12,
         }
     }
+
+    /// Bytes of an SRTP tag.
+    pub const fn rtp_tag_len(self) -> usize {
+        match self {
+            Profile::Aes128CmSha1_80 => 10,
+            Profile::Aes128CmSha1_32 => 4,
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 16,
+        }
+    }
+
+    /// Bytes of an SRTCP tag. RFC 3711 section 5.2: SRTCP MUST NOT use the short tag.
+    pub const fn rtcp_tag_len(self) -> usize {
+        match self {
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => 10,
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 16,
+        }
+    }
+
+    /// Whether it is an AEAD (RFC 7714) rather than AES-CM with HMAC-SHA1.
+    pub const fn is_gcm(self) -> bool {
+        matches!(self, Profile::AeadAes128Gcm | Profile::AeadAes256Gcm)
+    }
 }
 
 /// A master key with its salt, for one direction. Zeroized on drop, never printed.

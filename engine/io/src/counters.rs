@@ -1,0 +1,122 @@
+//! What packet io counts. Every drop has its reason here.
+
+use std::io;
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Figures of one backend since its start. Plain numbers: only the shard's thread writes them.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counters { $($(#[$doc])* pub $name: u64,)* }
+
+        impl Counters {
+            /// Names as in the metrics.
+            pub const NAMES: &'static [&'static str] = &[$(concat!("io_", stringify!($name)),)*];
+
+            /// The figures in the order of [`Counters::NAMES`].
+            pub fn values(&self) -> [u64; Counters::NAMES.len()] {
+                [$(self.$name,)*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams and frames received.
+    packets_received,
+    /// Their bytes.
+    bytes_received,
+    /// Receive calls that brought something; `packets_received` over this is the batch size.
+    receive_calls,
+    /// Datagrams longer than [`crate::MAX_RECEIVED`].
+    received_too_long,
+    /// Datagrams whose source could not be read.
+    received_without_source,
+    /// Datagrams that the kernel dropped because a receive buffer was full (SO_RXQ_OVFL).
+    kernel_drops,
+    /// Errors that a receive call returned (ICMP and others).
+    receive_errors,
+    /// Packets sent.
+    packets_sent,
+    /// Their bytes.
+    bytes_sent,
+    /// Send calls.
+    send_calls,
+    /// Not sent: nobody listens there (ICMP port unreachable).
+    send_refused,
+    /// Not sent: no route.
+    send_unreachable,
+    /// Not sent: too long for the path.
+    send_too_long,
+    /// Not sent: a filter of this machine forbids it.
+    send_forbidden,
+    /// Not sent: the send buffer or the device queue stayed full.
+    send_no_buffers,
+    /// Not sent: the address cannot be reached from that socket.
+    send_bad_address,
+    /// Not sent: another error.
+    send_other,
+    /// Not sent: the path names no local socket.
+    send_no_local,
+    /// Not sent: the TCP connection is gone.
+    send_no_connection,
+    /// TCP connections accepted.
+    tcp_accepted,
+    /// Refused: the table is full.
+    tcp_refused_full,
+    /// Refused: that source has too many.
+    tcp_refused_source,
+    /// Accepting failed, mostly for want of descriptors.
+    tcp_accept_errors,
+    /// Ended by the peer.
+    tcp_closed_by_peer,
+    /// Ended by an error.
+    tcp_errors,
+    /// Ended: what came was not RFC 4571 frames that begin with STUN.
+    tcp_garbage,
+    /// Ended: the peer reads too slowly.
+    tcp_slow,
+    /// Ended: silent, or never authenticated.
+    tcp_idle,
+    /// Receive buffer granted, bytes, the smallest of all sockets.
+    receive_buffer_bytes,
+}
+
+impl Counters {
+    /// Counts a packet that a socket refused.
+    pub(crate) fn send_failed(&mut self, error: &io::Error) {
+        let counter = match error.raw_os_error() {
+            Some(libc::ECONNREFUSED) => &mut self.send_refused,
+            Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => {
+                &mut self.send_unreachable
+            }
+            Some(libc::EMSGSIZE) => &mut self.send_too_long,
+            Some(libc::EPERM | libc::EACCES) => &mut self.send_forbidden,
+            Some(libc::ENOBUFS | libc::ENOMEM | libc::EAGAIN) => &mut self.send_no_buffers,
+            Some(libc::EINVAL | libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL) => &mut self.send_bad_address,
+            _ => &mut self.send_other,
+        };
+        *counter += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_counter() {
+        let mut counters = Counters::default();
+        let mut expect = |errno: i32, name: &str| {
+            counters.send_failed(&io::Error::from_raw_os_error(errno));
+            let at = Counters::NAMES.iter().position(|n| *n == name);
+            assert_eq!(at.map(|at| counters.values()[at]), Some(1), "{name}");
+        };
+        expect(libc::ECONNREFUSED, "io_send_refused");
+        expect(libc::EHOSTUNREACH, "io_send_unreachable");
+        expect(libc::EMSGSIZE, "io_send_too_long");
+        expect(libc::EPERM, "io_send_forbidden");
+        expect(libc::ENOBUFS, "io_send_no_buffers");
+        expect(libc::EINVAL, "io_send_bad_address");
+        expect(libc::EIO, "io_send_other");
+    }
+}

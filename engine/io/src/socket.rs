@@ -1,0 +1,158 @@
+//! Makes the sockets: UDP with large buffers, TCP listeners on the same ports.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::error::BindError;
+use crate::limits::SEND_BUFFER;
+
+/// How often a free port is looked for that UDP and TCP both have, when any port will do.
+const PORT_TRIES: usize = 16;
+
+/// One bound address.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) udp: UdpSocket,
+    pub(crate) tcp: Option<TcpListener>,
+    pub(crate) address: SocketAddr,
+    /// Granted, in bytes.
+    pub(crate) receive_buffer: usize,
+}
+
+/// Binds UDP, and TCP on the same port if asked for. Port 0: any that is free for both.
+pub(crate) fn bind(ip: IpAddr, port: u16, tcp: bool, receive_buffer: usize) -> Result<Bound, BindError> {
+    let mut tries = if port == 0 { PORT_TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let udp = bind_udp(SocketAddr::new(ip, port))?;
+        let address = udp.local_addr().map_err(|e| explain(SocketAddr::new(ip, port), "UDP", e))?;
+        let listener = match tcp.then(|| bind_tcp(address)).transpose() {
+            Err(BindError::InUse { .. }) if tries > 0 => continue,
+            other => other?,
+        };
+        let receive_buffer = size_buffers(&udp, receive_buffer);
+        return Ok(Bound { udp, tcp: listener, address, receive_buffer });
+    }
+}
+
+fn bind_udp(address: SocketAddr) -> Result<UdpSocket, BindError> {
+    let make = || -> io::Result<UdpSocket> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        count_overflow(&socket)?;
+        Ok(socket.into())
+    };
+    make().map_err(|e| explain(address, "UDP", e))
+}
+
+fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
+    let make = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // A restart must not wait for the old connections' TIME_WAIT.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(128)?;
+        Ok(socket.into())
+    };
+    make().map_err(|e| explain(address, "TCP", e))
+}
+
+fn explain(address: SocketAddr, transport: &'static str, source: io::Error) -> BindError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => BindError::InUse { address, transport },
+        io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress(address.ip()),
+        io::ErrorKind::PermissionDenied => BindError::Forbidden { address, transport },
+        _ => BindError::Other { address, transport, source },
+    }
+}
+
+/// Asks for large buffers, beyond the system's limit where we may; returns the receive buffer granted, in bytes.
+fn size_buffers(socket: &UdpSocket, receive: usize) -> usize {
+    let socket = socket2::SockRef::from(socket);
+    if set_int(&socket, libc::SO_RCVBUFFORCE, receive).is_err() {
+        // What is granted is reported; less than asked for is no fault.
+        let _ = socket.set_recv_buffer_size(receive);
+    }
+    if set_int(&socket, libc::SO_SNDBUFFORCE, SEND_BUFFER).is_err() {
+        let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    }
+    // Linux doubles what is set, for its own bookkeeping, and reports the double (socket(7)).
+    socket.recv_buffer_size().unwrap_or(0) / 2
+}
+
+/// Every received message tells how many the kernel dropped before it.
+fn count_overflow(socket: &Socket) -> io::Result<()> {
+    set_int(socket, libc::SO_RXQ_OVFL, 1)
+}
+
+fn set_int(socket: &Socket, option: libc::c_int, value: usize) -> io::Result<()> {
+    let value = libc::c_int::try_from(value).unwrap_or(libc::c_int::MAX);
+    // SAFETY: the descriptor is open for the length of the borrow; the kernel reads one c_int from `value`.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            option,
+            (&raw const value).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Waits until the socket takes more, for at most `timeout_ms`.
+pub(crate) fn wait_writable(socket: BorrowedFd<'_>, timeout_ms: i32) {
+    let mut wish = libc::pollfd { fd: socket.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one pollfd, and the count says one. Whatever it returns, the caller just tries to send again.
+    unsafe { libc::poll(&mut wish, 1, timeout_ms) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn a_port_in_use_is_named_with_what_to_do() {
+        let first = bind(LOOPBACK, 0, true, 65_536).expect("any port");
+        let error = bind(LOOPBACK, first.address.port(), true, 65_536).expect_err("taken");
+        let text = error.to_string();
+        assert!(text.contains(&first.address.to_string()) && text.contains("UDP"), "{text}");
+        assert!(text.contains("choose another port"), "{text}");
+
+        // Only TCP is taken: the text says so.
+        let Bound { udp, tcp, address, .. } = first;
+        drop(udp);
+        let text = bind(LOOPBACK, address.port(), true, 65_536).expect_err("taken").to_string();
+        assert!(text.contains("TCP"), "{text}");
+        drop(tcp);
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_named() {
+        let error = bind(IpAddr::from([192, 0, 2, 1]), 0, false, 65_536).expect_err("not ours");
+        assert!(matches!(error, BindError::NoSuchAddress(_)), "{error}");
+        assert!(error.to_string().contains("192.0.2.1"));
+    }
+
+    #[test]
+    fn tcp_listens_on_the_port_of_udp() {
+        let bound = bind(LOOPBACK, 0, true, 65_536).expect("any port");
+        let tcp = bound.tcp.expect("asked for").local_addr().expect("bound");
+        assert_eq!(tcp, bound.address);
+        assert!(bound.receive_buffer >= 65_536 / 2, "granted {}", bound.receive_buffer);
+    }
+}

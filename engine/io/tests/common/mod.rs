@@ -1,0 +1,37 @@
+//! Shared by the tests on loopback sockets.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use kaname_io::{KernelUdp, PacketIo, Slots, UdpConfig};
+use kaname_wire::path::Path;
+
+/// How long a test waits for loopback before it calls it a failure.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Sockets on these addresses, any port.
+pub(crate) fn open(bind: &[&str], tcp: bool, receive_buffer: usize) -> KernelUdp {
+    let bind = bind.iter().map(|ip| ip.parse::<IpAddr>().expect("an address")).collect();
+    KernelUdp::new(&UdpConfig { bind, port: 0, tcp, receive_buffer }).expect("loopback")
+}
+
+/// Waits and receives until `done` is content with all that came.
+pub(crate) fn receive(io: &mut KernelUdp, done: impl Fn(&[(Path, Vec<u8>)]) -> bool) -> Vec<(Path, Vec<u8>)> {
+    let mut all = Vec::new();
+    while !done(&all) {
+        let batch = io.recv().expect("receives");
+        let empty = batch.is_empty();
+        all.extend(batch.iter().map(|(path, bytes)| (path, bytes.to_vec())));
+        if empty && !done(&all) {
+            let before = std::time::Instant::now();
+            io.wait(Some(PATIENCE)).expect("waits");
+            assert!(before.elapsed() < PATIENCE, "nothing came; so far {}", all.len());
+        }
+    }
+    all
+}
+
+/// Takes a slot and fills it.
+pub(crate) fn put(io: &mut KernelUdp, to: Path, bytes: &[u8]) {
+    io.tx().take(&to, bytes.len()).expect("room").copy_from_slice(bytes);
+}

@@ -1,0 +1,166 @@
+//! A sliding window of indices: what was received (replay protection) or what was sent (never send twice).
+
+use crate::limits::{MAX_WINDOW, MIN_WINDOW};
+
+/// What the window knows of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Ahead of the window or inside and not marked.
+    Fresh,
+    /// Inside and marked.
+    Marked,
+    /// Behind the window: not known any more.
+    Behind,
+}
+
+/// The `size` indices up to `highest`, one bit each, in a ring: index `i` has bit `i mod size`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    highest: u64,
+    size: u64,
+    words: Box<[u64]>,
+}
+
+/// The size a window really gets: a power of two, so that a ring position is a mask away, and within the limits.
+pub(crate) fn window_size(asked: usize) -> usize {
+    asked.clamp(MIN_WINDOW, MAX_WINDOW).next_power_of_two()
+}
+
+impl Window {
+    /// A window that has seen `index` and nothing else. `size` comes from [`window_size`].
+    pub(crate) fn starting_at(index: u64, size: usize) -> Window {
+        debug_assert!(size.is_power_of_two());
+        let mut window =
+            Window { highest: index, size: size as u64, words: vec![0; size.div_ceil(64)].into() };
+        window.set(index);
+        window
+    }
+
+    /// The highest index marked so far.
+    #[inline]
+    pub(crate) fn highest(&self) -> u64 {
+        self.highest
+    }
+
+    /// What is known of `index`.
+    #[inline]
+    pub(crate) fn look(&self, index: u64) -> Seen {
+        if index > self.highest {
+            return Seen::Fresh;
+        }
+        if self.highest - index >= self.size {
+            return Seen::Behind;
+        }
+        let position = index & (self.size - 1);
+        if self.words[(position / 64) as usize] >> (position % 64) & 1 == 0 {
+            Seen::Fresh
+        } else {
+            Seen::Marked
+        }
+    }
+
+    /// Marks a fresh index and moves the window up to it if it is ahead.
+    #[inline]
+    pub(crate) fn mark(&mut self, index: u64) {
+        debug_assert_eq!(self.look(index), Seen::Fresh);
+        if index > self.highest {
+            self.forget(index);
+            self.highest = index;
+        }
+        self.set(index);
+    }
+
+    /// Clears the bits of the indices above `highest` up to `index`: they belonged to older ones.
+    fn forget(&mut self, index: u64) {
+        if index - self.highest >= self.size {
+            self.words.fill(0);
+            return;
+        }
+        let mut next = self.highest + 1;
+        while next <= index {
+            let position = next & (self.size - 1);
+            let bit = position % 64;
+            let count = (64 - bit).min(self.size - position).min(index - next + 1);
+            self.words[(position / 64) as usize] &= !((u64::MAX >> (64 - count)) << bit);
+            next += count;
+        }
+    }
+
+    fn set(&mut self, index: u64) {
+        let position = index & (self.size - 1);
+        self.words[(position / 64) as usize] |= 1 << (position % 64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// The specification: all indices ever marked, and a size.
+    struct Model {
+        size: u64,
+        marked: BTreeSet<u64>,
+    }
+
+    impl Model {
+        fn look(&self, index: u64) -> Seen {
+            let highest = *self.marked.last().unwrap();
+            if highest >= index + self.size {
+                Seen::Behind
+            } else if self.marked.contains(&index) {
+                Seen::Marked
+            } else {
+                Seen::Fresh
+            }
+        }
+    }
+
+    fn agree(size: usize, start: u64, indices: impl IntoIterator<Item = u64>) {
+        let mut window = Window::starting_at(start, size);
+        let mut model = Model { size: size as u64, marked: BTreeSet::from([start]) };
+        for index in indices {
+            let seen = window.look(index);
+            assert_eq!(seen, model.look(index), "size {size}, start {start}, index {index}");
+            if seen == Seen::Fresh {
+                window.mark(index);
+                model.marked.insert(index);
+            }
+            assert_eq!(window.highest(), *model.marked.last().unwrap());
+        }
+    }
+
+    #[test]
+    fn every_short_history_of_a_small_window() {
+        // Windows of 2 and 4, every history of five indices out of nine.
+        for size in [2, 4] {
+            for start in 0..9u64 {
+                for history in 0..9u64.pow(5) {
+                    agree(size, start, (0..5).map(|k| history / 9u64.pow(k) % 9));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_are_powers_of_two_within_limits() {
+        assert_eq!(window_size(0), 64);
+        assert_eq!(window_size(65), 128);
+        assert_eq!(window_size(1024), 1024);
+        assert_eq!(window_size(1 << 20), 4096);
+    }
+
+    proptest! {
+        #[test]
+        fn equals_a_set(
+            size in prop::sample::select(vec![64usize, 128, 1024, 4096]),
+            start in 0u64..10_000,
+            steps in prop::collection::vec(prop_oneof![-80i64..80, -5000i64..5000], 1..300),
+        ) {
+            let mut at = start;
+            let indices: Vec<u64> = steps.iter().map(|&s| { at = at.saturating_add_signed(s); at }).collect();
+            agree(size, start, indices);
+        }
+    }
+}
