@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kaname_engine::{Engine, EngineConfig, ShardId};
-use tokio::io::AsyncReadExt;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, Loaded, Mode};
@@ -186,8 +185,13 @@ async fn stop_signal(until_stdin_closes: bool) -> Result<&'static str, String> {
     Ok(reason)
 }
 
+/// A thread of its own: a read of standard input cannot be given up, and would keep the runtime from ending.
 async fn stdin_closes() {
-    let mut input = tokio::io::stdin();
-    let mut ignored = [0u8; 64];
-    while input.read(&mut ignored).await.is_ok_and(|length| length > 0) {}
+    let (closed, wait) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        // An error ends it just as well. The sender goes with the thread.
+        let _ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        drop(closed);
+    });
+    let _closed = wait.await;
 }
