@@ -23,7 +23,8 @@ pub struct Ready {
 impl Ready {
     /// For people.
     pub(crate) fn text(&self) -> String {
-        let mut out = format!("\nkaname {} is ready after {} ms\n\n", env!("CARGO_PKG_VERSION"), self.took.as_millis());
+        let mut out =
+            format!("\nkaname {} is ready after {} ms\n\n", env!("CARGO_PKG_VERSION"), self.took.as_millis());
         let mut line = |name: &str, value: &str| {
             let _ = writeln!(out, "  {name:<8} {value}");
         };

@@ -1,5 +1,9 @@
 //! `kaname demo`: starts a node of its own as a child process, and lets the load harness call through it.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its table and its verdict are for the terminal")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "its table and its verdict are for the terminal"
+)]
 
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
@@ -52,7 +56,10 @@ pub(crate) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
 
 fn say(report: &DemoReport, json: bool) -> Result<ExitCode, String> {
     if json {
-        println!("{}", serde_json::to_string(report).map_err(|error| format!("cannot write the report: {error}"))?);
+        println!(
+            "{}",
+            serde_json::to_string(report).map_err(|error| format!("cannot write the report: {error}"))?
+        );
     } else {
         println!("{}", report.line());
     }
@@ -64,7 +71,8 @@ fn tokens(seconds: u32) -> demo::TokenFor {
     let tokens = Tokens::new(TokenKey::development(), 0);
     let ttl = Duration::from_secs(seconds.into()) + TOKEN_MARGIN;
     Arc::new(move |name: &str| {
-        let claims = Claims { name: Some(name.to_owned()), ..Claims::new(ROOM, GrantClaims::PARTICIPANT, ttl) };
+        let claims =
+            Claims { name: Some(name.to_owned()), ..Claims::new(ROOM, GrantClaims::PARTICIPANT, ttl) };
         // An HS256 key always signs; a token that is empty would be refused by the node, with a reason.
         tokens.sign(&claims).unwrap_or_default()
     })
@@ -94,9 +102,18 @@ struct DemoNode {
 impl DemoNode {
     /// A child, so that its CPU time can be told from that of the clients. It ends when we do: its standard input closes.
     async fn start(shards: Option<u32>) -> Result<DemoNode, String> {
-        let program = std::env::current_exe().map_err(|error| format!("cannot find the node's program: {error}"))?;
+        let program =
+            std::env::current_exe().map_err(|error| format!("cannot find the node's program: {error}"))?;
         let mut command = Command::new(program);
-        command.args(["serve", "--json", "--until-stdin-closes", "--http-listen", "127.0.0.1:0", "--media-bind", "127.0.0.1"]);
+        command.args([
+            "serve",
+            "--json",
+            "--until-stdin-closes",
+            "--http-listen",
+            "127.0.0.1:0",
+            "--media-bind",
+            "127.0.0.1",
+        ]);
         command.args(["--media-port", "0", "--log-level", "warn", "--mode", "development"]);
         if let Some(shards) = shards {
             command.args(["--media-shards", &shards.to_string()]);
@@ -115,7 +132,8 @@ impl DemoNode {
         let line = tokio::time::timeout(READY_WITHIN, lines.next_line()).await;
         let line = line.map_err(|_| "the node was not ready in time; `kaname doctor` may know why")?;
         let line = line.ok().flatten().ok_or("the node did not start; see its message above")?;
-        let ready = serde_json::from_str(&line).map_err(|error| format!("the node's ready message is not understood: {error}"))?;
+        let ready = serde_json::from_str(&line)
+            .map_err(|error| format!("the node's ready message is not understood: {error}"))?;
         Ok(DemoNode { child, ready })
     }
 

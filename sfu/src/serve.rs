@@ -1,5 +1,8 @@
 //! `kaname serve`: brings settings, engine, node and front doors together, and takes them down again.
-#![allow(clippy::print_stdout, reason = "the ready message is for the terminal or the program that started us")]
+#![allow(
+    clippy::print_stdout,
+    reason = "the ready message is for the terminal or the program that started us"
+)]
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -35,8 +38,10 @@ pub struct Options {
 pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
     let started = Instant::now();
     crate::log::start(&loaded.config.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("kaname-control").build();
-    let runtime = runtime.map_err(|error| format!("cannot start threads: {error}; raise the process limit (ulimit -u)"))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("kaname-control").build();
+    let runtime = runtime
+        .map_err(|error| format!("cannot start threads: {error}; raise the process limit (ulimit -u)"))?;
     runtime.block_on(async {
         let running = start(&loaded.config)?;
         let ready = running.ready(&loaded.config, started.elapsed());
@@ -67,15 +72,36 @@ pub struct Running {
 
 /// Starts everything. Needs a tokio runtime. The error is for the operator.
 pub fn start(config: &Config) -> Result<Running, String> {
-    let tokens = Tokens::new(TokenKey::from_settings(config.mode, &config.auth).map_err(|e| e.to_string())?, config.auth.leeway_seconds);
-    let acceptor = if config.https.listen.is_empty() { None } else { Some(tls::acceptor(config).map_err(|e| e.to_string())?) };
+    let tokens = Tokens::new(
+        TokenKey::from_settings(config.mode, &config.auth).map_err(|e| e.to_string())?,
+        config.auth.leeway_seconds,
+    );
+    let acceptor = if config.https.listen.is_empty() {
+        None
+    } else {
+        Some(tls::acceptor(config).map_err(|e| e.to_string())?)
+    };
     let (listeners, pages) = listeners(config)?;
-    let (node, sink) = Node::new(NodeConfig { limits: config.limits.clone(), advertise: config.media.advertise.clone(), tcp: config.media.tcp });
-    let engine = Engine::start(engine_config(config), move |shard, event| sink.push(shard, event)).map_err(engine_error)?;
+    let (node, sink) = Node::new(NodeConfig {
+        limits: config.limits.clone(),
+        advertise: config.media.advertise.clone(),
+        tcp: config.media.tcp,
+    });
+    let engine = Engine::start(engine_config(config), move |shard, event| sink.push(shard, event))
+        .map_err(engine_error)?;
     let engine = Arc::new(engine);
-    let node = node.start(Arc::clone(&engine) as _).map_err(|error| format!("{error}; set media.bind or media.advertise"))?;
-    let facts = Facts { development: config.mode == Mode::Development, srtp_backend: engine.srtp_backend(), io_backend: engine.io_backend() };
-    let limits = RequestLimits { max_body_bytes: config.http.max_body_bytes, read_timeout: Duration::from_secs(config.http.read_timeout_seconds) };
+    let node = node
+        .start(Arc::clone(&engine) as _)
+        .map_err(|error| format!("{error}; set media.bind or media.advertise"))?;
+    let facts = Facts {
+        development: config.mode == Mode::Development,
+        srtp_backend: engine.srtp_backend(),
+        io_backend: engine.io_backend(),
+    };
+    let limits = RequestLimits {
+        max_body_bytes: config.http.max_body_bytes,
+        read_timeout: Duration::from_secs(config.http.read_timeout_seconds),
+    };
     let app = App::new(node.clone(), tokens.clone(), facts, limits);
     let server = Server::start(app, listeners, acceptor, config.http.max_connections);
     Ok(Running { node, pages, engine, server, tokens })
@@ -119,7 +145,9 @@ pub fn shards(config: &Config) -> usize {
 fn engine_error(error: kaname_engine::StartError) -> String {
     match error {
         kaname_engine::StartError::Bind(error) => {
-            format!("media: {error}; `kaname doctor` names every port that is taken; choose others with --media-port (0 finds free ones)")
+            format!(
+                "media: {error}; `kaname doctor` names every port that is taken; choose others with --media-port (0 finds free ones)"
+            )
         }
         other => format!("media: {other}"),
     }
@@ -131,8 +159,11 @@ impl Running {
         let media = shards.flat_map(|shard| self.engine.addresses(ShardId(shard)).to_vec()).collect();
         let development = config.mode == Mode::Development;
         let pages: Vec<String> = self.pages.iter().map(|(tls, address)| page(*tls, *address)).collect();
-        let token = development.then(|| self.tokens.sign(&Claims::new("lobby", GrantClaims::PARTICIPANT, LINK_TTL))).flatten();
-        let join = token.and_then(|token| pages.first().map(|page| format!("{page}#room=lobby&token={token}")));
+        let token = development
+            .then(|| self.tokens.sign(&Claims::new("lobby", GrantClaims::PARTICIPANT, LINK_TTL)))
+            .flatten();
+        let join =
+            token.and_then(|token| pages.first().map(|page| format!("{page}#room=lobby&token={token}")));
         banner::Ready {
             development,
             development_key: self.tokens.is_development(),
@@ -162,7 +193,11 @@ impl Running {
 fn page(tls: bool, address: SocketAddr) -> String {
     let scheme = if tls { "https" } else { "http" };
     // A listener on all addresses is reached by name; the machine's own knows itself as localhost.
-    if address.ip().is_unspecified() { format!("{scheme}://localhost:{}/", address.port()) } else { format!("{scheme}://{address}/") }
+    if address.ip().is_unspecified() {
+        format!("{scheme}://localhost:{}/", address.port())
+    } else {
+        format!("{scheme}://{address}/")
+    }
 }
 
 /// Waits until someone wants the node to stop; says who.

@@ -51,8 +51,19 @@ pub fn command() -> Command {
 
 fn serve_arguments(command: Command) -> Command {
     with_settings(command)
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("Say that the node is ready as one JSON object"))
-        .arg(Arg::new("until-stdin-closes").long("until-stdin-closes").action(ArgAction::SetTrue).hide(true).help("Stop when standard input ends"))
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Say that the node is ready as one JSON object"),
+        )
+        .arg(
+            Arg::new("until-stdin-closes")
+                .long("until-stdin-closes")
+                .action(ArgAction::SetTrue)
+                .hide(true)
+                .help("Stop when standard input ends"),
+        )
 }
 
 /// `--config` and a flag for each setting. The flags stand in the long help only.
@@ -91,12 +102,16 @@ fn value_name(kind: Kind) -> &'static str {
 }
 
 fn doctor() -> Command {
-    with_settings(Command::new("doctor").about("Check whether a node would run here, and say what to do where not"))
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("The same as JSON"))
+    with_settings(
+        Command::new("doctor").about("Check whether a node would run here, and say what to do where not"),
+    )
+    .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("The same as JSON"))
 }
 
 fn token() -> Command {
-    let grant = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    let grant = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
     with_settings(Command::new("token").about("Sign a token (JWT) for someone").after_help(TOKEN_EXAMPLES))
         .arg(Arg::new("room").long("room").required(true).help("The room; '*': any, for the API"))
         .arg(Arg::new("name").long("name").help("The name others see"))
@@ -105,21 +120,44 @@ fn token() -> Command {
         .arg(grant("subscribe", "May receive them"))
         .arg(grant("data", "May send messages"))
         .arg(grant("admin", "May create and delete rooms, mute and remove others, read statistics"))
-        .arg(Arg::new("ttl").long("ttl").value_name("TIME").default_value("1h").value_parser(duration).help("How long it is good: 90s, 15m, 1h, 7d"))
+        .arg(
+            Arg::new("ttl")
+                .long("ttl")
+                .value_name("TIME")
+                .default_value("1h")
+                .value_parser(duration)
+                .help("How long it is good: 90s, 15m, 1h, 7d"),
+        )
 }
 
 #[cfg(feature = "demo")]
 fn demo() -> Command {
     let number = |name: &'static str, default: &'static str, max: i64, help: &'static str| {
-        Arg::new(name).long(name).value_name("NUMBER").default_value(default).value_parser(value_parser!(u32).range(1..=max)).help(help)
+        Arg::new(name)
+            .long(name)
+            .value_name("NUMBER")
+            .default_value(default)
+            .value_parser(value_parser!(u32).range(1..=max))
+            .help(help)
     };
     Command::new("demo")
         .about("Start a node on free ports, send real sound and pictures through it, and say what arrived")
         .arg(number("seconds", "10", 3600, "How long"))
         .arg(number("publishers", "2", 100, "Peers that send"))
         .arg(number("subscribers", "4", 1000, "Peers that receive every publisher"))
-        .arg(Arg::new("shards").long("shards").value_name("NUMBER").value_parser(value_parser!(u32).range(1..=64)).help("Packet threads of the node; all cores unless told"))
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("The verdict as one JSON object, and no table"))
+        .arg(
+            Arg::new("shards")
+                .long("shards")
+                .value_name("NUMBER")
+                .value_parser(value_parser!(u32).range(1..=64))
+                .help("Packet threads of the node; all cores unless told"),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("The verdict as one JSON object, and no table"),
+        )
 }
 
 /// `90s`, `15m`, `1h`, `7d`.

@@ -48,7 +48,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn serve(matches: &ArgMatches) -> Result<ExitCode, String> {
-    let options = crate::serve::Options { json: matches.get_flag("json"), until_stdin_closes: matches.get_flag("until-stdin-closes") };
+    let options = crate::serve::Options {
+        json: matches.get_flag("json"),
+        until_stdin_closes: matches.get_flag("until-stdin-closes"),
+    };
     crate::serve::run(loaded(matches)?, options)
 }
 
@@ -56,8 +59,11 @@ fn serve(matches: &ArgMatches) -> Result<ExitCode, String> {
 fn settings(matches: &ArgMatches) -> Result<Loaded, config::ConfigError> {
     let file: Option<&PathBuf> = matches.get_one("config");
     // Names and values that are not Unicode cannot be ours.
-    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let flags = KEYS.iter().filter_map(|key| matches.get_one::<String>(key.name).map(|text| (key.name, text.clone())));
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let flags = KEYS
+        .iter()
+        .filter_map(|key| matches.get_one::<String>(key.name).map(|text| (key.name, text.clone())));
     config::load(file.map(PathBuf::as_path), environment, flags)
 }
 

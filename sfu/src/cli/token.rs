@@ -20,12 +20,18 @@ pub(super) fn run(matches: &ArgMatches) -> Result<ExitCode, String> {
         admin: matches.get_flag("admin"),
     };
     let ttl = matches.get_one::<Duration>("ttl").copied().unwrap_or(Duration::from_secs(3600));
-    let claims = Claims { sub: text("identity"), name: text("name"), ..Claims::new(text("room").unwrap_or_default(), grants, ttl) };
+    let claims = Claims {
+        sub: text("identity"),
+        name: text("name"),
+        ..Claims::new(text("room").unwrap_or_default(), grants, ttl)
+    };
     let token = tokens
         .sign(&claims)
         .ok_or("auth.public_key_file is a public key, which cannot sign; sign with the private key in your own service, or use auth.secret_file")?;
     if tokens.is_development() {
-        eprintln!("note: signed with the development key, which production nodes refuse; give --auth-secret-file for a key of your own");
+        eprintln!(
+            "note: signed with the development key, which production nodes refuse; give --auth-secret-file for a key of your own"
+        );
     }
     println!("{token}");
     Ok(ExitCode::SUCCESS)

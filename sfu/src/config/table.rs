@@ -176,9 +176,24 @@ pub static KEYS: &[Key] = &[
         Kind::Integer { min: 0, max: 300 },
         "Clock difference forgiven between who signs tokens and this node."
     ),
-    key!("limits.rooms", limits.rooms, Kind::Integer { min: 1, max: 1_000_000 }, "Rooms at once; joins beyond are refused."),
-    key!("limits.peers", limits.peers, Kind::Integer { min: 1, max: 1_000_000 }, "Peers at once, in all rooms together."),
-    key!("limits.peers_per_room", limits.peers_per_room, Kind::Integer { min: 1, max: 100_000 }, "Peers at once in one room."),
+    key!(
+        "limits.rooms",
+        limits.rooms,
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "Rooms at once; joins beyond are refused."
+    ),
+    key!(
+        "limits.peers",
+        limits.peers,
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "Peers at once, in all rooms together."
+    ),
+    key!(
+        "limits.peers_per_room",
+        limits.peers_per_room,
+        Kind::Integer { min: 1, max: 100_000 },
+        "Peers at once in one room."
+    ),
     key!(
         "log.format",
         log.format,

@@ -97,7 +97,11 @@ fn examine(loaded: &Result<Loaded, ConfigError>) -> Vec<Finding> {
         }
         Err(error) => {
             for problem in &error.problems {
-                findings.push(Finding::fail("settings", problem.to_string(), "mend it; `kaname config` prints the reference"));
+                findings.push(Finding::fail(
+                    "settings",
+                    problem.to_string(),
+                    "mend it; `kaname config` prints the reference",
+                ));
             }
             // The machine can still be looked at.
             &defaults
@@ -120,11 +124,14 @@ fn examine(loaded: &Result<Loaded, ConfigError>) -> Vec<Finding> {
 
 fn tokens(config: &Config) -> Finding {
     match TokenKey::from_settings(config.mode, &config.auth) {
-        Ok(key) if config.mode == Mode::Development => {
-            Finding::ok("tokens", format!("{} key; development mode: whoever reaches the page gets a token", key.algorithm_name()))
-        }
+        Ok(key) if config.mode == Mode::Development => Finding::ok(
+            "tokens",
+            format!("{} key; development mode: whoever reaches the page gets a token", key.algorithm_name()),
+        ),
         Ok(key) => Finding::ok("tokens", format!("{} key of your own", key.algorithm_name())),
-        Err(error) => Finding::fail("tokens", error.to_string(), "a node does not start without a key it may use"),
+        Err(error) => {
+            Finding::fail("tokens", error.to_string(), "a node does not start without a key it may use")
+        }
     }
 }
 
@@ -132,7 +139,8 @@ fn certificate(config: &Config) -> Option<Finding> {
     if config.https.listen.is_empty() {
         return None;
     }
-    let whose = if config.https.certificate_file.is_some() { "yours" } else { "generated; browsers will warn of it" };
+    let whose =
+        if config.https.certificate_file.is_some() { "yours" } else { "generated; browsers will warn of it" };
     Some(match tls::acceptor(config) {
         Ok(_) => Finding::ok("tls", format!("the certificate can be used ({whose})")),
         Err(error) => Finding::fail("tls", error.to_string(), "mend the files or their permissions"),
@@ -140,16 +148,25 @@ fn certificate(config: &Config) -> Option<Finding> {
 }
 
 fn addresses(config: &Config) -> Finding {
-    let addresses = if config.media.advertise.is_empty() { net::media_addresses(config) } else { config.media.advertise.clone() };
+    let addresses = if config.media.advertise.is_empty() {
+        net::media_addresses(config)
+    } else {
+        config.media.advertise.clone()
+    };
     let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if addresses.iter().all(|address| address.is_loopback()) {
-        let advice = "others cannot reach this node; set media.bind, or media.advertise behind address translation";
+        let advice =
+            "others cannot reach this node; set media.bind, or media.advertise behind address translation";
         return Finding::warn("addresses", format!("media is offered on {list} alone"), advice);
     }
     if net::has_ipv6() {
         Finding::ok("addresses", format!("media is offered on {list}"))
     } else {
-        Finding::warn("addresses", format!("media is offered on {list}; this machine has no IPv6"), "enable IPv6 if your users have it (sysctl net.ipv6.conf.all.disable_ipv6=0)")
+        Finding::warn(
+            "addresses",
+            format!("media is offered on {list}; this machine has no IPv6"),
+            "enable IPv6 if your users have it (sysctl net.ipv6.conf.all.disable_ipv6=0)",
+        )
     }
 }
 
@@ -180,15 +197,25 @@ mod tests {
         let findings = examine(&flags(&[("http.listen", address.to_string())]));
         let http = find(&findings, "http");
         assert_eq!(http.status, Status::Fail);
-        assert!(http.message.contains(&address.port().to_string()) && http.advice.contains("--http-listen"), "{http:?}");
+        assert!(
+            http.message.contains(&address.port().to_string()) && http.advice.contains("--http-listen"),
+            "{http:?}"
+        );
 
         let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port();
-        let settings = [("media.bind", "127.0.0.1".into()), ("media.port", port.to_string()), ("media.shards", "1".into())];
+        let settings = [
+            ("media.bind", "127.0.0.1".into()),
+            ("media.port", port.to_string()),
+            ("media.shards", "1".into()),
+        ];
         let findings = examine(&flags(&settings));
         let media = find(&findings, "media");
         assert_eq!(media.status, Status::Fail);
-        assert!(media.message.contains(&port.to_string()) && media.advice.contains("--media-port"), "{media:?}");
+        assert!(
+            media.message.contains(&port.to_string()) && media.advice.contains("--media-port"),
+            "{media:?}"
+        );
     }
 
     #[test]
@@ -197,7 +224,18 @@ mod tests {
         for finding in &findings {
             assert_eq!(finding.advice.is_empty(), finding.status == Status::Ok, "{finding:?}");
         }
-        for check in ["settings", "tokens", "http", "media", "buffer", "files", "cores", "processor", "addresses", "clock"] {
+        for check in [
+            "settings",
+            "tokens",
+            "http",
+            "media",
+            "buffer",
+            "files",
+            "cores",
+            "processor",
+            "addresses",
+            "clock",
+        ] {
             find(&findings, check);
         }
         assert!(text(&findings).lines().count() > findings.len());
