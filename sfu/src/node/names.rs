@@ -83,6 +83,11 @@ impl Numbers {
     pub(super) fn free(&mut self, number: u32) {
         self.used.remove(&number);
     }
+
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> usize {
+        self.used.len()
+    }
 }
 
 /// The longest name of a room or peer, in characters.

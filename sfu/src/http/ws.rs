@@ -1,0 +1,35 @@
+//! The page's WebSocket: JSON text frames, one object a frame. The client says `join` first; then offers, mutes and leaves; the node answers
+//! and tells the room's news.
+
+mod message;
+mod session;
+
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{Extension, State};
+use axum::response::Response;
+
+use super::listen::Connection;
+use super::state::App;
+
+/// The page's WebSocket
+///
+/// JSON text frames. The first one is `{"type":"join","token":"…","name":"…"}`; see the book's page on the API for the others.
+#[utoipa::path(get, path = "/ws", tag = "page", responses((status = 101, description = "the connection is a WebSocket now"),
+    (status = 400, description = "not a WebSocket handshake"), (status = 426, description = "not a WebSocket handshake")))]
+pub(super) async fn upgrade(
+    State(app): State<App>,
+    Extension(connection): Extension<Connection>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let limit = app.max_body_bytes();
+    upgrade
+        .max_message_size(limit)
+        .max_frame_size(limit)
+        // What the node has to say waits at most this long in memory; the session's own time-out ends a reader that stands still.
+        .max_write_buffer_size(4 * limit)
+        .on_upgrade(move |socket| async move {
+            session::run(app, socket).await;
+            // Holds this connection's place among all of them until here.
+            drop(connection);
+        })
+}
