@@ -99,7 +99,7 @@ fn a_full_queue_delays_commands_and_keeps_their_order() {
     world.engine.full.store(true, Ordering::Relaxed);
     let offer = OfferText::new("Ada").audio("0", "sendonly");
     world.negotiate(&ada, &offer, &[("0", Source::Microphone)], &[]).expect("answered");
-    assert_eq!(world.told(), ["secure leg 0 with data"]);
+    assert_eq!(world.told(), ["secure leg 0 with data 65536"]);
     assert!(world.state.has_backlog());
     world.engine.full.store(false, Ordering::Relaxed);
     // What comes later waits behind, also an end: so it is a command and no direct goodbye.
