@@ -157,7 +157,7 @@ impl State {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let shard = peer.shard;
         let goes_on = |s: &Subscription| match intent(&s.mid) {
-            Some(Intent::Subscribe(track, chosen)) => *track == s.track && **chosen == s.chosen,
+            Some(Intent::Subscribe(track, chosen)) => s.is(&s.mid, track, chosen),
             _ => false,
         };
         let (kept, ended): (Vec<_>, Vec<_>) =

@@ -127,6 +127,13 @@ impl TrackKind {
     }
 }
 
+impl Subscription {
+    /// Whether it is this one, and so goes on as it is.
+    pub(super) fn is(&self, mid: &str, track: &TrackId, chosen: &Chosen) -> bool {
+        self.mid == mid && self.track == *track && self.chosen == *chosen
+    }
+}
+
 impl Track {
     pub(super) fn info(&self) -> TrackInfo {
         TrackInfo {

@@ -66,6 +66,11 @@ impl Ssrcs {
         Ssrcs { mask: (random.number() >> 32) as u32, next: 0 }
     }
 
+    /// How many have been given out.
+    pub(super) fn count(&self) -> usize {
+        self.next as usize
+    }
+
     /// The next one that is not among `taken` (what the peer itself sends), nor 0.
     pub(super) fn take(&mut self, taken: &HashSet<u32>) -> u32 {
         loop {

@@ -140,6 +140,8 @@ fn a_shard_that_is_full_ends_the_stay() {
     let mut ada = world.listener("Ada");
     let leg = world.leg(&ada);
     let error = CommandError::Full;
+    world.core(&ada, Event::CommandFailed { leg: Some(leg), command: "SendDatagram", error });
+    assert!(world.state.peers.contains_key(&ada.id), "not the node's command, not its business");
     world.core(&ada, Event::CommandFailed { leg: Some(leg), command: "AddStream", error });
     assert!(ada.heard()[0].contains("at_capacity"));
     world.assert_empty();

@@ -149,3 +149,21 @@ fn busy_workers_refuse_a_first_offer_and_leave_nothing() {
     world.state.leave(&ada.id, LeaveReason::Left).expect("left");
     world.assert_empty();
 }
+
+#[test]
+fn a_connection_runs_out_of_ssrcs_and_goes_on_with_what_it_has() {
+    let mut world = World::new();
+    let (_ada, tracks) = world.publisher("Ada");
+    let bo = world.listener("Bo");
+    let offer = OfferText::new("Bo").data("0").video("1", "recvonly");
+    let wish = [("1", &tracks["1"])];
+    for _ in 0..500 {
+        world.negotiate(&bo, &offer, &[], &[]).expect("unsubscribed");
+        world.negotiate(&bo, &offer, &[], &wish).expect("subscribed");
+    }
+    world.negotiate(&bo, &offer, &[], &wish).expect("nothing new");
+    world.negotiate(&bo, &offer, &[], &[]).expect("unsubscribed");
+    assert!(refused(world.negotiate(&bo, &offer, &[], &wish)).contains("1000 SSRCs"));
+    let sent: Vec<_> = world.told().into_iter().filter(|l| l.starts_with("add sender")).collect();
+    assert_eq!(sent.len(), 500);
+}
