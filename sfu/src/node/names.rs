@@ -8,8 +8,11 @@ use crate::sdp::Ice;
 /// Letters of random names: no two that look alike.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
+/// Fills with random bytes.
+type Fill = dyn FnMut(&mut [u8]) + Send;
+
 /// Where randomness comes from: the system, or a test's own source.
-pub(super) struct Random(pub(super) Box<dyn FnMut(&mut [u8]) + Send>);
+pub(super) struct Random(pub(super) Box<Fill>);
 
 impl Random {
     /// From the operating system.
@@ -79,6 +82,11 @@ impl Numbers {
 
     pub(super) fn free(&mut self, number: u32) {
         self.used.remove(&number);
+    }
+
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> usize {
+        self.used.len()
     }
 }
 

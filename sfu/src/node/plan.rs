@@ -82,7 +82,6 @@ impl State {
         }
         match section.kind {
             _ if !usable => Ok(Intent::Reject),
-            SectionKind::Data if peer.grants.data => Ok(Intent::Data),
             SectionKind::Audio | SectionKind::Video => {
                 if let Some(source) = publish {
                     return self.publish(index, section, *source, &wish.offer);
@@ -95,6 +94,7 @@ impl State {
             _ if publish.is_some() || subscribe.is_some() => {
                 Err(bad_wish(&section.mid, "it is neither audio nor video"))
             }
+            SectionKind::Data if peer.grants.data => Ok(Intent::Data),
             _ => Ok(Intent::Reject),
         }
     }

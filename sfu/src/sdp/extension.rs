@@ -71,7 +71,7 @@ pub(super) fn check_bundle(sections: &[Section]) -> Result<(), SdpError> {
 }
 
 /// The identifiers of a leg: what the given sections together accept. The first number of a URI counts.
-pub fn identifiers<'a>(sections: impl Iterator<Item = &'a Section>) -> ExtensionIds {
+pub(super) fn identifiers<'a>(sections: impl Iterator<Item = &'a Section>) -> ExtensionIds {
     let mut ids = ExtensionIds::default();
     for section in sections {
         for extension in accepted(section) {

@@ -23,9 +23,7 @@ pub(crate) fn receive(io: &mut KernelUdp, done: impl Fn(&[(Path, Vec<u8>)]) -> b
         let empty = batch.is_empty();
         all.extend(batch.iter().map(|(path, bytes)| (path, bytes.to_vec())));
         if empty && !done(&all) {
-            let before = std::time::Instant::now();
-            io.wait(Some(PATIENCE)).expect("waits");
-            assert!(before.elapsed() < PATIENCE, "nothing came; so far {}", all.len());
+            patiently(io);
         }
     }
     all
@@ -34,4 +32,11 @@ pub(crate) fn receive(io: &mut KernelUdp, done: impl Fn(&[(Path, Vec<u8>)]) -> b
 /// Takes a slot and fills it.
 pub(crate) fn put(io: &mut KernelUdp, to: Path, bytes: &[u8]) {
     io.tx().take(&to, bytes.len()).expect("room").copy_from_slice(bytes);
+}
+
+/// Waits for something to happen, and fails when nothing does.
+pub(crate) fn patiently(io: &mut KernelUdp) {
+    let before = std::time::Instant::now();
+    io.wait(Some(PATIENCE)).expect("waits");
+    assert!(before.elapsed() < PATIENCE, "nothing happened: {:?}", io.counters());
 }
