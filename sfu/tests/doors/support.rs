@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kaname_engine::core::{Command, Event};
 use kaname_engine::core::command::LegId;
+use kaname_engine::core::{Command, Event};
 use kaname_engine::{CountersSnapshot, DataKind, DtlsParams, EngineBusy, EngineEvent, ShardId};
 use kaname_sfu::http::{App, Facts, Listener, RequestLimits, Server};
 use kaname_sfu::node::{EventSink, MediaEngine, Node, NodeConfig, NodeHandle, Refused};
