@@ -28,8 +28,9 @@ fn connect(io: &KernelUdp) -> TcpStream {
 
 /// Works until the counters say so; nothing is delivered meanwhile.
 fn wait_for(io: &mut KernelUdp, done: impl Fn(&kaname_io::Counters) -> bool) {
+    let since = std::time::Instant::now();
     while !done(io.counters()) {
-        patiently(io);
+        patiently(io, since);
         assert!(io.recv().expect("receives").is_empty(), "garbage is not delivered");
     }
 }

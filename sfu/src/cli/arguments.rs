@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, Command, value_parser};
 
-use crate::config::{KEYS, Kind};
+use crate::config::{KEYS, Key, Kind};
 use crate::token::MAX_TTL;
 
 const ABOUT: &str = "Kaname, a real-time media node: one packet comes in, many go out.";
@@ -40,17 +40,21 @@ pub fn command() -> Command {
         .about(ABOUT)
         .after_help(EXAMPLES)
         .args_conflicts_with_subcommands(true)
-        .subcommand(serve_arguments(Command::new("serve").about("Run a node (what `kaname` alone does)")))
+        .subcommand(serve_arguments(
+            Command::new("serve").about("Run a node (what `kaname` alone does)"),
+            |_| true,
+        ))
         .subcommand(doctor())
         .subcommand(token())
         .subcommand(Command::new("config").about("Print the reference of all settings"));
     #[cfg(feature = "demo")]
     let root = root.subcommand(demo());
-    serve_arguments(root)
+    // All flags work without `serve` too; listing them once is enough.
+    serve_arguments(root, |_| false)
 }
 
-fn serve_arguments(command: Command) -> Command {
-    with_settings(command)
+fn serve_arguments(command: Command, listed: fn(&Key) -> bool) -> Command {
+    with_settings(command, listed)
         .arg(
             Arg::new("json")
                 .long("json")
@@ -66,8 +70,8 @@ fn serve_arguments(command: Command) -> Command {
         )
 }
 
-/// `--config` and a flag for each setting. The flags stand in the long help only.
-fn with_settings(command: Command) -> Command {
+/// `--config` and a flag for each setting. The long help lists those that are `listed`.
+fn with_settings(command: Command, listed: fn(&Key) -> bool) -> Command {
     let config = Arg::new("config")
         .long("config")
         .short('c')
@@ -82,6 +86,7 @@ fn with_settings(command: Command) -> Command {
             .value_name(value_name(key.kind))
             .help_heading("Settings")
             .hide_short_help(true)
+            .hide(!listed(key))
             .allow_hyphen_values(true)
             .help(key.about.replace('`', ""))
     });
@@ -102,17 +107,18 @@ fn value_name(kind: Kind) -> &'static str {
 }
 
 fn doctor() -> Command {
-    with_settings(
-        Command::new("doctor").about("Check whether a node would run here, and say what to do where not"),
-    )
-    .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("The same as JSON"))
+    let about =
+        "Check whether a node would run here, and say what to do where not; takes the settings of `serve`";
+    with_settings(Command::new("doctor").about(about), |_| false)
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("The same as JSON"))
 }
 
 fn token() -> Command {
     let grant = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
     };
-    with_settings(Command::new("token").about("Sign a token (JWT) for someone").after_help(TOKEN_EXAMPLES))
+    let token = Command::new("token").about("Sign a token (JWT) for someone").after_help(TOKEN_EXAMPLES);
+    with_settings(token, |key| key.name == "mode" || key.name.starts_with("auth.secret"))
         .arg(Arg::new("room").long("room").required(true).help("The room; '*': any, for the API"))
         .arg(Arg::new("name").long("name").help("The name others see"))
         .arg(Arg::new("identity").long("identity").help("Who it is, for logs and the API (`sub`)"))

@@ -8,7 +8,7 @@ use super::table::KEYS;
 /// The whole text of `docs/configuration.md`.
 pub fn reference() -> String {
     let mut page = String::from(INTRODUCTION);
-    let mut table = None;
+    let mut table = Some("");
     for key in KEYS {
         let of = key.name.split_once('.').map(|(table, _)| table);
         if of != table {

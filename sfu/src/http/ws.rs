@@ -11,6 +11,9 @@ use axum::response::Response;
 use super::listen::Connection;
 use super::state::App;
 
+/// What waits for a reader that stands still, until the session's own time-out ends it. The largest message, `joined` in a full room, fits.
+const MAX_UNSENT_BYTES: usize = 4 * 1024 * 1024;
+
 /// The page's WebSocket
 ///
 /// JSON text frames. The first one is `{"type":"join","token":"…","name":"…"}`; see the book's page on the API for the others.
@@ -25,8 +28,8 @@ pub(super) async fn upgrade(
     upgrade
         .max_message_size(limit)
         .max_frame_size(limit)
-        // What the node has to say waits at most this long in memory; the session's own time-out ends a reader that stands still.
-        .max_write_buffer_size(4 * limit)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_UNSENT_BYTES)
         .on_upgrade(move |socket| async move {
             session::run(app, socket).await;
             // Holds this connection's place among all of them until here.

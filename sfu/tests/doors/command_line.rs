@@ -25,7 +25,7 @@ fn help_teaches() {
     let output = kaname(&["--help"]);
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in ["Examples:", "kaname doctor", "kaname token", "docs/configuration.md", "--media-port"] {
+    for word in ["Examples:", "kaname doctor", "kaname token", "docs/configuration.md", "--config"] {
         assert!(text.contains(word), "{word} is missing:\n{text}");
     }
 }

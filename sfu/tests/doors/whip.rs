@@ -126,7 +126,8 @@ async fn bad_offers_are_refused_and_leave_nothing_behind() {
         }
         let (line, offer) = (format!("POST {path}"), audio_offer("sendonly"));
         let headers = [("Content-Type", "text/plain")];
-        let wrong_type = Ask { token: Some(&mine), headers: &headers, body: offer.as_bytes(), ..Ask::new(&line) };
+        let wrong_type =
+            Ask { token: Some(&mine), headers: &headers, body: offer.as_bytes(), ..Ask::new(&line) };
         assert_eq!(wrong_type.send(doors.address).await.status, 415);
     }
     assert_eq!(peers(&doors).await, 0);
