@@ -44,6 +44,8 @@ pub(crate) struct Client {
     split_hello: bool,
     fingerprint: String,
     pub(crate) connected: bool,
+    /// The engine said goodbye.
+    pub(crate) closed: bool,
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) channel: Option<ChannelId>,
     pub(crate) opened: bool,
@@ -79,6 +81,7 @@ impl Client {
             split_hello: wire.split_hello,
             fingerprint,
             connected: false,
+            closed: false,
             packets: Vec::new(),
             channel: None,
             opened: false,
@@ -201,6 +204,7 @@ impl Client {
     fn event(&mut self, event: Event) {
         match event {
             Event::Connected => self.connected = true,
+            Event::Closed => self.closed = true,
             Event::RtpPacket(packet) => self.packets.push(packet),
             Event::ChannelOpen(..) => self.opened = true,
             Event::ChannelData(data) => self.messages.push((data.binary, data.data)),
