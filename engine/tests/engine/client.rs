@@ -44,7 +44,7 @@ pub(crate) struct Client {
     split_hello: bool,
     fingerprint: String,
     pub(crate) connected: bool,
-    /// The engine said goodbye.
+    /// It is over: by goodbye or by an error.
     pub(crate) closed: bool,
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) channel: Option<ChannelId>,
@@ -196,7 +196,11 @@ impl Client {
                 }
                 Ok(Output::Transmit(transmit)) => self.transmit(&transmit.contents),
                 Ok(Output::Event(event)) => self.event(event),
-                Err(_) => return,
+                // str0m fails of a goodbye that comes while its SCTP shakes hands.
+                Err(_) => {
+                    self.closed = true;
+                    return;
+                }
             }
         }
     }
