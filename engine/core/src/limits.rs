@@ -174,8 +174,9 @@ pub const TICK: Duration = Duration::from_millis(5);
 /// Sender reports remembered a sender for round trips.
 pub const REPORTS_REMEMBERED: usize = 4;
 
-/// SSRCs that a leg sent with and no longer uses: their sequence must go on should they come back.
-pub const RETIRED_SSRCS: usize = 1_024;
+/// SSRCs that a leg sent with and that are never used again under its keys: what its SRTP session remembers at
+/// most. Beyond, the leg takes no more senders until it is re-keyed.
+pub const RETIRED_SSRCS: usize = kaname_srtp::limits::MAX_RETIRED;
 
 /// Packets that wait for their fan-out: sixteen batches, should the transmit slots be full for a while.
 pub const FORWARDS: usize = 16 * BATCH;
