@@ -1,17 +1,28 @@
-//! The handle that embedders hold.
+//! The handle that embedders hold, and the start of all threads.
 
+use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use kaname_core::Command;
 use kaname_core::command::LegId;
+use kaname_io::{KernelUdp, PacketIo, UdpConfig};
 
+use crate::counters::CountersSnapshot;
+use crate::limits::{MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
+use crate::port::{LegKey, Message, Order, ShardPort, Sink, WorkerPort, worker_of};
+use crate::shard::{self, Surroundings};
+use crate::worker::{self, Identity};
 use crate::{DataKind, DtlsParams, EngineConfig, EngineEvent, ShardId, StartError};
 
 /// A command or message was refused; it changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineBusy {
     /// The queue is full: try again shortly, or shed load.
-    #[error("the queue of the shard is full")]
+    #[error("the queue is full")]
     Full,
     /// The shard's thread has ended.
     #[error("the shard is down")]
@@ -19,26 +30,24 @@ pub enum EngineBusy {
     /// There is no such shard.
     #[error("there is no such shard")]
     UnknownShard,
+    /// The message is longer than any channel takes (256 KiB).
+    #[error("the message is longer than 256 KiB")]
+    TooLong,
 }
 
-/// Figures of one shard, at most a second old.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CountersSnapshot {
-    /// Name and value; names are stable, in the metrics' style (`io_packets_received`).
-    pub values: Vec<(&'static str, u64)>,
-}
-
-impl CountersSnapshot {
-    /// The figure of that name, 0 if there is none.
-    pub fn get(&self, name: &str) -> u64 {
-        self.values.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v)
-    }
+struct ShardHandle {
+    port: Arc<ShardPort>,
+    addresses: Vec<SocketAddr>,
+    io_backend: &'static str,
 }
 
 /// A running packet engine. Dropping it stops it.
-#[derive(Debug)]
 pub struct Engine {
+    shards: Vec<ShardHandle>,
+    workers: Arc<[WorkerPort]>,
+    stop: Arc<AtomicBool>,
     fingerprint: String,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Engine {
@@ -48,19 +57,82 @@ impl Engine {
         config: EngineConfig,
         sink: impl Fn(ShardId, EngineEvent) + Send + Sync + 'static,
     ) -> Result<Engine, StartError> {
-        let _ = (config, sink);
-        Err(StartError::Certificate("not built yet".into()))
+        check(&config)?;
+        getrandom::fill(&mut [0; 1]).map_err(|error| StartError::Random(error.to_string()))?;
+        let identity = Arc::new(Identity::generate()?);
+        let backends = (0..config.shards).map(|i| open(&config, i)).collect::<Result<Vec<_>, _>>()?;
+        let shards = backends
+            .iter()
+            .map(|io| ShardHandle {
+                port: Arc::new(ShardPort::new(io.waker())),
+                addresses: io.locals().to_vec(),
+                io_backend: io.name(),
+            })
+            .collect();
+        let mut engine = Engine {
+            shards,
+            workers: (0..config.workers).map(|_| WorkerPort::new()).collect(),
+            stop: Arc::new(AtomicBool::new(false)),
+            fingerprint: identity.fingerprint().to_string(),
+            threads: Vec::new(),
+        };
+        // From here on dropping the engine ends what was started.
+        engine.start_workers(&identity, &(Arc::new(sink) as Arc<Sink>), backends, config.pin)?;
+        Ok(engine)
+    }
+
+    fn start_workers(
+        &mut self,
+        identity: &Arc<Identity>,
+        sink: &Arc<Sink>,
+        backends: Vec<KernelUdp>,
+        pin: bool,
+    ) -> Result<(), StartError> {
+        let ports: Arc<[Arc<ShardPort>]> = self.shards.iter().map(|shard| shard.port.clone()).collect();
+        for index in 0..self.workers.len() {
+            let around = worker::Surroundings {
+                index,
+                workers: self.workers.clone(),
+                shards: ports.clone(),
+                sink: sink.clone(),
+                stop: self.stop.clone(),
+                identity: identity.clone(),
+            };
+            self.spawn(format!("kaname-work-{index}"), move || worker::run(around))?;
+        }
+        let epoch = Instant::now();
+        for (index, io) in backends.into_iter().enumerate() {
+            let around = Surroundings {
+                id: ShardId(index),
+                port: self.shards[index].port.clone(),
+                workers: self.workers.clone(),
+                sink: sink.clone(),
+                stop: self.stop.clone(),
+                epoch,
+                pin,
+            };
+            self.spawn(format!("kaname-shard-{index}"), move || shard::run(io, around))?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+        let thread = thread::Builder::new()
+            .name(name.clone())
+            .spawn(body)
+            .map_err(|source| StartError::Thread { name, source })?;
+        self.threads.push(thread);
+        Ok(())
     }
 
     /// Number of shards.
     pub fn shards(&self) -> usize {
-        0
+        self.shards.len()
     }
 
     /// Where the shard listens: UDP, and TCP on the same if asked for. Empty if there is no such shard.
     pub fn addresses(&self, shard: ShardId) -> &[SocketAddr] {
-        let _ = shard;
-        &[]
+        self.shards.get(shard.0).map_or(&[], |shard| &shard.addresses)
     }
 
     /// `sha-256 AB:CD:..` of this run's certificate, for `a=fingerprint`.
@@ -70,17 +142,18 @@ impl Engine {
 
     /// Hands the shard a command, in order. Never waits; refuses when the queue is full.
     pub fn command(&self, shard: ShardId, command: Command) -> Result<(), EngineBusy> {
-        let _ = (shard, command);
-        Err(EngineBusy::UnknownShard)
+        self.shard(shard)?.port.command(command)
     }
 
-    /// The leg's handshake is answered from now on: call it before the session description goes out. Again: anew.
+    /// The leg's handshake is answered from now on: call it before the session description goes out, as earlier
+    /// ClientHellos are dropped (they are sent again). Called again with the same fingerprint it changes what
+    /// comes with it (data channels) and leaves the keys; with another it begins anew.
     pub fn secure(&self, shard: ShardId, leg: LegId, dtls: DtlsParams) -> Result<(), EngineBusy> {
-        let _ = (shard, leg, dtls);
-        Err(EngineBusy::UnknownShard)
+        self.order(shard, leg, |key| Order::Secure(key, Box::new(dtls)))
     }
 
-    /// Sends a message on an open data channel.
+    /// Sends a message on an open data channel. A peer that reads so slowly that 1 MiB waits for it loses the
+    /// channel ([`EngineEvent::ChannelClosed`]).
     pub fn send_data(
         &self,
         shard: ShardId,
@@ -89,32 +162,145 @@ impl Engine {
         kind: DataKind,
         data: Vec<u8>,
     ) -> Result<(), EngineBusy> {
-        let _ = (shard, leg, channel, kind, data);
-        Err(EngineBusy::UnknownShard)
+        self.shard(shard)?;
+        if data.len() > MAX_MESSAGE {
+            return Err(EngineBusy::TooLong);
+        }
+        let key = LegKey { shard, leg };
+        self.worker(key).message(Message { key, channel, kind, data })
     }
 
     /// Tells the peer goodbye (DTLS close_notify) and removes the leg. [`Command::RemoveLeg`] removes it silently.
     pub fn close(&self, shard: ShardId, leg: LegId) -> Result<(), EngineBusy> {
-        let _ = (shard, leg);
-        Err(EngineBusy::UnknownShard)
+        self.order(shard, leg, Order::Close)
     }
 
     /// The SRTP kernels in use, such as `vaes512`.
     pub fn srtp_backend(&self) -> &'static str {
-        "portable"
+        kaname_srtp::Backend::best().name()
     }
 
     /// The packet io in use, such as `sendmmsg`.
     pub fn io_backend(&self) -> &'static str {
-        "sendmmsg"
+        self.shards.first().map_or("none", |shard| shard.io_backend)
     }
 
     /// The shard's figures. Empty if there is no such shard.
     pub fn counters(&self, shard: ShardId) -> CountersSnapshot {
-        let _ = shard;
-        CountersSnapshot::default()
+        let port = self.shards.get(shard.0).map(|shard| &shard.port);
+        port.map_or_else(CountersSnapshot::default, |port| port.published.snapshot(&port.workers))
     }
 
     /// Stops all threads and closes all sockets; returns when they are gone.
-    pub fn shutdown(self) {}
+    pub fn shutdown(self) {
+        drop(self);
+    }
+
+    fn shard(&self, shard: ShardId) -> Result<&ShardHandle, EngineBusy> {
+        self.shards.get(shard.0).ok_or(EngineBusy::UnknownShard)
+    }
+
+    fn worker(&self, key: LegKey) -> &WorkerPort {
+        &self.workers[worker_of(key, self.workers.len())]
+    }
+
+    fn order(
+        &self,
+        shard: ShardId,
+        leg: LegId,
+        order: impl FnOnce(LegKey) -> Order,
+    ) -> Result<(), EngineBusy> {
+        self.shard(shard)?;
+        let key = LegKey { shard, leg };
+        self.worker(key).order(order(key)).map_err(|_| EngineBusy::Full)
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        self.shards.iter().for_each(|shard| shard.port.waker.wake());
+        self.workers.iter().for_each(WorkerPort::wake);
+        let this = thread::current().id();
+        for thread in self.threads.drain(..) {
+            // The sink may hold the engine, so this may be one of its own threads.
+            if thread.thread().id() != this {
+                // A panic there has been reported as an event.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses: Vec<_> = self.shards.iter().map(|shard| &shard.addresses).collect();
+        f.debug_struct("Engine").field("addresses", &addresses).finish_non_exhaustive()
+    }
+}
+
+fn check(config: &EngineConfig) -> Result<(), StartError> {
+    let fault =
+        |field, value: usize, allowed| Err(StartError::Config { field, value: value.to_string(), allowed });
+    if !(1..=MAX_SHARDS).contains(&config.shards) {
+        return fault("shards", config.shards, "1 to 64");
+    }
+    if !(1..=MAX_WORKERS).contains(&config.workers) {
+        return fault("workers", config.workers, "1 to 64");
+    }
+    if config.port != 0 && usize::from(config.port) + config.shards > usize::from(u16::MAX) + 1 {
+        return fault(
+            "port",
+            config.port.into(),
+            "at most 65536 less the number of shards, one port for each",
+        );
+    }
+    Ok(())
+}
+
+fn open(config: &EngineConfig, index: usize) -> Result<KernelUdp, StartError> {
+    let port = if config.port == 0 { 0 } else { config.port + index as u16 };
+    let config =
+        UdpConfig { bind: config.bind.clone(), port, tcp: config.tcp, receive_buffer: config.receive_buffer };
+    Ok(KernelUdp::new(&config)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(config: EngineConfig) -> Result<Engine, StartError> {
+        Engine::start(config, |_, _| {})
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_named() {
+        for (config, field) in [
+            (EngineConfig { shards: 0, ..EngineConfig::default() }, "shards"),
+            (EngineConfig { shards: 65, ..EngineConfig::default() }, "shards"),
+            (EngineConfig { workers: 0, ..EngineConfig::default() }, "workers"),
+            (EngineConfig { shards: 2, port: 65_535, ..EngineConfig::default() }, "port"),
+        ] {
+            let text = start(config).expect_err("out of range").to_string();
+            assert!(text.contains(field), "{text}");
+        }
+    }
+
+    #[test]
+    fn each_shard_has_its_port_and_it_ends_when_asked() {
+        let engine = start(EngineConfig { shards: 2, ..EngineConfig::default() }).expect("loopback");
+        assert_eq!(engine.shards(), 2);
+        let addresses = [engine.addresses(ShardId(0))[0], engine.addresses(ShardId(1))[0]];
+        assert_ne!(addresses[0], addresses[1]);
+        assert!(engine.addresses(ShardId(2)).is_empty());
+        assert!(engine.fingerprint().starts_with("sha-256 "));
+        assert_eq!(engine.close(ShardId(2), LegId(0)), Err(EngineBusy::UnknownShard));
+        let text = start(EngineConfig { port: addresses[0].port(), ..EngineConfig::default() })
+            .expect_err("in use")
+            .to_string();
+        assert!(text.contains(&addresses[0].to_string()), "{text}");
+        engine.shutdown();
+        let again = start(EngineConfig { port: addresses[0].port(), ..EngineConfig::default() });
+        assert_eq!(again.expect("free again").addresses(ShardId(0)), &addresses[..1]);
+    }
 }

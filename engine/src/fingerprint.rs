@@ -16,7 +16,7 @@ pub enum HashAlgorithm {
 
 impl HashAlgorithm {
     /// Bytes of a hash.
-    pub const fn len(self) -> usize {
+    pub const fn hash_len(self) -> usize {
         match self {
             HashAlgorithm::Sha256 => 32,
             HashAlgorithm::Sha384 => 48,
@@ -52,7 +52,7 @@ pub struct Fingerprint {
 impl Fingerprint {
     /// `None` if the length is not the algorithm's.
     pub fn new(algorithm: HashAlgorithm, bytes: &[u8]) -> Option<Fingerprint> {
-        (bytes.len() == algorithm.len()).then(|| Fingerprint { algorithm, bytes: bytes.to_vec() })
+        (bytes.len() == algorithm.hash_len()).then(|| Fingerprint { algorithm, bytes: bytes.to_vec() })
     }
 
     /// Of a certificate in DER.
@@ -120,10 +120,10 @@ impl FromStr for Fingerprint {
             .into_iter()
             .find(|a| a.name().eq_ignore_ascii_case(name))
             .ok_or(FingerprintParseError::Algorithm)?;
-        let mut bytes = Vec::with_capacity(algorithm.len());
+        let mut bytes = Vec::with_capacity(algorithm.hash_len());
         for pair in hex.trim().split(':') {
             let digits = pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
-            if !digits || bytes.len() == algorithm.len() {
+            if !digits || bytes.len() == algorithm.hash_len() {
                 return Err(FingerprintParseError::Hash);
             }
             bytes.push(u8::from_str_radix(pair, 16).map_err(|_| FingerprintParseError::Hash)?);

@@ -6,12 +6,18 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod counters;
 mod engine;
 mod event;
 mod fingerprint;
+pub mod limits;
+mod port;
+mod shard;
+mod worker;
 
 pub use config::{EngineConfig, StartError};
-pub use engine::{CountersSnapshot, Engine, EngineBusy};
+pub use counters::CountersSnapshot;
+pub use engine::{Engine, EngineBusy};
 pub use event::{DataKind, EngineEvent, SecureError, ShardId};
 pub use fingerprint::{Fingerprint, FingerprintParseError, HashAlgorithm};
 

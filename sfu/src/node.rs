@@ -1,14 +1,30 @@
 //! Rooms, peers and tracks. One actor owns them all; every front door (WebSocket, HTTP API, WHIP, WHEP) holds a
 //! [`NodeHandle`] and ends in the same few operations, which are compiled to legs and routes of a shard.
 
+mod actor;
 mod api;
+mod apply;
+mod data;
 mod engine;
 mod error;
+mod events;
 mod handle;
 mod limits;
+mod model;
+mod mute;
+mod names;
+mod plan;
+mod queue;
+mod speakers;
+mod state;
+mod stats;
+mod stay;
+#[cfg(test)]
+mod tests;
 
 pub use api::*;
-pub use engine::MediaEngine;
+pub use engine::{MediaEngine, Refused};
 pub use error::{Fault, NodeError};
-pub use handle::{EventSink, Node, NodeConfig, NodeHandle, StartError};
+pub use handle::{Node, NodeConfig, NodeHandle, StartError};
 pub use limits::NodeLimits;
+pub use queue::EventSink;

@@ -11,6 +11,7 @@
 
 mod affinity;
 mod batch;
+mod clock;
 mod counters;
 mod error;
 mod limits;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use affinity::pin_current_thread;
 pub use batch::{FlushReport, RxBatch, RxPacket, Slots, Tx};
+pub use clock::thread_cpu_time;
 pub use counters::Counters;
 pub use error::BindError;
 pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
@@ -51,6 +53,9 @@ pub trait PacketIo {
     /// Sends what was taken, for each destination in the order of taking. What one destination refuses is counted
     /// by reason and never stops the others.
     fn flush(&mut self) -> io::Result<FlushReport>;
+
+    /// Forgets what was taken since the last flush, unsent: the way out when filling the slots failed halfway.
+    fn discard(&mut self);
 
     /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit). May
     /// return early.

@@ -288,6 +288,10 @@ impl PacketIo for KernelUdp {
         Ok(FlushReport { sent, dropped })
     }
 
+    fn discard(&mut self) {
+        self.tx_packets.clear();
+    }
+
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         let busy = self.tcp.has_work() || self.sockets.iter().any(|socket| socket.ready);
         let mut timeout = if busy { Some(Duration::ZERO) } else { timeout };

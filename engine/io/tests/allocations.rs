@@ -39,7 +39,7 @@ fn a_packet_in_and_out_allocates_nothing() {
     let mut io = KernelUdp::new(&config).expect("loopback");
     let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
     let to = Path::udp(0, peer.local_addr().expect("bound"));
-    let mut round = |io: &mut KernelUdp| {
+    let round = |io: &mut KernelUdp| {
         for _ in 0..50 {
             peer.send_to(&[1; 500], io.locals()[0]).expect("sent");
         }

@@ -164,3 +164,16 @@ fn a_waker_ends_a_wait_and_is_not_lost() {
         io.wait(Some(std::time::Duration::ZERO)).expect("returns");
     }
 }
+
+#[test]
+fn what_is_discarded_is_not_sent() {
+    let mut io = open(&["127.0.0.1"], false, 1 << 20);
+    let peer = peer("127.0.0.1");
+    let to = Path::udp(0, address(&peer));
+    put(&mut io, to, b"half-made");
+    io.discard();
+    put(&mut io, to, b"whole");
+    assert_eq!(io.flush().expect("flushes").sent, 1);
+    let mut buffer = [0; 64];
+    assert_eq!(peer.recv(&mut buffer).expect("sent"), 5);
+}

@@ -194,26 +194,32 @@ impl Lots {
         Lots { order, starts }
     }
 
-    fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
-        (0..LOTS)
-            .map(|lot| (lot, &self.order[usize::from(self.starts[lot])..usize::from(self.starts[lot + 1])]))
-            .filter(|(_, lanes)| !lanes.is_empty())
+    /// The jobs of each lot that has any.
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.starts
+            .windows(2)
+            .map(|bounds| &self.order[usize::from(bounds[0])..usize::from(bounds[1])])
+            .filter(|lanes| !lanes.is_empty())
     }
 }
 
 /// Protects any number of packets of any sessions, suites and sizes. Writes every job's `out`.
 pub fn protect_batch(jobs: &mut [ProtectJob<'_>]) {
     for jobs in jobs.chunks_mut(BATCH) {
-        let lots = Lots::sort(jobs.iter().map(|job| job.keys.rtp.lot()));
-        lots.iter().for_each(|(lot, lanes)| kernel::protect(lot, jobs, lanes));
+        let lots = Lots::sort(jobs.iter().map(|job| job.keys.lot()));
+        for lanes in lots.iter() {
+            kernel::protect(jobs[usize::from(lanes[0])].keys, jobs, lanes);
+        }
     }
 }
 
 /// Unprotects any number of packets of any sessions, suites and sizes. A job whose tag is wrong writes nothing.
 pub fn unprotect_batch(jobs: &mut [UnprotectJob<'_>]) {
     for jobs in jobs.chunks_mut(BATCH) {
-        let lots = Lots::sort(jobs.iter().map(|job| job.keys.rtp.lot()));
-        lots.iter().for_each(|(lot, lanes)| kernel::unprotect(lot, jobs, lanes));
+        let lots = Lots::sort(jobs.iter().map(|job| job.keys.lot()));
+        for lanes in lots.iter() {
+            kernel::unprotect(jobs[usize::from(lanes[0])].keys, jobs, lanes);
+        }
     }
 }
 
@@ -223,13 +229,12 @@ mod tests {
 
     #[test]
     fn lots_keep_every_job_once_and_in_order() {
-        let kinds = [1, 0, 0, 1, 1, 0, 1];
-        let lots = Lots::sort(kinds.into_iter());
-        let sorted: Vec<_> = lots.iter().map(|(lot, lanes)| (lot, lanes.to_vec())).collect();
-        assert_eq!(sorted, [(0, vec![1, 2, 5]), (1, vec![0, 3, 4, 6])]);
-        let full = Lots::sort(std::iter::repeat_n(1, BATCH));
-        let lanes: Vec<_> = full.iter().map(|(lot, lanes)| (lot, lanes.len(), lanes[255])).collect();
-        assert_eq!(lanes, [(1, 256, 255)]);
+        let lots = Lots::sort([1, 0, 0, 7, 1, 0, 1].into_iter());
+        let sorted: Vec<_> = lots.iter().map(<[u8]>::to_vec).collect();
+        assert_eq!(sorted, [vec![1, 2, 5], vec![0, 4, 6], vec![3]]);
+        let full = Lots::sort(std::iter::repeat_n(LOTS - 1, BATCH));
+        let lanes: Vec<_> = full.iter().map(|lanes| (lanes.len(), lanes[255])).collect();
+        assert_eq!(lanes, [(256, 255)]);
         assert_eq!(Lots::sort(std::iter::empty()).iter().count(), 0);
     }
 }

@@ -18,6 +18,7 @@ pub struct SessionKeys {
     id: SessionId,
     profile: Profile,
     backend: Backend,
+    lot: usize,
     rtp_overhead: usize,
     rtcp_overhead: usize,
     pub(crate) rtp: KeySet,
@@ -38,13 +39,15 @@ impl SessionKeys {
         rtcp: &Material,
     ) -> SessionKeys {
         static NEXT: AtomicU64 = AtomicU64::new(0);
+        let rtp = KeySet::new(backend, profile, rtp);
         SessionKeys {
             id: SessionId(NEXT.fetch_add(1, Ordering::Relaxed)),
             profile,
             backend,
+            lot: rtp.lot(backend),
             rtp_overhead: profile.rtp_tag_len(),
             rtcp_overhead: RTCP_INDEX + profile.rtcp_tag_len(),
-            rtp: KeySet::new(backend, profile, rtp),
+            rtp,
             rtcp: KeySet::new(backend, profile, rtcp),
         }
     }
@@ -52,6 +55,12 @@ impl SessionKeys {
     #[inline]
     pub(crate) fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// Jobs of the same lot go through the same kernel together.
+    #[inline]
+    pub(crate) fn lot(&self) -> usize {
+        self.lot
     }
 
     /// Bytes an RTP packet grows by when protected.

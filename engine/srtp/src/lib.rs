@@ -16,6 +16,8 @@
 
 mod backend;
 mod batch;
+#[cfg(target_arch = "x86_64")]
+mod cpu;
 mod ct;
 mod derive;
 mod error;

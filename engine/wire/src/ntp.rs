@@ -1,6 +1,8 @@
-//! NTP timestamps of sender reports (RFC 3550 section 4) and the arithmetic of round-trip times (section 6.4.1).
+//! NTP timestamps of sender reports (RFC 3550 section 4) and the arithmetic of round-trip times (section
+//! 6.4.1).
 
-/// Seconds from the NTP era (1900-01-01) to the Unix epoch (1970-01-01), as `epoch_s` of the conversions below.
+/// Seconds from the NTP era (1900-01-01) to the Unix epoch (1970-01-01), as `epoch_s` of the conversions
+/// below.
 pub const UNIX_EPOCH_S: u64 = 2_208_988_800;
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -18,8 +20,8 @@ impl NtpTime {
         NtpTime(seconds << 32 | fraction)
     }
 
-    /// Nanoseconds from the instant `epoch_s` seconds into the NTP era until this time, rounded to the nearest.
-    /// As NTP seconds wrap every 136 years, an earlier time comes out up to 136 years late.
+    /// Nanoseconds from the instant `epoch_s` seconds into the NTP era until this time, rounded to the
+    /// nearest. As NTP seconds wrap every 136 years, an earlier time comes out up to 136 years late.
     #[inline]
     pub const fn to_nanos(self, epoch_s: u64) -> u64 {
         let seconds = ((self.0 >> 32) as u32).wrapping_sub(epoch_s as u32) as u64;
@@ -48,8 +50,8 @@ pub const fn nanos_from_short(short: u32) -> u64 {
 }
 
 /// RFC 3550 section 6.4.1: the round trip is A - LSR - DLSR in nanoseconds, where `arrival` is the middle of
-/// the NTP time at which the report block arrived. `None`: the peer had no sender report yet (LSR is zero), or
-/// the values lie (the result would be negative).
+/// the NTP time at which the report block arrived. `None`: the peer had no sender report yet (LSR is zero),
+/// or the values lie (the result would be negative).
 #[inline]
 pub const fn round_trip_nanos(arrival: u32, last_sr: u32, delay_since_last_sr: u32) -> Option<u64> {
     if last_sr == 0 {

@@ -1,5 +1,5 @@
-//! What payloads tell a forwarder: where frames and key frames begin, which layer a packet belongs to, how long an
-//! audio frame lasts. Media is never decoded.
+//! What payloads tell a forwarder: where frames and key frames begin, which layer a packet belongs to, how
+//! long an audio frame lasts. Media is never decoded.
 
 pub mod av1;
 pub mod h264;
@@ -47,7 +47,8 @@ impl Starts {
     }
 }
 
-/// The NAL units of an H.264 or H.265 aggregate, each behind its 16-bit size, and what begins in them together.
+/// The NAL units of an H.264 or H.265 aggregate, each behind its 16-bit size, and what begins in them
+/// together.
 fn aggregate_starts(mut rest: &[u8], unit_starts: fn(&[u8]) -> Starts) -> Result<Starts, PayloadError> {
     let mut all = Starts::default();
     if rest.is_empty() {

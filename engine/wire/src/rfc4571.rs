@@ -1,4 +1,5 @@
-//! Datagrams over a byte stream (RFC 4571): each behind its 16-bit length, as ICE-TCP carries them (RFC 6544).
+//! Datagrams over a byte stream (RFC 4571): each behind its 16-bit length, as ICE-TCP carries them (RFC
+//! 6544).
 
 use thiserror::Error;
 
@@ -22,8 +23,8 @@ pub struct Step<'a> {
     pub frame: Option<&'a [u8]>,
 }
 
-/// Cuts a byte stream into frames. A frame that lies whole in the input is handed out of it; one that arrives in pieces
-/// is put together in the buffer, whose size is the longest frame that is accepted.
+/// Cuts a byte stream into frames. A frame that lies whole in the input is handed out of it; one that arrives
+/// in pieces is put together in the buffer, whose size is the longest frame that is accepted.
 #[derive(Debug)]
 pub struct Decoder<B> {
     buffer: B,
@@ -40,8 +41,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Decoder<B> {
         Decoder { buffer, length: [0; LENGTH_LEN], length_have: 0, have: 0 }
     }
 
-    /// Reads until a frame is complete or the input is used up. Call it again with what follows `consumed` until it
-    /// has no frame. Frames of length 0, which RFC 4571 section 2 allows and which say nothing, are skipped.
+    /// Reads until a frame is complete or the input is used up. Call it again with what follows `consumed`
+    /// until it has no frame. Frames of length 0, which RFC 4571 section 2 allows and which say nothing, are
+    /// skipped.
     ///
     /// # Errors
     /// [`FramingError::TooLong`], then and in every later step.

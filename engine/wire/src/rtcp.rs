@@ -1,8 +1,8 @@
-//! RTCP (RFC 3550 section 6, RFC 4585): compound packets taken apart with every length checked, and put together
-//! into a `&mut [u8]`.
+//! RTCP (RFC 3550 section 6, RFC 4585): compound packets taken apart with every length checked, and put
+//! together into a `&mut [u8]`.
 //!
-//! A [`Compound`] is validated as a whole; each [`Packet`] in it can then be read as a typed [`Message`]. A packet
-//! that breaks the rules of its own type spoils only itself.
+//! A [`Compound`] is validated as a whole; each [`Packet`] in it can then be read as a typed [`Message`]. A
+//! packet that breaks the rules of its own type spoils only itself.
 
 mod compound;
 mod feedback;

@@ -63,8 +63,8 @@ impl<'a> RtpView<'a> {
     pub fn from_header(header: RtpHeader<'a>) -> Result<Self, RtpError> {
         let padding = match (header.has_padding(), header.body()) {
             (false, _) => 0,
-            // RFC 3550 section 5.1: "The last octet of the padding contains a count of how many padding octets
-            // should be ignored, including itself."
+            // RFC 3550 section 5.1: "The last octet of the padding contains a count of how many padding
+            // octets should be ignored, including itself."
             (true, [.., count]) if *count != 0 && usize::from(*count) <= header.body().len() => *count,
             (true, _) => return Err(RtpError::Padding),
         };

@@ -84,7 +84,8 @@ impl SequenceUnwrapper {
     }
 }
 
-/// Turns 32-bit timestamps into 64-bit ones that never wrap; the first lands in the second cycle (2^32 and up).
+/// Turns 32-bit timestamps into 64-bit ones that never wrap; the first lands in the second cycle (2^32 and
+/// up).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimestampUnwrapper {
     /// Zero: nothing seen yet.

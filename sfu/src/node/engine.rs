@@ -1,5 +1,119 @@
 //! What the node needs of a packet engine. A trait, so that the node's tests run against a fake one, without
 //! sockets and without a clock.
 
+use std::net::SocketAddr;
+
+use kaname_engine::core::Command;
+use kaname_engine::core::command::LegId;
+use kaname_engine::{CountersSnapshot, DataKind, DtlsParams, Engine, EngineBusy, ShardId};
+
 /// A packet engine. All methods return at once.
-pub trait MediaEngine: Send + Sync + 'static {}
+pub trait MediaEngine: Send + Sync + 'static {
+    /// How many shards there are.
+    fn shards(&self) -> usize;
+    /// Where a shard listens.
+    fn addresses(&self, shard: ShardId) -> Vec<SocketAddr>;
+    /// `sha-256 AB:CD:…` of the certificate.
+    fn fingerprint(&self) -> String;
+    /// Hands a shard a command; when its queue is full, the command comes back.
+    fn command(&self, shard: ShardId, command: Command) -> Result<(), Refused>;
+    /// The leg's handshake is answered from now on.
+    fn secure(&self, shard: ShardId, leg: LegId, dtls: DtlsParams) -> Result<(), EngineBusy>;
+    /// Says goodbye to the peer and removes the leg.
+    fn close(&self, shard: ShardId, leg: LegId) -> Result<(), EngineBusy>;
+    /// Sends on an open data channel.
+    fn send_data(
+        &self,
+        shard: ShardId,
+        leg: LegId,
+        channel: u16,
+        kind: DataKind,
+        data: Vec<u8>,
+    ) -> Result<(), EngineBusy>;
+    /// The shard's figures.
+    fn counters(&self, shard: ShardId) -> CountersSnapshot;
+}
+
+/// A shard did not take a command.
+#[derive(Debug)]
+pub enum Refused {
+    /// Its queue is full: here is the command back.
+    Full(Command),
+    /// The shard is gone, and with it what the command was about.
+    Gone,
+}
+
+impl MediaEngine for Engine {
+    fn shards(&self) -> usize {
+        Engine::shards(self)
+    }
+
+    fn addresses(&self, shard: ShardId) -> Vec<SocketAddr> {
+        Engine::addresses(self, shard).to_vec()
+    }
+
+    fn fingerprint(&self) -> String {
+        Engine::fingerprint(self).to_owned()
+    }
+
+    fn command(&self, shard: ShardId, command: Command) -> Result<(), Refused> {
+        let spare = replica(&command);
+        match (Engine::command(self, shard, command), spare) {
+            (Ok(()), _) => Ok(()),
+            (Err(EngineBusy::Full), Some(command)) => Err(Refused::Full(command)),
+            _ => Err(Refused::Gone),
+        }
+    }
+
+    fn secure(&self, shard: ShardId, leg: LegId, dtls: DtlsParams) -> Result<(), EngineBusy> {
+        Engine::secure(self, shard, leg, dtls)
+    }
+
+    fn close(&self, shard: ShardId, leg: LegId) -> Result<(), EngineBusy> {
+        Engine::close(self, shard, leg)
+    }
+
+    fn send_data(
+        &self,
+        shard: ShardId,
+        leg: LegId,
+        channel: u16,
+        kind: DataKind,
+        data: Vec<u8>,
+    ) -> Result<(), EngineBusy> {
+        Engine::send_data(self, shard, leg, channel, kind, data)
+    }
+
+    fn counters(&self, shard: ShardId) -> CountersSnapshot {
+        Engine::counters(self, shard)
+    }
+}
+
+/// A second copy of a command of the node, since the engine does not hand back what it refuses. Commands cannot
+/// be cloned because of the keys in some; the node gives none of those.
+fn replica(command: &Command) -> Option<Command> {
+    Some(match command {
+        Command::AddLeg(config) => Command::AddLeg(config.clone()),
+        Command::RestartIce { leg, ice } => Command::RestartIce { leg: *leg, ice: ice.clone() },
+        Command::SetExtensions { leg, extensions } => {
+            Command::SetExtensions { leg: *leg, extensions: *extensions }
+        }
+        Command::RemoveLeg { leg } => Command::RemoveLeg { leg: *leg },
+        Command::AddStream { leg, stream, config } => {
+            Command::AddStream { leg: *leg, stream: *stream, config: config.clone() }
+        }
+        Command::RemoveStream { stream } => Command::RemoveStream { stream: *stream },
+        Command::AddSender { leg, sender, config } => {
+            Command::AddSender { leg: *leg, sender: *sender, config: config.clone() }
+        }
+        Command::RemoveSender { sender } => Command::RemoveSender { sender: *sender },
+        Command::Route { sender, stream, payload_types } => {
+            Command::Route { sender: *sender, stream: *stream, payload_types: payload_types.clone() }
+        }
+        Command::Unroute { sender } => Command::Unroute { sender: *sender },
+        Command::MuteStream { stream, muted } => Command::MuteStream { stream: *stream, muted: *muted },
+        Command::RequestKeyFrame { stream } => Command::RequestKeyFrame { stream: *stream },
+        Command::QueryStats { leg, token } => Command::QueryStats { leg: *leg, token: *token },
+        Command::SetKeys { .. } | Command::SendDatagram { .. } => return None,
+    })
+}

@@ -1,7 +1,7 @@
 //! Why the node refused, in words for the one who asked.
 
 use super::api::TrackId;
-use crate::sdp::SdpError;
+use crate::sdp::{Quoted, SdpError};
 
 /// Whose fault a refusal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +33,10 @@ pub enum NodeError {
         hint: &'static str,
     },
     /// The wish does not fit the offer.
-    #[error("mid {mid:?}: {what}")]
+    #[error("mid {mid}: {what}")]
     BadWish {
-        /// The m-line, shortened.
-        mid: String,
+        /// The m-line, shortened and escaped.
+        mid: Quoted,
         /// What is wrong and what to do.
         what: String,
     },

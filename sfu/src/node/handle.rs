@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::actor;
 use super::api::*;
 use super::engine::MediaEngine;
 use super::error::NodeError;
 use super::limits::NodeLimits;
+use super::names::Random;
+use super::queue::{EventQueue, EventSink, event_queue};
+use super::state::State;
 
 /// Requests waiting for the actor. Each is handled in well under a millisecond, so this is a fraction of a second
 /// of work; beyond, callers wait.
@@ -43,28 +47,35 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Node {
     config: NodeConfig,
+    events: EventQueue,
 }
-
-/// Where the engine's events go in.
-#[derive(Clone, Debug)]
-pub struct EventSink {}
 
 impl Node {
     /// A node and the sink for its engine's events.
     pub fn new(config: NodeConfig) -> (Node, EventSink) {
-        (Node { config }, EventSink {})
+        let (sink, events) = event_queue();
+        (Node { config, events }, sink)
     }
 
-    /// Starts the actor as a task of the current tokio runtime.
+    /// Starts the actor as a task of the current tokio runtime. It ends after [`NodeHandle::drain`], or when all
+    /// handles are gone.
     pub fn start(self, engine: Arc<dyn MediaEngine>) -> Result<NodeHandle, StartError> {
-        let (requests, _queue) = mpsc::channel(REQUESTS);
-        let _ = (engine, self.config);
+        self.start_with(engine, Random::system())
+    }
+
+    pub(super) fn start_with(
+        self,
+        engine: Arc<dyn MediaEngine>,
+        random: Random,
+    ) -> Result<NodeHandle, StartError> {
+        let state = State::new(engine, self.config, random)?;
+        let (requests, queue) = mpsc::channel(REQUESTS);
+        tokio::spawn(actor::run(state, queue, self.events));
         Ok(NodeHandle { requests })
     }
 }
 
 /// What can be asked of the actor; each with the way back.
-#[derive(Debug)]
 pub(super) enum Request {
     Join(JoinRequest, oneshot::Sender<Result<Joined, NodeError>>),
     Negotiate(PeerId, Negotiation, oneshot::Sender<Result<Answer, NodeError>>),

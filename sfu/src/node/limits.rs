@@ -26,7 +26,7 @@ pub struct NodeLimits {
     pub handshake: Duration,
     /// Bytes of one data message, which every receiver's channel must hold.
     pub message_bytes: usize,
-    /// Data messages a second from one peer; a quarter of a minute's worth may come at once.
+    /// Data messages a second from one peer; two seconds' worth may come at once.
     pub messages_per_second: u32,
     /// Bytes of data messages a second from one peer.
     pub message_bytes_per_second: u32,

@@ -5,10 +5,25 @@
 
 pub(crate) mod portable;
 
-use crate::backend::{Backend, Kind};
+#[cfg(target_arch = "x86_64")]
+mod aesni;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod guard;
+mod one;
+#[cfg(target_arch = "x86_64")]
+mod vaes256;
+#[cfg(target_arch = "x86_64")]
+mod vaes512;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+use crate::backend::{Backend, KINDS, Kind};
 use crate::batch::{ProtectJob, UnprotectJob};
 use crate::derive::Material;
 use crate::keying::Profile;
+use crate::keys::SessionKeys;
+#[cfg(target_arch = "x86_64")]
+use x86::{CmKeys, GcmKeys, engine::Engine};
 
 /// Bytes of an AES-GCM tag (RFC 7714 section 13.1 allows no shorter one).
 pub(crate) const GCM_TAG: usize = 16;
@@ -42,6 +57,12 @@ pub(crate) trait Gcm {
 pub(crate) enum KeySet {
     PortableCm(Box<portable::CmKeys>),
     PortableGcm(Box<portable::GcmKeys>),
+    #[cfg(target_arch = "x86_64")]
+    Cm128(Box<CmKeys<11>>),
+    #[cfg(target_arch = "x86_64")]
+    Gcm128(Box<GcmKeys<11>>),
+    #[cfg(target_arch = "x86_64")]
+    Gcm256(Box<GcmKeys<15>>),
 }
 
 /// One message's cipher, whatever the backend.
@@ -50,16 +71,36 @@ pub(crate) enum Suite<'a> {
     Gcm(&'a dyn Gcm),
 }
 
-/// How many different values [`KeySet::lot`] has.
-pub(crate) const LOTS: usize = 2;
+/// Kernels of one backend that cannot share a pass.
+const LAYOUTS: usize = 3;
+
+/// How many lots there are: see [`KeySet::lot`].
+pub(crate) const LOTS: usize = KINDS * LAYOUTS;
 
 impl KeySet {
     pub(crate) fn new(backend: Backend, profile: Profile, material: &Material) -> KeySet {
-        match (backend.kind(), profile.is_gcm()) {
-            (Kind::Portable, false) => KeySet::PortableCm(Box::new(portable::CmKeys::new(profile, material))),
-            (Kind::Portable, true) => {
-                KeySet::PortableGcm(Box::new(portable::GcmKeys::new(profile, material)))
-            }
+        #[cfg(target_arch = "x86_64")]
+        let aesni = match backend.kind() {
+            Kind::Portable => None,
+            Kind::AesNi(token) => Some(token),
+            Kind::Vaes256(token) => Some(token.aesni()),
+            Kind::Vaes512(token) => Some(token.aesni()),
+        };
+        #[cfg(target_arch = "x86_64")]
+        if let Some(token) = aesni {
+            return match profile {
+                Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => {
+                    KeySet::Cm128(Box::new(CmKeys::new(token, profile, material)))
+                }
+                Profile::AeadAes128Gcm => KeySet::Gcm128(Box::new(GcmKeys::new(token, profile, material))),
+                Profile::AeadAes256Gcm => KeySet::Gcm256(Box::new(GcmKeys::new(token, profile, material))),
+            };
+        }
+        debug_assert_eq!(backend.kind().number(), 0);
+        if profile.is_gcm() {
+            KeySet::PortableGcm(Box::new(portable::GcmKeys::new(profile, material)))
+        } else {
+            KeySet::PortableCm(Box::new(portable::CmKeys::new(profile, material)))
         }
     }
 
@@ -67,27 +108,67 @@ impl KeySet {
         match self {
             KeySet::PortableCm(keys) => Suite::Cm(&**keys),
             KeySet::PortableGcm(keys) => Suite::Gcm(&**keys),
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Cm128(keys) => Suite::Cm(&**keys),
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Gcm128(keys) => Suite::Gcm(&**keys),
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Gcm256(keys) => Suite::Gcm(&**keys),
         }
     }
 
-    /// Jobs of the same lot go through the same kernel together.
-    #[inline]
-    pub(crate) fn lot(&self) -> usize {
-        match self {
+    /// Jobs of the same lot have the same backend and the same layout, and go through its kernel together.
+    pub(crate) fn lot(&self, backend: Backend) -> usize {
+        let layout = match self {
             KeySet::PortableCm(_) => 0,
             KeySet::PortableGcm(_) => 1,
-        }
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Cm128(_) => 0,
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Gcm128(_) => 1,
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Gcm256(_) => 2,
+        };
+        backend.kind().number() * LAYOUTS + layout
     }
 }
 
-/// Protects `jobs[lanes[..]]`, which all are of lot `lot`.
-pub(crate) fn protect(lot: usize, jobs: &mut [ProtectJob<'_>], lanes: &[u8]) {
-    let _ = lot;
-    portable::protect(jobs, lanes);
+/// Protects `jobs[lanes[..]]`, which all are of the lot of `keys`.
+pub(crate) fn protect(keys: &SessionKeys, jobs: &mut [ProtectJob<'_>], lanes: &[u8]) {
+    let engine = match keys.backend().kind() {
+        Kind::Portable => return lanes.iter().for_each(|&lane| one::protect(&mut jobs[usize::from(lane)])),
+        #[cfg(target_arch = "x86_64")]
+        Kind::AesNi(token) => Engine::from(token),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Vaes256(token) => Engine::from(token),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Vaes512(token) => Engine::from(token),
+    };
+    #[cfg(target_arch = "x86_64")]
+    match keys.rtp {
+        KeySet::Cm128(_) => x86::cm::protect::<11>(engine, jobs, lanes),
+        KeySet::Gcm128(_) => x86::gcm::protect::<11>(engine, jobs, lanes),
+        KeySet::Gcm256(_) => x86::gcm::protect::<15>(engine, jobs, lanes),
+        KeySet::PortableCm(_) | KeySet::PortableGcm(_) => unreachable!("the portable backend has returned"),
+    }
 }
 
-/// Unprotects `jobs[lanes[..]]`, which all are of lot `lot`.
-pub(crate) fn unprotect(lot: usize, jobs: &mut [UnprotectJob<'_>], lanes: &[u8]) {
-    let _ = lot;
-    portable::unprotect(jobs, lanes);
+/// Unprotects `jobs[lanes[..]]`, which all are of the lot of `keys`.
+pub(crate) fn unprotect(keys: &SessionKeys, jobs: &mut [UnprotectJob<'_>], lanes: &[u8]) {
+    let engine = match keys.backend().kind() {
+        Kind::Portable => return lanes.iter().for_each(|&lane| one::unprotect(&mut jobs[usize::from(lane)])),
+        #[cfg(target_arch = "x86_64")]
+        Kind::AesNi(token) => Engine::from(token),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Vaes256(token) => Engine::from(token),
+        #[cfg(target_arch = "x86_64")]
+        Kind::Vaes512(token) => Engine::from(token),
+    };
+    #[cfg(target_arch = "x86_64")]
+    match keys.rtp {
+        KeySet::Cm128(_) => x86::cm::unprotect::<11>(engine, jobs, lanes),
+        KeySet::Gcm128(_) => x86::gcm::unprotect::<11>(engine, jobs, lanes),
+        KeySet::Gcm256(_) => x86::gcm::unprotect::<15>(engine, jobs, lanes),
+        KeySet::PortableCm(_) | KeySet::PortableGcm(_) => unreachable!("the portable backend has returned"),
+    }
 }

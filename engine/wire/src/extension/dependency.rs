@@ -1,5 +1,5 @@
-//! The dependency descriptor (AV1 RTP payload specification, appendix A): which frame a packet belongs to and what
-//! that frame needs, readable without the payload.
+//! The dependency descriptor (AV1 RTP payload specification, appendix A): which frame a packet belongs to and
+//! what that frame needs, readable without the payload.
 
 use crate::bytes::{be16, three};
 
@@ -21,7 +21,8 @@ pub struct Descriptor<'a> {
 /// Flags of a descriptor longer than three bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extended<'a> {
-    /// A template dependency structure follows: the frame begins a new coded video sequence, so it is a key frame.
+    /// A template dependency structure follows: the frame begins a new coded video sequence, so it is a key
+    /// frame.
     pub structure_present: bool,
     /// A bit mask of the decode targets in use follows.
     pub active_decode_targets_present: bool,

@@ -52,7 +52,8 @@ impl AbsSendTime {
         AbsSendTime(((((nanos % WRAP_NANOS) << 18) / 1_000_000_000) & 0xff_ffff) as u32)
     }
 
-    /// Nanoseconds from `earlier` to this time, assuming less than 32 s between them; negative when it is later.
+    /// Nanoseconds from `earlier` to this time, assuming less than 32 s between them; negative when it is
+    /// later.
     #[inline]
     pub fn nanos_since(self, earlier: Self) -> i64 {
         // Shifted up, so that the sign bit of the 24-bit difference becomes that of the i32.

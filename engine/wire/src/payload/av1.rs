@@ -132,7 +132,8 @@ fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     None
 }
 
-/// What begins in a packet with this payload: a frame where a sequence header, a frame or a frame header begins.
+/// What begins in a packet with this payload: a frame where a sequence header, a frame or a frame header
+/// begins.
 ///
 /// # Errors
 /// Those of [`Aggregate::parse`].

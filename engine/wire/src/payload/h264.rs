@@ -13,13 +13,13 @@ const FU_A: u8 = 28;
 
 /// What begins in a packet with this payload.
 ///
-/// A key frame begins at a sequence parameter set, or at the first slice of an IDR picture when the parameter sets
-/// travel elsewhere. An encoder that sends both in packets of their own begins its key frame twice, with one
-/// timestamp.
+/// A key frame begins at a sequence parameter set, or at the first slice of an IDR picture when the parameter
+/// sets travel elsewhere. An encoder that sends both in packets of their own begins its key frame twice, with
+/// one timestamp.
 ///
 /// # Errors
-/// [`PayloadError::Truncated`], [`PayloadError::Length`] for a broken aggregate, [`PayloadError::Unsupported`] for
-/// the packets of packetisation mode 2 and the reserved ones.
+/// [`PayloadError::Truncated`], [`PayloadError::Length`] for a broken aggregate,
+/// [`PayloadError::Unsupported`] for the packets of packetisation mode 2 and the reserved ones.
 #[inline]
 pub fn starts(payload: &[u8]) -> Result<Starts, PayloadError> {
     let (&first, rest) = payload.split_first().ok_or(PayloadError::Truncated)?;
@@ -48,8 +48,8 @@ fn unit_starts(unit: &[u8]) -> Starts {
 
 /// `slice_header`: the byte behind the NAL unit header.
 fn slice_starts(kind: u8, slice_header: Option<u8>) -> Starts {
-    // ITU-T H.264 section 7.3.3: a slice header begins with first_mb_in_slice as an Exp-Golomb code, whose zero is
-    // the single bit 1.
+    // ITU-T H.264 section 7.3.3: a slice header begins with first_mb_in_slice as an Exp-Golomb code, whose
+    // zero is the single bit 1.
     let first_slice = slice_header.is_some_and(|byte| byte & 0x80 != 0);
     match kind {
         SPS => Starts { frame: true, key_frame: true },

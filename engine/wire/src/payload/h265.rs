@@ -1,5 +1,5 @@
-//! H.265 (RFC 7798): single NAL units, aggregation packets and fragmentation units, without decoding order numbers
-//! (`sprop-max-don-diff` 0, as WebRTC negotiates it).
+//! H.265 (RFC 7798): single NAL units, aggregation packets and fragmentation units, without decoding order
+//! numbers (`sprop-max-don-diff` 0, as WebRTC negotiates it).
 
 use super::{PayloadError, Starts, aggregate_starts};
 
@@ -17,12 +17,12 @@ const FRAGMENTATION: u8 = 49;
 
 /// What begins in a packet with this payload.
 ///
-/// A key frame begins at a video or sequence parameter set, or at the first slice segment of an intra random access
-/// picture; so, with parameter sets in a packet of their own, twice with one timestamp.
+/// A key frame begins at a video or sequence parameter set, or at the first slice segment of an intra random
+/// access picture; so, with parameter sets in a packet of their own, twice with one timestamp.
 ///
 /// # Errors
-/// [`PayloadError::Truncated`], [`PayloadError::Length`] for a broken aggregate, [`PayloadError::Unsupported`] for
-/// PACI packets and reserved ones.
+/// [`PayloadError::Truncated`], [`PayloadError::Length`] for a broken aggregate,
+/// [`PayloadError::Unsupported`] for PACI packets and reserved ones.
 #[inline]
 pub fn starts(payload: &[u8]) -> Result<Starts, PayloadError> {
     // Section 1.1.4: the NAL unit header is two bytes, F, six bits of type, layer, temporal identifier.

@@ -27,8 +27,8 @@ impl PictureId {
         1 + usize::from(self.wide)
     }
 
-    /// Replaces the identifier in a copy of the payload it was read from, in the same width; the bits above the
-    /// width are lost. Does nothing to a payload too short to be that copy.
+    /// Replaces the identifier in a copy of the payload it was read from, in the same width; the bits above
+    /// the width are lost. Does nothing to a payload too short to be that copy.
     #[inline]
     pub fn rewrite(&self, payload: &mut [u8], value: u16) {
         let at = usize::from(self.offset);

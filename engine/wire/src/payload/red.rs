@@ -29,7 +29,8 @@ impl<'a> Red<'a> {
     /// Checks the headers and their lengths.
     ///
     /// # Errors
-    /// [`PayloadError::Truncated`] when the headers do not end, [`PayloadError::Length`] when the blocks do not fit.
+    /// [`PayloadError::Truncated`] when the headers do not end, [`PayloadError::Length`] when the blocks do
+    /// not fit.
     pub fn parse(payload: &'a [u8]) -> Result<Self, PayloadError> {
         let (mut headers_len, mut data_len) = (0, 0);
         while let Some((_, len)) = redundant_header(&payload[headers_len..])? {
@@ -62,8 +63,8 @@ impl<'a> Red<'a> {
     }
 }
 
-/// Section 3: timestamp offset and length of the redundant block whose header is at the front, `None` for the one-byte
-/// header of the primary block.
+/// Section 3: timestamp offset and length of the redundant block whose header is at the front, `None` for the
+/// one-byte header of the primary block.
 fn redundant_header(headers: &[u8]) -> Result<Option<(u16, usize)>, PayloadError> {
     match *headers {
         [] => Err(PayloadError::Truncated),
@@ -77,8 +78,8 @@ fn redundant_header(headers: &[u8]) -> Result<Option<(u16, usize)>, PayloadError
     }
 }
 
-/// Writes a payload of redundant blocks and the primary one (whose offset is not written) to the front of `out`. Its
-/// length in bytes, or `None` when `out` is too small or a block does not fit its header.
+/// Writes a payload of redundant blocks and the primary one (whose offset is not written) to the front of
+/// `out`. Its length in bytes, or `None` when `out` is too small or a block does not fit its header.
 pub fn write(out: &mut [u8], redundant: &[Block<'_>], primary: Block<'_>) -> Option<usize> {
     let mut cursor = crate::bytes::Cursor::new(out);
     for block in redundant {

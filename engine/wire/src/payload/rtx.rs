@@ -3,15 +3,16 @@
 /// The OSN in front of the original payload.
 pub const OSN_LEN: usize = 2;
 
-/// The original sequence number and the original payload; `None` when the payload has no room for an OSN, as in
-/// packets that are padding alone (bandwidth probes).
+/// The original sequence number and the original payload; `None` when the payload has no room for an OSN, as
+/// in packets that are padding alone (bandwidth probes).
 #[inline]
 pub fn strip(payload: &[u8]) -> Option<(u16, &[u8])> {
     let (osn, original) = payload.split_first_chunk::<OSN_LEN>()?;
     Some((u16::from_be_bytes(*osn), original))
 }
 
-/// Writes the payload that retransmits packet `original_sequence` to the front of `out`; its length in bytes, or
+/// Writes the payload that retransmits packet `original_sequence` to the front of `out`; its length in bytes,
+/// or
 /// `None` when `out` is too small.
 #[inline]
 pub fn write(out: &mut [u8], original_sequence: u16, original: &[u8]) -> Option<usize> {

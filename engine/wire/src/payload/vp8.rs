@@ -93,13 +93,14 @@ impl Descriptor {
 pub fn starts(payload: &[u8]) -> Result<Starts, PayloadError> {
     let descriptor = Descriptor::parse(payload)?;
     let header = *payload.get(usize::from(descriptor.len)).ok_or(PayloadError::Truncated)?;
-    // Section 4.3: the payload header is "present only in packets that have the S bit equal to one and the PID
-    // equal to zero"; P, its lowest bit, is 0 in key frames.
+    // Section 4.3: the payload header is "present only in packets that have the S bit equal to one and the
+    // PID equal to zero"; P, its lowest bit, is 0 in key frames.
     let frame = descriptor.start_of_partition && descriptor.partition == 0;
     Ok(Starts { frame, key_frame: frame && header & 1 == 0 })
 }
 
-/// Width and height in pixels from the first packet of a key frame (RFC 6386 section 9.1); `None` from others.
+/// Width and height in pixels from the first packet of a key frame (RFC 6386 section 9.1); `None` from
+/// others.
 pub fn key_frame_size(payload: &[u8]) -> Option<(u16, u16)> {
     if !starts(payload).ok()?.key_frame {
         return None;

@@ -131,8 +131,8 @@ fn behind_references(payload: &[u8], at: usize) -> Result<usize, PayloadError> {
     Err(PayloadError::Unsupported)
 }
 
-/// What begins in a packet with this payload. A key frame begins at the lowest spatial layer; a frame is that of any
-/// layer.
+/// What begins in a packet with this payload. A key frame begins at the lowest spatial layer; a frame is that
+/// of any layer.
 ///
 /// # Errors
 /// Those of [`Descriptor::parse`], and [`PayloadError::Truncated`] when nothing follows the descriptor.
@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn non_flexible_with_layers_and_structure() {
-        // I L B V; 15-bit picture identifier; TID 1, U, SID 0; TL0PICIDX; two layers with sizes and a group of two.
+        // I L B V; 15-bit picture identifier; TID 1, U, SID 0; TL0PICIDX; two layers with sizes and a group
+        // of two.
         let payload = [
             0xaa, 0x81, 0x02, 0x30, 0x09, // descriptor
             0x38, 1, 0x40, 0, 0xf0, 2, 0x80, 1, 0xe0, // Y: 320x240, 640x480

@@ -114,8 +114,9 @@ impl<'a> Packet<'a> {
 }
 
 /// RFC 3550 section 6.4.1: padding only "on the last individual packet"; "The last octet of the padding is a
-/// count of how many padding octets should be ignored, including itself (it will be a multiple of four)". That
-/// it be a multiple of four is not asked for here: libwebrtc pads transport-wide feedback by 1 to 3 bytes.
+/// count of how many padding octets should be ignored, including itself (it will be a multiple of four)".
+/// That it be a multiple of four is not asked for here: libwebrtc pads transport-wide feedback by 1 to 3
+/// bytes.
 #[inline]
 fn without_padding<'a>(body: &'a [u8], behind: &[u8]) -> Result<&'a [u8], RtcpError> {
     let count = usize::from(*body.last().ok_or(RtcpError::Padding)?);

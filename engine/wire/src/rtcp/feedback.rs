@@ -26,16 +26,16 @@ pub struct Nack<'a> {
 impl<'a> Nack<'a> {
     pub(super) fn parse(packet: &Packet<'a>) -> Result<Self, RtcpError> {
         let (sender_ssrc, media_ssrc, items) = split(packet)?;
-        // RFC 4585 section 6.2.1: "The FCI field MUST contain at least one and MAY contain more than one Generic
-        // NACK."
+        // RFC 4585 section 6.2.1: "The FCI field MUST contain at least one and MAY contain more than one
+        // Generic NACK."
         if items.len() < 4 {
             return Err(RtcpError::Truncated);
         }
         Ok(Nack { sender_ssrc, media_ssrc, items })
     }
 
-    /// The missing sequence numbers in the order of the packet. A lying peer can name one as often as it likes,
-    /// at most 17 for each four bytes.
+    /// The missing sequence numbers in the order of the packet. A lying peer can name one as often as it
+    /// likes, at most 17 for each four bytes.
     pub fn sequences(&self) -> impl Iterator<Item = u16> + use<'a> {
         self.items.chunks_exact(4).flat_map(|item| {
             let (base, mask) = (be16(item, 0).unwrap_or(0), be16(item, 2).unwrap_or(0));
@@ -124,7 +124,8 @@ impl<'a> Remb<'a> {
             let count = usize::from(*fci.get(4)?);
             let rate = be24(fci, 5)?;
             let (exponent, mantissa) = (rate >> 18, u64::from(rate & 0x3_ffff));
-            // The exponent has six bits and the mantissa 18: what does not fit 64 bits is "as much as you like".
+            // The exponent has six bits and the mantissa 18: what does not fit 64 bits is "as much as you
+            // like".
             let bits_per_second =
                 if exponent <= mantissa.leading_zeros() { mantissa << exponent } else { u64::MAX };
             Some(Remb { sender_ssrc, bits_per_second, ssrcs: fci.get(8..)?.get(..count * 4)? })

@@ -75,8 +75,8 @@ fn split_item(bytes: &[u8]) -> Option<(SdesItem<'_>, &[u8])> {
 }
 
 /// The chunk at the front and what follows it. Section 6.5: the items end with one or more null octets, "the
-/// first of which is interpreted as an item type of zero to denote the end of the list", until the next 32-bit
-/// boundary.
+/// first of which is interpreted as an item type of zero to denote the end of the list", until the next
+/// 32-bit boundary.
 fn split_chunk(bytes: &[u8]) -> Result<(Chunk<'_>, &[u8]), RtcpError> {
     let ssrc = be32(bytes, 0).ok_or(RtcpError::Truncated)?;
     let behind_ssrc = &bytes[4..];

@@ -1,4 +1,5 @@
-//! Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 3.1).
+//! Transport-wide congestion control feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 section
+//! 3.1).
 
 use super::{Packet, RtcpError, feedback};
 use crate::bytes::{be16, be24};
@@ -38,8 +39,8 @@ pub struct TransportFeedback<'a> {
 pub struct Arrival {
     /// Its transport-wide sequence number.
     pub sequence: u16,
-    /// When, in ticks of 250 us of the receiver's clock, which wraps at 2^32 of them (298 hours). Negative before
-    /// the clock's zero.
+    /// When, in ticks of 250 us of the receiver's clock, which wraps at 2^32 of them (298 hours). Negative
+    /// before the clock's zero.
     pub ticks: i64,
 }
 
@@ -64,8 +65,8 @@ impl<'a> TransportFeedback<'a> {
         })
     }
 
-    /// The packets that arrived, by rising sequence number. Those between, up to `status_count` from the base, did
-    /// not. A run of 8191 missing packets costs one step, so a short packet cannot cause long work.
+    /// The packets that arrived, by rising sequence number. Those between, up to `status_count` from the
+    /// base, did not. A run of 8191 missing packets costs one step, so a short packet cannot cause long work.
     pub fn arrivals(&self) -> Arrivals<'a> {
         Arrivals {
             chunks: self.chunks,
@@ -91,7 +92,8 @@ fn measure(bytes: &[u8], status_count: u16) -> Result<(usize, usize), RtcpError>
     Ok((chunks_len, deltas_len))
 }
 
-/// A packet status chunk. Its symbols are 0 (missing), or the bytes of an arrival's delta (1 or 2); 3 is reserved.
+/// A packet status chunk. Its symbols are 0 (missing), or the bytes of an arrival's delta (1 or 2); 3 is
+/// reserved.
 #[derive(Clone, Copy, Debug)]
 enum Chunk {
     Run {

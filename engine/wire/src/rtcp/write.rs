@@ -1,5 +1,5 @@
-//! RTCP packets written to the front of a `&mut [u8]`. Each function returns the bytes it used; nothing behind them is
-//! touched. [`CompoundWriter`] puts packets one behind the other.
+//! RTCP packets written to the front of a `&mut [u8]`. Each function returns the bytes it used; nothing
+//! behind them is touched. [`CompoundWriter`] puts packets one behind the other.
 
 mod transport;
 
@@ -199,8 +199,8 @@ pub fn fir(out: &mut [u8], sender_ssrc: u32, entries: &[FirEntry]) -> Result<usi
     })
 }
 
-/// A generic NACK (RFC 4585 section 6.2.1) for as many of the missing sequence numbers as `out` has room for. They
-/// come in sending order (rising, over the wrap too); one that repeats or falls back only costs room.
+/// A generic NACK (RFC 4585 section 6.2.1) for as many of the missing sequence numbers as `out` has room for.
+/// They come in sending order (rising, over the wrap too); one that repeats or falls back only costs room.
 ///
 /// # Errors
 /// [`WriteError::NoRoom`] when not even the first fits, [`WriteError::Nothing`] without any.
@@ -253,7 +253,8 @@ fn nack_items(missing: &[u16]) -> impl Iterator<Item = (u16, u16, usize)> {
     })
 }
 
-/// A receiver estimated maximum bit rate (draft-alvestrand-rmcat-remb-03), rounded down to 18 significant bits.
+/// A receiver estimated maximum bit rate (draft-alvestrand-rmcat-remb-03), rounded down to 18 significant
+/// bits.
 ///
 /// # Errors
 /// [`WriteError::NoRoom`], or [`WriteError::TooMany`] beyond 255 sources.

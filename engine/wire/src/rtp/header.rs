@@ -8,7 +8,8 @@ use crate::extension::{Elements, Form};
 
 /// A validated header: fixed part, CSRCs and extension lie inside the packet.
 ///
-/// Validation does not look behind the header, so it holds for SRTP too, where the padding count is encrypted.
+/// Validation does not look behind the header, so it holds for SRTP too, where the padding count is
+/// encrypted.
 #[derive(Clone, Copy)]
 pub struct RtpHeader<'a> {
     packet: &'a [u8],

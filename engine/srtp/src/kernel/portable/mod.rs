@@ -9,8 +9,7 @@ use ghash::Ghash;
 use sha1::HmacKey;
 use zeroize::Zeroize;
 
-use super::{Cm, GCM_TAG, Gcm, Suite};
-use crate::batch::{ProtectJob, UnprotectJob};
+use super::{Cm, GCM_TAG, Gcm};
 use crate::ct;
 use crate::derive::Material;
 use crate::keying::Profile;
@@ -81,7 +80,7 @@ impl GcmKeys {
         let aes = Aes::new(&material.key[..profile.key_len()]);
         let mut salt = [0; nonce::GCM_SALT];
         salt.copy_from_slice(&material.salt[..nonce::GCM_SALT]);
-        let hash_key = u128::from_be_bytes(aes.encrypt_one([0; aes::BLOCK]));
+        let hash_key = hash_key(&aes);
         GcmKeys { aes, hash_key, salt }
     }
 
@@ -100,6 +99,11 @@ impl GcmKeys {
         first[15] = 1;
         first
     }
+}
+
+/// The hash key of GCM: the zero block, encrypted.
+pub(crate) fn hash_key(aes: &Aes) -> u128 {
+    u128::from_be_bytes(aes.encrypt_one([0; aes::BLOCK]))
 }
 
 impl Drop for GcmKeys {
@@ -136,63 +140,5 @@ impl Gcm for GcmKeys {
             counter_mode(&self.aes, text_counter(first), input, out);
         }
         good
-    }
-}
-
-/// Protects the jobs named by `lanes`.
-pub(crate) fn protect(jobs: &mut [ProtectJob<'_>], lanes: &[u8]) {
-    for &lane in lanes {
-        protect_one(&mut jobs[usize::from(lane)]);
-    }
-}
-
-/// Protects one packet, whatever its keys' backend.
-pub(crate) fn protect_one(job: &mut ProtectJob<'_>) {
-    let (header, rest) = job.out.split_at_mut(job.header.len());
-    header.copy_from_slice(job.header);
-    let (text, tag) = rest.split_at_mut(job.payload.len());
-    let (ssrc, index) = (job.index.ssrc, job.index.index);
-    match job.keys.rtp.suite() {
-        Suite::Cm(keys) => {
-            keys.crypt(ssrc, index, job.payload, text);
-            // RFC 3711 section 4.2: the authenticated portion is the packet followed by the roll-over counter.
-            let tagged = job.header.len() + job.payload.len();
-            let roc = ((index >> 16) as u32).to_be_bytes();
-            let (message, tag) = job.out.split_at_mut(tagged);
-            let code = keys.code(message, &roc);
-            tag.copy_from_slice(&code[..tag.len()]);
-        }
-        Suite::Gcm(keys) => tag.copy_from_slice(&keys.seal(ssrc, index, job.header, job.payload, text)),
-    }
-}
-
-/// Unprotects the jobs named by `lanes`.
-pub(crate) fn unprotect(jobs: &mut [UnprotectJob<'_>], lanes: &[u8]) {
-    for &lane in lanes {
-        unprotect_one(&mut jobs[usize::from(lane)]);
-    }
-}
-
-/// Unprotects one packet, whatever its keys' backend.
-pub(crate) fn unprotect_one(job: &mut UnprotectJob<'_>) {
-    let (ssrc, index) = (job.ticket.ssrc, job.ticket.index);
-    let (message, tag) = job.packet.split_at(job.out.len());
-    let (header, input) = message.split_at(job.ticket.header_len);
-    let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
-    job.authentic = match job.keys.rtp.suite() {
-        Suite::Cm(keys) => {
-            let roc = ((index >> 16) as u32).to_be_bytes();
-            let good = ct::equal(&keys.code(message, &roc)[..tag.len()], tag);
-            if good {
-                keys.crypt(ssrc, index, input, out);
-            }
-            good
-        }
-        Suite::Gcm(keys) => {
-            tag.first_chunk().is_some_and(|tag| keys.open(ssrc, index, header, input, tag, out))
-        }
-    };
-    if job.authentic {
-        out_header.copy_from_slice(header);
     }
 }

@@ -11,12 +11,12 @@ const FIXED: usize = HEADER_LEN + 8 + FIXED_LEN;
 /// The longest packet that the 16-bit length can express is 256 KiB; more than a datagram serves nobody.
 const MAX_LEN: usize = 65_532;
 
-/// Transport-wide feedback about the packets `base_sequence`, `base_sequence + 1`, ...: for each the time of its
-/// arrival in nanoseconds of the receiver's clock, or `None` when it did not arrive.
+/// Transport-wide feedback about the packets `base_sequence`, `base_sequence + 1`, ...: for each the time of
+/// its arrival in nanoseconds of the receiver's clock, or `None` when it did not arrive.
 ///
-/// Takes as many as `out` has room for, and stops ahead of an arrival that lies more than 8 s from the one before
-/// it. When the packet does not end on a word, padding of 1 to 3 bytes follows with the P bit, as libwebrtc does it;
-/// so this goes last into a compound.
+/// Takes as many as `out` has room for, and stops ahead of an arrival that lies more than 8 s from the one
+/// before it. When the packet does not end on a word, padding of 1 to 3 bytes follows with the P bit, as
+/// libwebrtc does it; so this goes last into a compound.
 ///
 /// # Errors
 /// [`WriteError::Nothing`] when no packet arrived, [`WriteError::NoRoom`].
@@ -122,8 +122,8 @@ impl Iterator for Statuses<'_> {
     }
 }
 
-/// The chunks that describe statuses: each word, and how many statuses it covers. Ends when the room for chunks and
-/// deltas together is used up.
+/// The chunks that describe statuses: each word, and how many statuses it covers. Ends when the room for
+/// chunks and deltas together is used up.
 #[derive(Clone)]
 struct Chunks<'a> {
     statuses: Statuses<'a>,

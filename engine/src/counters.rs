@@ -1,0 +1,185 @@
+//! Figures that cross threads: written by their owner, read by anyone, no lock.
+
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kaname_core::{Counters as CoreCounters, DropReason};
+use kaname_io::Counters as IoCounters;
+
+/// Figures of one shard, at most a second old.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountersSnapshot {
+    /// Name and value; names are stable, in the metrics' style (`io_packets_received`).
+    pub values: Vec<(&'static str, u64)>,
+    /// Packets that the core did not forward, by the core's reason.
+    pub drops: Vec<(&'static str, u64)>,
+}
+
+impl CountersSnapshot {
+    /// The figure of that name, 0 if there is none.
+    pub fn get(&self, name: &str) -> u64 {
+        self.values.iter().find(|(n, _)| *n == name).map_or(0, |(_, v)| *v)
+    }
+}
+
+macro_rules! worker_counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// What happens to a shard's legs on the workers, and between.
+        #[derive(Debug, Default)]
+        pub(crate) struct WorkerCounters { $($(#[$doc])* pub(crate) $name: AtomicU64,)* }
+
+        impl WorkerCounters {
+            fn read(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name.load(Ordering::Relaxed)),)*].into_iter()
+            }
+        }
+    };
+}
+
+worker_counters! {
+    /// Handshakes begun by a ClientHello.
+    dtls_started,
+    /// Handshakes that ended with keys.
+    dtls_secured,
+    /// Handshakes that ended without.
+    dtls_failed,
+    /// Handshakes begun anew by another ClientHello before the first had ended.
+    dtls_restarted,
+    /// Datagrams dropped: the worker's queue was full.
+    dtls_dropped_queue_full,
+    /// Datagrams dropped: nobody asked for the leg to be secured (yet), or it is gone.
+    dtls_dropped_unknown_leg,
+    /// Datagrams dropped: not a ClientHello, and there is no handshake.
+    dtls_dropped_no_handshake,
+    /// ClientHellos dropped: too many unfinished handshakes.
+    dtls_dropped_half_open,
+    /// ClientHellos dropped: the leg has begun too many handshakes.
+    dtls_dropped_attempts,
+    /// Our records dropped: the shard's queue was full. They are sent again.
+    dtls_send_dropped,
+    /// Faults of ours while handling one leg; only that leg was affected.
+    dtls_faults,
+    /// Messages received on data channels.
+    data_messages_in,
+    /// Messages sent on data channels.
+    data_messages_out,
+    /// Messages not sent: no such channel.
+    data_dropped_no_channel,
+    /// Messages not sent: longer than the peer takes.
+    data_dropped_too_long,
+    /// Channels closed because the peer read too slowly.
+    data_closed_slow,
+    /// Channels refused: too many, or a malformed opening.
+    data_refused,
+}
+
+/// Counts one.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+macro_rules! core_counters {
+    ($($name:ident,)*) => {
+        const CORE_NAMES: &[&str] = &[$(concat!("core_", stringify!($name)),)*];
+
+        fn core_values(counters: &CoreCounters) -> [u64; CORE_NAMES.len()] {
+            [$(counters.$name,)*]
+        }
+    };
+}
+
+core_counters! {
+    packets_in,
+    bytes_in,
+    packets_out,
+    bytes_out,
+    media_in,
+    forwarded,
+    repaired,
+    recovered,
+    nacks_sent,
+    key_frame_requests,
+    checks_answered,
+    arena_used,
+    legs,
+}
+
+const SHARD_NAMES: [&str; 3] = ["shard_cpu_us", "shard_rounds", "shard_faults"];
+
+/// Names of the published figures, in their order.
+static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let names = IoCounters::NAMES.iter().chain(CORE_NAMES).chain(&SHARD_NAMES);
+    names.copied().collect()
+});
+
+/// What a shard's own thread keeps count of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ShardFigures {
+    pub(crate) cpu_us: u64,
+    pub(crate) rounds: u64,
+    pub(crate) faults: u64,
+}
+
+/// Where a shard puts its figures once in a while.
+#[derive(Debug)]
+pub(crate) struct Published {
+    values: Box<[AtomicU64]>,
+    drops: Box<[AtomicU64]>,
+}
+
+impl Published {
+    pub(crate) fn new() -> Published {
+        Published {
+            values: NAMES.iter().map(|_| AtomicU64::new(0)).collect(),
+            drops: DropReason::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    pub(crate) fn publish(&self, io: &IoCounters, core: &CoreCounters, shard: ShardFigures) {
+        let own = [shard.cpu_us, shard.rounds, shard.faults];
+        let all = io.values().into_iter().chain(core_values(core)).chain(own);
+        for (to, value) in self.values.iter().zip(all) {
+            to.store(value, Ordering::Relaxed);
+        }
+        for (to, reason) in self.drops.iter().zip(DropReason::ALL) {
+            to.store(core.dropped(*reason), Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn snapshot(&self, workers: &WorkerCounters) -> CountersSnapshot {
+        let load = |value: &AtomicU64| value.load(Ordering::Relaxed);
+        let published = NAMES.iter().copied().zip(self.values.iter().map(load));
+        CountersSnapshot {
+            values: published.chain(workers.read()).collect(),
+            drops: DropReason::ALL.iter().map(|r| r.name()).zip(self.drops.iter().map(load)).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_published_is_read_under_its_name() {
+        let published = Published::new();
+        let io = IoCounters { packets_sent: 7, receive_buffer_bytes: 9, ..IoCounters::default() };
+        let mut core = CoreCounters::default();
+        core.bytes_out = 8;
+        published.publish(&io, &core, ShardFigures { cpu_us: 1, rounds: 2, faults: 3 });
+        let workers = WorkerCounters::default();
+        count(&workers.dtls_secured);
+        let snapshot = published.snapshot(&workers);
+        for (name, value) in [
+            ("io_packets_sent", 7),
+            ("io_receive_buffer_bytes", 9),
+            ("core_bytes_out", 8),
+            ("shard_faults", 3),
+            ("dtls_secured", 1),
+            ("no_such_name", 0),
+        ] {
+            assert_eq!(snapshot.get(name), value, "{name}");
+        }
+        assert_eq!(snapshot.drops.len(), DropReason::ALL.len());
+    }
+}

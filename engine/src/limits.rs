@@ -1,0 +1,83 @@
+//! Every capacity of the runtime, with its reason.
+
+use std::time::Duration;
+
+/// Threads that forward packets. More than the sockets of one machine can feed.
+pub const MAX_SHARDS: usize = 64;
+
+/// Threads for handshakes.
+pub const MAX_WORKERS: usize = 64;
+
+/// Commands waiting for a shard. A join is about ten commands; a shard takes [`COMMAND_TURN`] between two batches
+/// of packets, so this is a storm of 400 joins at once.
+pub const COMMAND_QUEUE: usize = 4096;
+
+/// Commands that a shard carries out between two batches of packets: some 100 us.
+pub const COMMAND_TURN: usize = 64;
+
+/// Records and keys from the workers waiting for a shard: 500 handshakes with a flight of four datagrams.
+pub const LANE_QUEUE: usize = 2048;
+
+/// DTLS datagrams waiting for a worker: what 500 browsers send at once. The core
+/// bounds what one leg sends. Lossy: DTLS and SCTP send again.
+pub const DATAGRAM_QUEUE: usize = 2048;
+
+/// Orders (secure, forget, close) waiting for a worker. Lossless: refused or kept when full.
+pub const ORDER_QUEUE: usize = 4096;
+
+/// Messages waiting for a worker, and their bytes: a chat line to 1000 peers, or a few large files in flight.
+pub const MESSAGE_QUEUE: usize = 4096;
+/// See [`MESSAGE_QUEUE`].
+pub const MESSAGE_QUEUE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Legs a worker keeps. One idle leg is some 100 bytes, one with data channels some 30 KiB.
+pub const MAX_LEGS: usize = 65_536;
+
+/// Unfinished handshakes a worker. At 0.2 ms each a worker ends thousands a second, so honest peers never fill it;
+/// what it bounds is memory: this times [`HANDSHAKE_BYTES`].
+pub const MAX_HALF_OPEN: usize = 1024;
+
+/// Bytes that an unfinished handshake may receive. A handshake takes about 3 KiB in; with every flight repeated
+/// some times it stays below, and what is kept of it is never more than what came (64 KiB with our own state).
+pub const HANDSHAKE_BYTES: usize = 32 * 1024;
+
+/// Handshakes that one leg may begin: a forged ClientHello restarts an unfinished one, and must not burn a worker.
+pub const MAX_ATTEMPTS: u32 = 16;
+
+/// From the first ClientHello to the keys. Browsers give up after some 30 s.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(20);
+
+/// First retransmission of a flight; the default of 1 s is felt in every lossy join, and ICE has shown the round
+/// trip to be shorter (RFC 8842 asks for no more than that the timer adapts).
+pub const FLIGHT_TIME: Duration = Duration::from_millis(250);
+
+/// Retransmissions of a flight: 250 ms doubled 6 times is [`HANDSHAKE_TIME`].
+pub const FLIGHT_RETRIES: usize = 6;
+
+/// Largest DTLS datagram that we send in a handshake: fits IPv6's least path with a tunnel in it.
+pub const DTLS_MTU: usize = 1150;
+
+/// Largest message of a data channel, either way; what our descriptions should say in `a=max-message-size`.
+pub const MAX_MESSAGE: usize = 256 * 1024;
+
+/// Bytes of received data that an association may hold, all channels together.
+pub const SCTP_RECEIVE_BUFFER: u32 = 1024 * 1024;
+
+/// Unsent bytes a leg. A peer that is further behind loses the channel that it does not read.
+pub const SCTP_SEND_BUFFER: usize = 1024 * 1024;
+
+/// Open channels a leg.
+pub const MAX_CHANNELS: usize = 64;
+
+/// SCTP streams a peer may use: browsers number channels up to 1023.
+pub const MAX_STREAMS: u16 = 1024;
+
+/// Longest label and protocol of a channel, in bytes. RFC 8832 allows 65,535; ours name things.
+pub const MAX_LABEL: usize = 256;
+
+/// Faults of a shard that it is started anew after; then it stays down. A fault that comes with every packet must
+/// not become a busy loop of restarts.
+pub const MAX_SHARD_FAULTS: u32 = 16;
+
+/// How often a shard's figures are published.
+pub const PUBLISH_TIME: Duration = Duration::from_secs(1);

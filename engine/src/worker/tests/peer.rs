@@ -1,0 +1,110 @@
+//! A client: dimpl in the active role, for records as a browser would send them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use dimpl::certificate::generate_self_signed_certificate;
+use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile};
+
+use crate::{DtlsParams, Fingerprint, HashAlgorithm};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    V12,
+    V13,
+    Auto,
+}
+
+pub(super) const VERSIONS: [Version; 3] = [Version::V12, Version::V13, Version::Auto];
+
+pub(super) struct Peer {
+    dtls: Dtls,
+    certificate: DtlsCertificate,
+    pub(super) connected: bool,
+    pub(super) closed: bool,
+    pub(super) failed: bool,
+    pub(super) keys: Option<(Vec<u8>, SrtpProfile)>,
+    pub(super) plaintext: Vec<Vec<u8>>,
+    pub(super) deadline: Option<Instant>,
+    packets: Vec<Vec<u8>>,
+}
+
+impl Peer {
+    /// Datagrams of at most `mtu` bytes: a small one spreads the ClientHello over several.
+    pub(super) fn new(version: Version, mtu: usize, now: Instant) -> Peer {
+        let certificate = generate_self_signed_certificate().expect("a certificate");
+        let config = Arc::new(Config::builder().mtu(mtu).build().expect("a configuration"));
+        let make = match version {
+            Version::V12 => Dtls::new_12,
+            Version::V13 => Dtls::new_13,
+            Version::Auto => Dtls::new_auto,
+        };
+        let mut dtls = make(config, certificate.clone(), now);
+        dtls.set_active(true);
+        dtls.handle_timeout(now).expect("begins");
+        let mut peer = Peer {
+            dtls,
+            certificate,
+            connected: false,
+            closed: false,
+            failed: false,
+            keys: None,
+            plaintext: Vec::new(),
+            deadline: None,
+            packets: Vec::new(),
+        };
+        peer.poll();
+        peer
+    }
+
+    pub(super) fn params(&self) -> DtlsParams {
+        DtlsParams::new(self.fingerprint(HashAlgorithm::Sha256))
+    }
+
+    pub(super) fn fingerprint(&self, algorithm: HashAlgorithm) -> Fingerprint {
+        Fingerprint::of(algorithm, &self.certificate.certificate)
+    }
+
+    pub(super) fn datagram(&mut self, datagram: &[u8], now: Instant) {
+        let result = self.dtls.handle_timeout(now).and_then(|()| self.dtls.handle_packet(datagram));
+        self.failed |= result.is_err();
+        self.poll();
+    }
+
+    pub(super) fn send(&mut self, plaintext: &[u8]) {
+        self.dtls.send_application_data(plaintext).expect("connected");
+        self.poll();
+    }
+
+    pub(super) fn close(&mut self) {
+        self.dtls.close().expect("open");
+        self.poll();
+    }
+
+    /// What it wants to send by now.
+    pub(super) fn transmits(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        if self.deadline.is_some_and(|at| at <= now) {
+            self.failed |= self.dtls.handle_timeout(now).is_err();
+            self.poll();
+        }
+        std::mem::take(&mut self.packets)
+    }
+
+    fn poll(&mut self) {
+        let mut buffer = vec![0; 4096];
+        loop {
+            match self.dtls.poll_output(&mut buffer) {
+                Output::Packet(packet) => self.packets.push(packet.to_vec()),
+                Output::Timeout(at) => {
+                    self.deadline = Some(at);
+                    return;
+                }
+                Output::Connected => self.connected = true,
+                Output::KeyingMaterial(material, profile) => self.keys = Some((material.to_vec(), profile)),
+                Output::ApplicationData(data) => self.plaintext.push(data.to_vec()),
+                Output::CloseNotify => self.closed = true,
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! AES-CM with HMAC-SHA1 over many packets: each is encrypted by itself, and up to 16 are authenticated side by side.
+
+use super::engine::Engine;
+use super::hmac::{self, LANES, Message};
+use super::{CmKeys, Laid};
+use crate::batch::{ProtectJob, UnprotectJob};
+use crate::ct;
+use crate::limits::BATCH;
+use crate::nonce;
+
+/// Bytes of the roll-over counter behind the message.
+const ROC: usize = 4;
+
+/// `lanes`, longest message first: equal lengths side by side leave no lane idle.
+fn longest_first(lanes: &[u8], len: impl Fn(u8) -> usize) -> [u8; BATCH] {
+    let mut sorted = [0; BATCH];
+    let used = &mut sorted[..lanes.len()];
+    used.copy_from_slice(lanes);
+    let shortest_last = |&lane: &u8| usize::MAX - Message::count(len(lane) + ROC);
+    if !used.is_sorted_by_key(shortest_last) {
+        used.sort_unstable_by_key(shortest_last);
+    }
+    sorted
+}
+
+/// The codes of at most [`LANES`] messages, longest first.
+fn codes<'a, const N: usize>(
+    engine: Engine,
+    count: usize,
+    packet: impl Fn(usize) -> (&'a CmKeys<N>, u64, &'a [u8]),
+) -> [[u8; 20]; LANES] {
+    let (mut states, mut outer) = ([[0; 5]; LANES], [[0; 5]; LANES]);
+    let mut messages = [Message::EMPTY; LANES];
+    for i in 0..count {
+        let (keys, index, message) = packet(i);
+        states[i] = keys.inner;
+        outer[i] = keys.outer;
+        // RFC 3711 section 4.2: the authenticated portion is the packet followed by the roll-over counter.
+        messages[i] = Message::new(message, &((index >> 16) as u32).to_be_bytes());
+    }
+    hmac::codes(engine, &mut states[..count], &messages[..count], &outer[..count]);
+    states.map(|state| hmac::bytes(&state))
+}
+
+/// Protects the jobs named by `lanes`.
+pub(crate) fn protect<const N: usize>(engine: Engine, jobs: &mut [ProtectJob<'_>], lanes: &[u8])
+where
+    CmKeys<N>: Laid,
+{
+    let sorted = longest_first(lanes, |lane| {
+        let job = &jobs[usize::from(lane)];
+        job.header.len() + job.payload.len()
+    });
+    for lanes in sorted[..lanes.len()].chunks(LANES) {
+        for &lane in lanes {
+            let job = &mut jobs[usize::from(lane)];
+            let keys = CmKeys::<N>::of(&job.keys.rtp);
+            let (header, rest) = job.out.split_at_mut(job.header.len());
+            header.copy_from_slice(job.header);
+            let iv = nonce::cm(&keys.salt, job.index.ssrc, job.index.index);
+            engine.crypt(&keys.round_keys, &iv, job.payload, &mut rest[..job.payload.len()]);
+        }
+        let codes = codes(engine, lanes.len(), |i| {
+            let job = &jobs[usize::from(lanes[i])];
+            let message = &job.out[..job.header.len() + job.payload.len()];
+            (CmKeys::<N>::of(&job.keys.rtp), job.index.index, message)
+        });
+        for (&lane, code) in lanes.iter().zip(&codes) {
+            let job = &mut jobs[usize::from(lane)];
+            let tag = &mut job.out[job.header.len() + job.payload.len()..];
+            tag.copy_from_slice(&code[..tag.len()]);
+        }
+    }
+}
+
+/// Unprotects the jobs named by `lanes`.
+pub(crate) fn unprotect<const N: usize>(engine: Engine, jobs: &mut [UnprotectJob<'_>], lanes: &[u8])
+where
+    CmKeys<N>: Laid,
+{
+    let sorted = longest_first(lanes, |lane| jobs[usize::from(lane)].out.len());
+    for lanes in sorted[..lanes.len()].chunks(LANES) {
+        let codes = codes(engine, lanes.len(), |i| {
+            let job = &jobs[usize::from(lanes[i])];
+            (CmKeys::<N>::of(&job.keys.rtp), job.ticket.index, &job.packet[..job.out.len()])
+        });
+        for (&lane, code) in lanes.iter().zip(&codes) {
+            let job = &mut jobs[usize::from(lane)];
+            let (message, tag) = job.packet.split_at(job.out.len());
+            job.authentic = ct::equal(&code[..tag.len()], tag);
+            if !job.authentic {
+                continue;
+            }
+            let keys = CmKeys::<N>::of(&job.keys.rtp);
+            let (header, input) = message.split_at(job.ticket.header_len);
+            let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+            out_header.copy_from_slice(header);
+            let iv = nonce::cm(&keys.salt, job.ticket.ssrc, job.ticket.index);
+            engine.crypt(&keys.round_keys, &iv, input, out);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Loads and stores that stay within what they borrow.
+
+use std::arch::x86_64::*;
+
+/// 16 bytes.
+#[inline(always)]
+pub(crate) fn load(bytes: &[u8; 16]) -> __m128i {
+    // SAFETY: SSE2 belongs to x86-64, the reference covers the 16 bytes, and the load needs no alignment.
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+}
+
+/// A number as a vector: its low half first.
+#[inline(always)]
+pub(crate) fn load_u128(number: &u128) -> __m128i {
+    // SAFETY: as in `load`.
+    unsafe { _mm_loadu_si128(std::ptr::from_ref(number).cast()) }
+}
+
+/// 16 bytes.
+#[inline(always)]
+pub(crate) fn store(bytes: &mut [u8; 16], value: __m128i) {
+    // SAFETY: SSE2 belongs to x86-64, the reference covers the 16 bytes, and the store needs no alignment.
+    unsafe { _mm_storeu_si128(bytes.as_mut_ptr().cast(), value) }
+}
+
+/// At most 16 bytes, zeros behind them.
+#[inline(always)]
+pub(crate) fn load_part(bytes: &[u8]) -> __m128i {
+    let mut block = [0; 16];
+    block[..bytes.len()].copy_from_slice(bytes);
+    load(&block)
+}
+
+/// At most 16 bytes of `value`.
+#[inline(always)]
+pub(crate) fn store_part(bytes: &mut [u8], value: __m128i) {
+    let mut block = [0; 16];
+    store(&mut block, value);
+    bytes.copy_from_slice(&block[..bytes.len()]);
+}
+
+/// Which of the 64 bytes from `offset` on lie inside a slice of `len` bytes. The offset may be negative.
+#[inline(always)]
+fn inside(len: usize, offset: isize) -> u64 {
+    let before = (-offset).clamp(0, 64) as u32;
+    let until = (len as isize - offset).clamp(0, 64) as u32;
+    // Shifts by 64 are written as two, since a single one would not clear the number.
+    let from = (u64::MAX << (before / 2)) << (before - before / 2);
+    let to = (u64::MAX >> ((64 - until) / 2)) >> ((64 - until) - (64 - until) / 2);
+    from & to
+}
+
+/// The 64 bytes from `offset` on, zeros where the slice does not reach. The offset may be negative.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+pub(crate) fn load_around(bytes: &[u8], offset: isize) -> __m512i {
+    let mask = inside(bytes.len(), offset);
+    let address = bytes.as_ptr().wrapping_offset(offset);
+    // SAFETY: only bytes of the slice are read: the mask leaves out the others, and masked bytes do not fault.
+    unsafe { _mm512_maskz_loadu_epi8(mask, address.cast()) }
+}
+
+/// Stores those of the 64 bytes from `offset` on that lie in the slice, and gives `value` with zeros for the others.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+pub(crate) fn store_around(bytes: &mut [u8], offset: isize, value: __m512i) -> __m512i {
+    let mask = inside(bytes.len(), offset);
+    let address = bytes.as_mut_ptr().wrapping_offset(offset);
+    // SAFETY: only bytes of the slice are written: the mask leaves out the others, and masked bytes do not fault.
+    unsafe { _mm512_mask_storeu_epi8(address.cast(), mask, value) };
+    _mm512_maskz_mov_epi8(mask, value)
+}
+
+/// 64 bytes.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn load_512(bytes: &[u8; 64]) -> __m512i {
+    // SAFETY: the reference covers the 64 bytes, and the load needs no alignment.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+/// 64 bytes.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn store_512(bytes: &mut [u8; 64], value: __m512i) {
+    // SAFETY: the reference covers the 64 bytes, and the store needs no alignment.
+    unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), value) }
+}
+
+/// Four numbers.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn load_four(numbers: &[u128; 4]) -> __m512i {
+    // SAFETY: the reference covers the 64 bytes, and the load needs no alignment.
+    unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
+}
+
+/// Sixteen words.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn load_words(words: &[u32; 16]) -> __m512i {
+    // SAFETY: the reference covers the 64 bytes, and the load needs no alignment.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
+/// Sixteen words.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn store_words(words: &mut [u32; 16], value: __m512i) {
+    // SAFETY: the reference covers the 64 bytes, and the store needs no alignment.
+    unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), value) }
+}
+
+/// 32 bytes.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(crate) fn load_256(bytes: &[u8; 32]) -> __m256i {
+    // SAFETY: the reference covers the 32 bytes, and the load needs no alignment.
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+/// 32 bytes.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(crate) fn store_256(bytes: &mut [u8; 32], value: __m256i) {
+    // SAFETY: the reference covers the 32 bytes, and the store needs no alignment.
+    unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inside;
+
+    #[test]
+    fn masks() {
+        for len in 0..200usize {
+            for offset in -70..210isize {
+                let expected = (0..64).fold(0u64, |mask, i| {
+                    let at = offset + i;
+                    mask | (u64::from(at >= 0 && at < len as isize) << i)
+                });
+                assert_eq!(inside(len, offset), expected, "{len} {offset}");
+            }
+        }
+    }
+}

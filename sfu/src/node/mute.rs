@@ -1,0 +1,49 @@
+//! Muting: the node withholds a track, whatever its publisher sends.
+
+use kaname_engine::core::Command;
+use kaname_engine::core::command::StreamId;
+
+use super::api::*;
+use super::error::NodeError;
+use super::state::State;
+
+impl State {
+    pub(super) fn mute(&mut self, by: &PeerId, track: &TrackId, muted: bool) -> Result<(), NodeError> {
+        let peer = self.peer(by)?;
+        let (owner, _) =
+            self.track(track).filter(|(p, _)| p.room == peer.room).ok_or(NodeError::NoSuchTrack)?;
+        if owner.id != *by && !peer.grants.admin {
+            return Err(NodeError::Forbidden { action: "mute others" });
+        }
+        self.set_muted(track, muted);
+        Ok(())
+    }
+
+    pub(super) fn mute_in(&mut self, room: &str, track: &TrackId, muted: bool) -> Result<(), NodeError> {
+        if !self.rooms.contains_key(room) {
+            return Err(NodeError::NoSuchRoom);
+        }
+        self.track(track).filter(|(p, _)| p.room == room).ok_or(NodeError::NoSuchTrack)?;
+        self.set_muted(track, muted);
+        Ok(())
+    }
+
+    fn set_muted(&mut self, id: &TrackId, muted: bool) {
+        let Some(owner) = self.tracks.get(id).cloned() else { return };
+        let Some(peer) = self.peers.get_mut(&owner) else { return };
+        let (shard, room) = (peer.shard, peer.room.clone());
+        let Some(track) = peer.tracks.iter_mut().find(|t| t.id == *id) else { return };
+        if std::mem::replace(&mut track.muted, muted) == muted {
+            return;
+        }
+        let microphone = track.shape.source == Source::Microphone;
+        let streams: Vec<StreamId> = track.layers.iter().map(|l| l.stream).collect();
+        for stream in streams {
+            self.command(shard, Command::MuteStream { stream, muted });
+        }
+        if let (true, true, Some(room)) = (microphone, muted, self.rooms.get_mut(&room)) {
+            room.speakers.forget(&owner);
+        }
+        self.tell_room(&room, None, &Notice::TrackMuted { track: id.clone(), muted });
+    }
+}
