@@ -52,8 +52,8 @@ pub const CONSENT_TIME: Duration = Duration::from_secs(30);
 /// Attributes of a connectivity check that are looked at: browsers send nine.
 pub const STUN_ATTRIBUTES: usize = 24;
 
-/// Bytes of a connectivity check: user names are at most 513 bytes (RFC 8489 section 14.3).
-pub const STUN_LEN: usize = 1024;
+/// Bytes of a connectivity check: an Ethernet frame's payload, since browsers try out DTLS inside of checks.
+pub const STUN_LEN: usize = 1500;
 
 /// Checks a second from one source: browsers send 20 to 50 while connecting, then one each 2.5 s.
 pub const CHECKS_PER_SECOND: u32 = 100;
