@@ -177,7 +177,7 @@ impl Engine {
 
     /// The SRTP kernels in use, such as `vaes512`.
     pub fn srtp_backend(&self) -> &'static str {
-        "portable"
+        kaname_srtp::Backend::best().name()
     }
 
     /// The packet io in use, such as `sendmmsg`.

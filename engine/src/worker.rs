@@ -92,7 +92,11 @@ impl Worker {
         for _ in 0..TURN {
             let Some(message) = self.port().next_message() else { break };
             busy = true;
-            self.with_session(message.key, |session, context| session.send(&message, context), now);
+            if self.sessions.contains_key(&message.key) {
+                self.with_session(message.key, |session, context| session.send(&message, context), now);
+            } else if let Some(port) = self.around.shards.get(message.key.shard.0) {
+                count(&port.workers.data_dropped_no_channel);
+            }
         }
         busy |= self.fire(now);
         self.send_kept();
@@ -174,7 +178,9 @@ impl Worker {
             act(session, &mut context);
             session.deadline()
         }));
-        port.waker.wake();
+        if !port.lane.is_empty() {
+            port.waker.wake();
+        }
         self.half_open = self.half_open + usize::from(session.is_half_open()) - usize::from(was_half_open);
         match fault {
             Ok(deadline) => {

@@ -232,8 +232,9 @@ export class Grid {
   #arrangeSpotlight(tiles, large, width, height) {
     const others = tiles.filter((tile) => tile !== large);
     const { large: rectangle, others: places, hidden } = spotlight(others.length, width, height);
-    // Where not all fit, who speaks comes first, so that nobody speaks unseen.
-    if (hidden > 0) others.sort((one, other) => Number(other.speaking) - Number(one.speaking));
+    // Where not all fit, oneself stays and who speaks comes first, so that nobody speaks or is seen unawares.
+    const first = (tile) => Number(tile.speaking || tile.self);
+    if (hidden > 0) others.sort((one, other) => first(other) - first(one));
     large.place(rectangle, { large: true });
     others.forEach((tile, index) => tile.place(places[index] ?? null));
     return hidden;

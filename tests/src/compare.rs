@@ -4,6 +4,8 @@ use std::f32::consts::TAU;
 
 /// Samples of one step of a spectrogram: 20 ms at 48 kHz.
 const STEP: usize = 960;
+/// How finely captured sound is shifted against its source: 5 ms.
+const SHIFT: usize = 240;
 /// Bands of a spectrogram: 50 Hz each from 200 Hz to 3.4 kHz, in pairs.
 const BANDS: usize = 32;
 
@@ -28,19 +30,36 @@ pub fn best_frame(grabbed: &[f32], source: &[Vec<f32>]) -> (usize, f32) {
 
 /// The best correlation of captured sound with the source, played in a loop, over all shifts.
 ///
-/// Compares how energy moves through bands over time, so that neither gain nor the phase that codecs change count.
+/// Compares how energy moves through bands over time, so that neither gain, nor colour, nor the phase that codecs
+/// change count.
 pub fn sound_likeness(captured: &[f32], source: &[f32]) -> f32 {
-    let heard = spectrogram(captured);
-    let said = spectrogram(source);
-    let steps = heard.len() / BANDS;
-    if steps == 0 || said.is_empty() {
+    if captured.len() < STEP || source.is_empty() {
         return 0.0;
     }
-    let turns = 1 + steps / (said.len() / BANDS) + 1;
-    let looped = said.repeat(turns);
-    (0..said.len() / BANDS)
-        .map(|shift| correlation(&heard, &looped[shift * BANDS..shift * BANDS + heard.len()]))
+    let heard = centred(spectrogram(captured, STEP));
+    let steps = heard.len() / BANDS;
+    let looped: Vec<f32> = source.iter().copied().cycle().take(source.len() + captured.len()).collect();
+    let said = spectrogram(&looped, SHIFT);
+    (0..source.len() / SHIFT)
+        .map(|shift| {
+            let every = STEP / SHIFT;
+            let aligned = (0..steps).flat_map(|i| {
+                let from = (shift + i * every) * BANDS;
+                said[from..from + BANDS].iter().copied()
+            });
+            correlation(&heard, &centred(aligned.collect()))
+        })
         .fold(-1.0, f32::max)
+}
+
+/// Takes the average of each band away: all speech has the same colour on average, and that is no likeness.
+fn centred(mut spectrogram: Vec<f32>) -> Vec<f32> {
+    let steps = (spectrogram.len() / BANDS) as f32;
+    for band in 0..BANDS {
+        let mean = spectrogram.iter().skip(band).step_by(BANDS).sum::<f32>() / steps;
+        spectrogram.iter_mut().skip(band).step_by(BANDS).for_each(|e| *e -= mean);
+    }
+    spectrogram
 }
 
 /// Loudness of the middle of the scale, in dB below full scale.
@@ -49,16 +68,23 @@ pub fn level_db(samples: &[f32]) -> f32 {
     10.0 * power.max(1e-10).log10()
 }
 
-/// Log energy in [`BANDS`] bands, step after step.
-fn spectrogram(samples: &[f32]) -> Vec<f32> {
+/// Log energy in [`BANDS`] bands of windows of [`STEP`] samples, one every `hop` samples.
+fn spectrogram(samples: &[f32], hop: usize) -> Vec<f32> {
     let waves: Vec<Vec<(f32, f32)>> = (0..BANDS * 2)
         .map(|bin| {
             let hz = 200.0 + 50.0 * bin as f32;
-            (0..STEP).map(|i| (TAU * hz * i as f32 / 48_000.0).sin_cos()).collect()
+            (0..STEP)
+                .map(|i| {
+                    // Hann's window keeps a loud band out of its neighbours.
+                    let window = 0.5 - 0.5 * (TAU * i as f32 / STEP as f32).cos();
+                    let (sin, cos) = (TAU * hz * i as f32 / 48_000.0).sin_cos();
+                    (window * sin, window * cos)
+                })
+                .collect()
         })
         .collect();
-    let mut energies = Vec::with_capacity(samples.len() / STEP * BANDS);
-    for step in samples.chunks_exact(STEP) {
+    let mut energies = Vec::with_capacity(samples.len() / hop * BANDS);
+    for step in samples.windows(STEP).step_by(hop) {
         for pair in waves.chunks_exact(2) {
             let power: f32 = pair
                 .iter()

@@ -86,6 +86,21 @@ impl Footage {
     }
 }
 
+/// Keeps captured sound among the artefacts, for people to listen to.
+pub fn write_wav(path: &Path, samples: &[f32]) -> Result<(), Error> {
+    let data = samples.len() as u32 * 2;
+    let rate = SAMPLE_RATE as u32;
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend((36 + data).to_le_bytes());
+    bytes.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    bytes.extend(rate.to_le_bytes());
+    bytes.extend((rate * 2).to_le_bytes());
+    bytes.extend(b"\x02\0\x10\0data");
+    bytes.extend(data.to_le_bytes());
+    bytes.extend(samples.iter().flat_map(|s| ((s * 32_767.0) as i16).to_le_bytes()));
+    Ok(fs::write(path, bytes)?)
+}
+
 fn wrong(what: &str) -> Error {
     Error::Footage(what.to_owned())
 }

@@ -79,6 +79,8 @@ drop_reasons! {
     Muted = "muted",
     /// route: nobody wants the stream.
     NoRoute = "no_route",
+    /// route: too many packets wait for their fan-out.
+    ForwardOverflow = "forward_overflow",
     /// rewrite: the route has no number for this payload type.
     PayloadTypeUnmapped = "payload_type_unmapped",
     /// rewrite: the sender waits for a key frame.

@@ -5,13 +5,33 @@
 //! drains until [`Drained::Done`]: see [`Shard`].
 #![forbid(unsafe_code)]
 
+mod agenda;
+mod arena;
+mod batch;
+mod bucket;
 pub mod command;
+mod control;
 pub mod counters;
 pub mod event;
+mod extensions;
+mod feedback;
+mod forwards;
+mod ice;
+mod leg;
 pub mod limits;
+mod outbox;
+mod random;
+mod reports;
+mod sender;
 mod shard;
+mod slab;
+mod stage;
+mod state;
+mod stream;
 mod time;
+mod timers;
 mod tx;
+mod way;
 
 pub use command::Command;
 pub use counters::{Counters, DropReason};

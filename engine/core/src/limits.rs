@@ -138,7 +138,7 @@ pub const REPAIR_SHARE: u32 = 5;
 pub const REPAIR_SAVINGS: u32 = 48_000;
 
 /// Repairs remembered a sender, so that one packet is repaired at most once a round trip.
-pub const RECENT_REPAIRS: usize = 32;
+pub const RECENT_REPAIRS: usize = 64;
 
 /// Round trip where none is measured.
 pub const ROUND_TRIP_DEFAULT: Duration = Duration::from_millis(80);
@@ -176,3 +176,10 @@ pub const REPORTS_REMEMBERED: usize = 4;
 
 /// SSRCs that a leg sent with and no longer uses: their sequence must go on should they come back.
 pub const RETIRED_SSRCS: usize = 1_024;
+
+/// Packets that wait for their fan-out: sixteen batches, should the transmit slots be full for a while.
+pub const FORWARDS: usize = 16 * BATCH;
+
+/// Repairs in one call to the SRTP kernels: each needs scratch for its payload, as the original's number goes in
+/// front of it.
+pub const REPAIR_BATCH: usize = 16;

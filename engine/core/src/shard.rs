@@ -1,13 +1,18 @@
 //! The shard: state machine of all legs of one core.
 
+use kaname_srtp::Backend;
 use kaname_wire::path::Path;
 
+use crate::batch::{Departing, Incoming};
 use crate::counters::Counters;
-use crate::{Command, Event, Time, TxSlots};
+use crate::state::State;
+use crate::{Command, Event, Time, TxSlots, way};
 
 /// How a shard begins.
 #[derive(Clone)]
 pub struct ShardConfig {
+    /// What encrypts and decrypts.
+    pub backend: Backend,
     /// Root of all randomness of the shard (SSRCs, first sequence numbers, intervals): secret and fresh for each
     /// shard in production, fixed in a simulation.
     pub seed: [u8; 32],
@@ -34,29 +39,41 @@ pub enum Drained {
 /// All legs of one core. After any call to [`Shard::ingest`], [`Shard::command`] or [`Shard::tick`], call
 /// [`Shard::drain`] until it returns [`Drained::Done`].
 pub struct Shard {
-    counters: Counters,
+    state: State,
+    incoming: Box<Incoming>,
+    departing: Departing,
 }
 
 impl Shard {
     /// An empty shard.
     pub fn new(config: ShardConfig) -> Shard {
-        let _ = config;
-        Shard { counters: Counters::default() }
+        Shard {
+            state: State::new(config.backend, config.seed),
+            incoming: Incoming::new(),
+            departing: Departing::new(),
+        }
     }
 
     /// Takes in datagrams: at most [`crate::limits::BATCH`]; those beyond are dropped and counted.
     pub fn ingest(&mut self, now: Time, batch: &[Datagram<'_>]) {
-        let _ = (now, batch);
+        way::arrive(&mut self.state, &mut self.incoming, now, batch);
     }
 
     /// Carries out a command. A failure is answered by [`Event::CommandFailed`].
     pub fn command(&mut self, now: Time, command: Command) {
-        let _ = (now, command);
+        self.state.carry_out(now, command);
+        // What waits for a transmit slot may be for those that have gone, or under keys that have.
+        for sender in self.state.gone_senders.drain(..) {
+            self.departing.sender_left(sender);
+        }
+        for leg in self.state.rekeyed.drain(..) {
+            self.departing.rekeyed(leg);
+        }
     }
 
     /// Does what is due by `now`: reports, repeats, expiry.
     pub fn tick(&mut self, now: Time) {
-        let _ = now;
+        self.state.pass(now);
     }
 
     /// Encrypts what is to leave straight into the backend's slots, and hands out events.
@@ -66,12 +83,24 @@ impl Shard {
         tx: &mut impl TxSlots<'a>,
         events: &mut impl FnMut(Event),
     ) -> Drained {
-        let _ = (now, tx, events);
-        Drained::Done(None)
+        while let Some(event) = self.state.events.pop_front() {
+            events(event);
+        }
+        if !way::leave(&mut self.state, &mut self.departing, now, tx) {
+            return Drained::Full;
+        }
+        // Sending may have exhausted a key.
+        while let Some(event) = self.state.events.pop_front() {
+            events(event);
+        }
+        self.state.counters.arena_used = self.state.arena.used() as u64;
+        self.state.counters.legs = self.state.legs.len() as u64;
+        let next = if self.state.arena.is_short() { Some(now) } else { None };
+        Drained::Done(next.or(self.state.agenda.next()))
     }
 
     /// Packets, bytes and drops since the shard began.
     pub fn counters(&self) -> &Counters {
-        &self.counters
+        &self.state.counters
     }
 }

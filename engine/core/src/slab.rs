@@ -31,11 +31,6 @@ impl<N: Copy + Eq + Hash, T> Table<N, T> {
         self.names.len()
     }
 
-    /// Slots that exist, used or not: what memory grows with.
-    pub(crate) fn slots(&self) -> usize {
-        self.slots.len()
-    }
-
     /// Puts `value` under a name that is not taken into a free slot.
     pub(crate) fn insert(&mut self, name: N, value: T) -> u32 {
         debug_assert!(!self.contains(name) && !self.is_full());
@@ -66,9 +61,5 @@ impl<N: Copy + Eq + Hash, T> Table<N, T> {
 
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
         self.slots.get_mut(index as usize)?.as_mut()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().flatten()
     }
 }

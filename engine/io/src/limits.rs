@@ -38,7 +38,7 @@ pub(crate) const SEND_WAIT_MS: i32 = 1;
 pub(crate) const SEND_BUFFER: usize = 16 * 1024 * 1024;
 
 /// TCP connections a shard. ICE-TCP is the way out for the few whose UDP is blocked; each costs a descriptor
-/// and up to 12 KiB.
+/// and 6 KiB, more when it reads slowly.
 pub(crate) const MAX_CONNECTIONS: usize = 512;
 
 /// TCP connections a source (an IPv4 address, an IPv6 /64): an office behind one address, but not the whole
@@ -51,8 +51,8 @@ pub(crate) const ACCEPT_TURN: usize = 32;
 /// Frames that one connection may deliver in one turn.
 pub(crate) const TCP_TURN: usize = 16;
 
-/// Receive buffer a connection: a few frames.
-pub(crate) const TCP_READ_BUFFER: usize = 8 * 1024;
+/// What is read from a connection at once: a few frames.
+pub(crate) const TCP_READ_BUFFER: usize = 4 * 1024;
 
 /// Unsent bytes a connection: about a second of video at 2 Mbit/s. A client that is further behind is dropped.
 pub(crate) const MAX_WRITE_BUFFER: usize = 256 * 1024;

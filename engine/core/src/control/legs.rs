@@ -1,0 +1,287 @@
+//! Legs, and the streams and senders on them: how they come and go.
+
+use std::fmt::Write as _;
+use std::hash::BuildHasher;
+
+use kaname_srtp::{Inbound, Keying, Outbound};
+
+use crate::command::{
+    ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, SenderConfig, SenderId, StreamConfig, StreamId,
+};
+use crate::event::CommandError;
+use crate::leg::{Agent, Arrivals, Credentials, Leg, Owner, ice_is_valid};
+use crate::outbox::Way;
+use crate::sender::{Mapping, Sender};
+use crate::state::State;
+use crate::stream::Stream;
+use crate::{Time, extensions, limits, sender, stream};
+
+impl State {
+    pub(super) fn add_leg(&mut self, config: LegConfig, now: Time) -> Result<(), CommandError> {
+        if !ice_is_valid(&config.ice) || !extensions::are_valid(&config.extensions) {
+            return Err(CommandError::Invalid);
+        }
+        if self.legs.contains(config.leg) || self.fragments.contains_key(&config.ice.local_ufrag) {
+            return Err(CommandError::Duplicate);
+        }
+        if self.legs.is_full() {
+            return Err(CommandError::Full);
+        }
+        let fragment = config.ice.local_ufrag.clone();
+        // RFC 7022 section 4.2: a short-term name of 96 random bits.
+        let mut cname = String::new();
+        (0..3).for_each(|_| _ = write!(cname, "{:08x}", self.random.u32()));
+        let own_ssrc = self.random.ssrc();
+        let leg = Leg::new(config.leg, Agent::new(config.ice), config.extensions, own_ssrc, cname, now);
+        let due = leg.agent.due(now);
+        let index = self.legs.insert(config.leg, leg);
+        self.fragments.insert(fragment, index);
+        self.wake(index, due);
+        Ok(())
+    }
+
+    pub(super) fn restart_ice(&mut self, leg: LegId, ice: IceCredentials) -> Result<(), CommandError> {
+        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        if !ice_is_valid(&ice) {
+            return Err(CommandError::Invalid);
+        }
+        if self.fragments.contains_key(&ice.local_ufrag) {
+            return Err(CommandError::Duplicate);
+        }
+        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
+        self.fragments.insert(ice.local_ufrag.clone(), index);
+        let before = std::mem::replace(&mut leg.agent.current, Credentials::new(ice));
+        // A restart of a restart: credentials that never nominated are void.
+        if let Some(oldest) = leg.agent.previous.replace(before) {
+            self.fragments.remove(&oldest.local_ufrag);
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_extensions(&mut self, leg: LegId, ids: ExtensionIds) -> Result<(), CommandError> {
+        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        if !extensions::are_valid(&ids) {
+            return Err(CommandError::Invalid);
+        }
+        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
+        leg.extensions = ids;
+        Ok(())
+    }
+
+    pub(super) fn set_keys(
+        &mut self,
+        leg: LegId,
+        inbound: &Keying,
+        outbound: &Keying,
+        now: Time,
+    ) -> Result<(), CommandError> {
+        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        let backend = self.backend;
+        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
+        // The same key again would take the same indices again (RFC 3711 section 9.1).
+        let print = fingerprint(&leg.cname, outbound);
+        if leg.outbound_prints.contains(&print) {
+            return Err(CommandError::Duplicate);
+        }
+        leg.outbound_prints.push(print);
+        leg.inbound = Some(Inbound::new(backend, inbound));
+        leg.outbound = Some(Outbound::new(backend, outbound));
+        leg.exhausted = false;
+        leg.retired.clear();
+        leg.report_due = now + limits::REPORT_INTERVAL / 4;
+        let due = leg.report_due;
+        let can_send = leg.can_send();
+        self.wake(index, Some(due));
+        self.rekeyed.push(index);
+        if can_send {
+            self.leg_is_ready(index, now);
+        }
+        Ok(())
+    }
+
+    /// The leg can be sent to from now on: its subscriber has seen nothing yet, or nothing for a while.
+    pub(crate) fn leg_is_ready(&mut self, index: u32, now: Time) {
+        self.wake(index, Some(now));
+        let count = self.legs.get(index).map_or(0, |leg| leg.senders.len());
+        for at in 0..count {
+            let sender = self.legs.get(index).and_then(|leg| self.senders.get(leg.senders[at]));
+            let streams = sender.map(|sender| sender.streams().collect::<arrayvec::ArrayVec<u32, 2>>());
+            for stream in streams.into_iter().flatten() {
+                self.want_key_frame(stream, true, now);
+            }
+        }
+    }
+
+    pub(super) fn remove_leg(&mut self, id: LegId) -> Result<(), CommandError> {
+        let index = self.legs.index(id).ok_or(CommandError::UnknownLeg)?;
+        self.say_goodbye(index);
+        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
+        let (streams, senders) = (std::mem::take(&mut leg.streams), std::mem::take(&mut leg.senders));
+        for stream in streams {
+            let id = self.streams.get(stream).map(|stream| stream.id);
+            id.into_iter().for_each(|id| _ = self.end_stream(id));
+        }
+        for sender in senders {
+            let id = self.senders.get(sender).map(|sender| sender.id);
+            id.into_iter().for_each(|id| _ = self.end_sender(id));
+        }
+        if let Some((_, leg)) = self.legs.remove(id) {
+            leg.agent.paths().for_each(|path| _ = self.paths.remove(&path));
+            self.fragments.remove(&leg.agent.current.local_ufrag);
+            if let Some(previous) = &leg.agent.previous {
+                self.fragments.remove(&previous.local_ufrag);
+            }
+        }
+        self.agenda.forget(index);
+        self.outbox.forget(index);
+        Ok(())
+    }
+
+    /// A last RTCP BYE for what the leg was sent, protected now as its keys are about to go.
+    fn say_goodbye(&mut self, index: u32) {
+        let Some(leg) = self.legs.get(index).filter(|leg| leg.can_send()) else { return };
+        let ssrcs: arrayvec::ArrayVec<u32, 128> =
+            leg.senders.iter().filter_map(|sender| Some(self.senders.get(*sender)?.ssrc)).take(128).collect();
+        if ssrcs.is_empty() {
+            return;
+        }
+        let Some(plain) = self.goodbye(index, &ssrcs) else { return };
+        let Some(leg) = self.legs.get_mut(index) else { return };
+        let mut bytes = [0; limits::SLOT_LEN];
+        let (path, outbound) = (leg.agent.path(), leg.outbound.as_mut());
+        let sealed = outbound.and_then(|outbound| outbound.protect_rtcp(&plain, &mut bytes).ok());
+        if let (Some(path), Some(len)) = (path, sealed) {
+            self.post(index, Way::Plain(path), &bytes[..len]);
+        }
+    }
+
+    pub(super) fn add_stream(
+        &mut self,
+        leg: LegId,
+        id: StreamId,
+        config: StreamConfig,
+    ) -> Result<(), CommandError> {
+        let leg_index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        let names = stream::check(&config).ok_or(CommandError::Invalid)?;
+        let leg = self.legs.get_mut(leg_index).ok_or(CommandError::UnknownLeg)?;
+        let taken = |ssrc: Option<u32>| ssrc.is_some_and(|ssrc| leg.sources.get(ssrc).is_some());
+        if self.streams.contains(id) || taken(config.ssrc) || taken(config.rtx_ssrc) {
+            return Err(CommandError::Duplicate);
+        }
+        if self.streams.is_full() || leg.streams.len() >= limits::STREAMS_PER_LEG {
+            return Err(CommandError::Full);
+        }
+        let mut stream = Stream::new(id, leg_index, config, names);
+        if stream.kind == MediaKind::Video {
+            stream.cache.reserve();
+        }
+        if stream.transport_cc && leg.arrivals.is_none() {
+            leg.arrivals = Some(Arrivals::new());
+        }
+        let (ssrc, repair_ssrc) = (stream.ssrc, stream.repair_ssrc);
+        let index = self.streams.insert(id, stream);
+        leg.streams.push(index);
+        for (ssrc, repair) in [(ssrc, false), (repair_ssrc, true)] {
+            ssrc.into_iter().for_each(|ssrc| _ = leg.sources.bind(ssrc, Owner { index, repair }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove_stream(&mut self, id: StreamId) -> Result<(), CommandError> {
+        self.end_stream(id).ok_or(CommandError::UnknownStream)
+    }
+
+    fn end_stream(&mut self, id: StreamId) -> Option<()> {
+        let (index, mut stream) = self.streams.remove(id)?;
+        stream.cache.clear(&mut self.arena);
+        self.forwards.stream_left(index, &mut self.arena);
+        for sender in &stream.senders {
+            if let Some(sender) = self.senders.get_mut(*sender) {
+                sender.route.take_if(|route| route.stream == index);
+                sender.pending.take_if(|route| route.stream == index);
+                sender.mapping.interrupt();
+            }
+        }
+        let leg = self.legs.get_mut(stream.leg)?;
+        leg.streams.retain(|other| *other != index);
+        for ssrc in [stream.ssrc, stream.repair_ssrc].into_iter().flatten() {
+            leg.sources.remove(ssrc);
+        }
+        let still_wanted =
+            leg.streams.iter().any(|it| self.streams.get(*it).is_some_and(|it| it.transport_cc));
+        if !still_wanted {
+            leg.arrivals = None;
+        }
+        Some(())
+    }
+
+    pub(super) fn add_sender(
+        &mut self,
+        leg: LegId,
+        id: SenderId,
+        config: SenderConfig,
+    ) -> Result<(), CommandError> {
+        let leg_index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        let mid = sender::check(&config).ok_or(CommandError::Invalid)?;
+        let leg = self.legs.get_mut(leg_index).ok_or(CommandError::UnknownLeg)?;
+        let mut ssrcs = std::iter::once(config.ssrc).chain(config.rtx_ssrc);
+        if self.senders.contains(id)
+            || ssrcs.any(|ssrc| leg.sinks.get(ssrc).is_some() || leg.retired.contains(&ssrc))
+        {
+            return Err(CommandError::Duplicate);
+        }
+        if self.senders.is_full()
+            || leg.senders.len() >= limits::SENDERS_PER_LEG
+            || leg.retired.len() >= limits::RETIRED_SSRCS
+        {
+            return Err(CommandError::Full);
+        }
+        let mapping = Mapping::new(self.random.first_sequence(), self.random.u32());
+        let rtx_sequence = self.random.first_sequence() as u16;
+        let (ssrc, rtx_ssrc) = (config.ssrc, config.rtx_ssrc);
+        let sender = Sender::new(id, leg_index, config, mid, mapping, rtx_sequence);
+        let index = self.senders.insert(id, sender);
+        leg.senders.push(index);
+        leg.sinks.bind(ssrc, Owner { index, repair: false });
+        rtx_ssrc.into_iter().for_each(|ssrc| _ = leg.sinks.bind(ssrc, Owner { index, repair: true }));
+        Ok(())
+    }
+
+    pub(super) fn remove_sender(&mut self, id: SenderId) -> Result<(), CommandError> {
+        let index = self.senders.index(id).ok_or(CommandError::UnknownSender)?;
+        let sender = self.senders.get(index).ok_or(CommandError::UnknownSender)?;
+        if let Some(bye) = self.goodbye(sender.leg, &[sender.ssrc]) {
+            self.post(sender.leg, Way::Rtcp, &bye);
+        }
+        self.end_sender(id).ok_or(CommandError::UnknownSender)
+    }
+
+    fn end_sender(&mut self, id: SenderId) -> Option<()> {
+        let index = self.senders.index(id)?;
+        self.leave_streams(index);
+        let (_, sender) = self.senders.remove(id)?;
+        self.gone_senders.push(index);
+        let arena = &mut self.arena;
+        self.repairs.retain(|repair| {
+            let stays = repair.sender != index;
+            if !stays {
+                arena.release(repair.slot);
+            }
+            stays
+        });
+        let leg = self.legs.get_mut(sender.leg)?;
+        leg.senders.retain(|other| *other != index);
+        for ssrc in std::iter::once(sender.ssrc).chain(sender.rtx_ssrc) {
+            leg.sinks.remove(ssrc);
+            // The SSRC may have been used under these keys, and a new sender would begin at another number.
+            leg.retired.push(ssrc);
+        }
+        Some(())
+    }
+}
+
+/// Tells keyings apart without keeping them: not reversible in practice, and worthless to an attacker who reads
+/// memory, where the session keys stand anyway.
+fn fingerprint(salt: &str, keying: &Keying) -> u64 {
+    foldhash::quality::FixedState::with_seed(0).hash_one((salt, keying.key(), keying.salt()))
+}

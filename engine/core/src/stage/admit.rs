@@ -1,0 +1,44 @@
+//! Lets in what may cost a decryption: within the leg's rate, and not replayed (RFC 3711 section 3.3.2). Looks only.
+//!
+//! Next: unprotect.
+//! Drops: `MediaRate`, `Replayed`, `TooOld`, `SrtpMalformed`, `UnclaimedSsrc`.
+
+use kaname_srtp::SrtpError;
+
+use crate::batch::Incoming;
+use crate::counters::DropReason;
+use crate::state::State;
+use crate::{Datagram, Time, limits};
+
+pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time, datagrams: &[Datagram<'_>]) {
+    let Incoming { media, leg: legs, ticket: tickets, .. } = batch;
+    let State { legs: table, counters, .. } = state;
+    media.retain(|at| {
+        let at = usize::from(*at);
+        let Some(leg) = table.get_mut(legs[at]) else { return false };
+        // Charged after authentication, so that forged packets use up nobody's share.
+        if !leg.media.allows(now, limits::MEDIA_PER_SECOND, limits::MEDIA_BURST) {
+            counters.drop(DropReason::MediaRate);
+            return false;
+        }
+        let Some(inbound) = &leg.inbound else { return false };
+        match inbound.prepare_rtp(datagrams[at].bytes) {
+            Ok(ticket) => tickets[at] = Some(ticket),
+            Err(error) => counters.drop(reason(error)),
+        }
+        tickets[at].is_some()
+    });
+}
+
+/// What an error of SRTP is counted as.
+pub(crate) fn reason(error: SrtpError) -> DropReason {
+    match error {
+        SrtpError::Tag => DropReason::BadTag,
+        SrtpError::Replayed => DropReason::Replayed,
+        SrtpError::TooOld => DropReason::TooOld,
+        SrtpError::TooManyStreams => DropReason::UnclaimedSsrc,
+        SrtpError::KeyExhausted => DropReason::KeyExhausted,
+        SrtpError::IndexTaken | SrtpError::Retired => DropReason::IndexTaken,
+        _ => DropReason::SrtpMalformed,
+    }
+}

@@ -1,0 +1,213 @@
+//! Reads what authenticated packets tell: whose they are, order and loss, levels, key frames, repairs; and moves
+//! them into the arena.
+//!
+//! Next: route.
+//! Drops: `RtpMalformed`, `UnclaimedSsrc`, `RepairMalformed`, `Probe`, `Duplicate`, `ArenaFull`.
+
+use kaname_wire::extension::dependency::Descriptor;
+use kaname_wire::extension::{AudioLevel, read_transport_sequence};
+use kaname_wire::payload::{PayloadError, Starts, av1, h264, h265, vp8, vp9};
+use kaname_wire::rtp::RtpView;
+
+use crate::Time;
+use crate::arena::{Meta, Span};
+use crate::batch::Incoming;
+use crate::command::{Codec, ExtensionIds, MediaKind, PayloadType};
+use crate::counters::DropReason;
+use crate::event::Event;
+use crate::extensions::{PASSED, PASSED_COUNT, Passed};
+use crate::leg::Owner;
+use crate::state::State;
+use crate::stream::{Place, Stream};
+
+pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time) {
+    let Incoming { media, leg: of_leg, owner: owners, staging, plain_len, slot: slots, .. } = batch;
+    media.retain(|at| {
+        let at = usize::from(*at);
+        let bytes = &staging[at][..usize::from(plain_len[at])];
+        let kept = inspect(state, of_leg[at], owners[at], bytes, now)
+            .and_then(|meta| state.arena.admit(&mut staging[at], meta).ok_or(DropReason::ArenaFull));
+        match kept {
+            Ok(slot) => slots[at] = slot,
+            Err(reason) => state.counters.drop(reason),
+        }
+        kept.is_ok()
+    });
+}
+
+/// One packet: what is to be kept of it, or why it goes no further.
+fn inspect(
+    state: &mut State,
+    leg_index: u32,
+    owner: Owner,
+    bytes: &[u8],
+    now: Time,
+) -> Result<Meta, DropReason> {
+    let view = RtpView::parse(bytes).map_err(|_| DropReason::RtpMalformed)?;
+    let State { legs, streams, events, counters, agenda, .. } = state;
+    let leg = legs.get_mut(leg_index).ok_or(DropReason::UnclaimedSsrc)?;
+    let stream = streams.get_mut(owner.index).ok_or(DropReason::UnclaimedSsrc)?;
+    let ids = leg.extensions;
+    if leg.sources.get(view.ssrc()).is_none() {
+        bind(leg, stream, owner, view.ssrc())?;
+    }
+    if let Some(arrivals) = &mut leg.arrivals
+        && let Some(number) = element(&view, ids.transport_cc).and_then(read_transport_sequence)
+    {
+        arrivals.note(number, now);
+        if let Some(due) = arrivals.due() {
+            agenda.wake(leg_index, due);
+        }
+    }
+    let original = if owner.repair { unwrap(&view, stream)? } else { original(&view, stream)? };
+    let payload = &bytes[usize::from(original.payload_start)..usize::from(original.payload_end)];
+    let (sequence, place) = stream.reception.place(original.sequence);
+    if place == Place::Duplicate {
+        return Err(DropReason::Duplicate);
+    }
+    if !owner.repair {
+        stream.clock_rate = original.kind.clock_rate;
+        stream.reception.count(payload.len(), view.timestamp(), now, original.kind.clock_rate);
+        if !stream.started {
+            stream.started = true;
+            events.push_back(Event::StreamStarted { stream: stream.id, ssrc: view.ssrc() });
+        }
+    }
+    if stream.missing.found(sequence) && owner.repair {
+        stream.recovered += 1;
+        counters.recovered += 1;
+    }
+    let meta = Meta {
+        sequence,
+        timestamp: view.timestamp(),
+        payload_type: original.kind.number,
+        marker: view.marker(),
+        padding: original.padding,
+        key_frame: begins_key_frame(
+            stream,
+            original.kind.codec,
+            payload,
+            element(&view, ids.dependency_descriptor),
+        ),
+        payload_start: original.payload_start,
+        payload_end: original.payload_end,
+        csrc_len: view.csrc_bytes().len() as u8,
+        extensions: passed(&view, &ids),
+        arrival: now,
+    };
+    if let Place::New { gap: 1.. } = place
+        && stream.nack
+    {
+        let Place::New { gap } = place else { return Ok(meta) };
+        note_gap(stream, sequence, gap, now);
+    }
+    if meta.key_frame {
+        stream.key_frames.arrived();
+        // What is missing from before it is of no use any more.
+        stream.missing.clear();
+    }
+    [stream.missing.due(), stream.key_frames.due()]
+        .into_iter()
+        .flatten()
+        .for_each(|due| agenda.wake(leg_index, due));
+    if let Some(level) = element(&view, ids.audio_level).and_then(AudioLevel::read)
+        && let Some((level, voice)) = stream.level.take(now, level.level, level.voice)
+    {
+        events.push_back(Event::AudioLevel { stream: stream.id, level, voice });
+    }
+    Ok(meta)
+}
+
+/// The first authentic packet of an SSRC binds it to its stream, for good.
+fn bind(leg: &mut crate::leg::Leg, stream: &mut Stream, owner: Owner, ssrc: u32) -> Result<(), DropReason> {
+    let bound = if owner.repair { &mut stream.repair_ssrc } else { &mut stream.ssrc };
+    // Two SSRCs of one batch may have claimed it.
+    if bound.is_some() || !leg.sources.bind(ssrc, owner) {
+        return Err(DropReason::UnclaimedSsrc);
+    }
+    *bound = Some(ssrc);
+    Ok(())
+}
+
+/// The packet as its publisher made it first.
+struct Original {
+    kind: PayloadType,
+    sequence: u16,
+    payload_start: u16,
+    payload_end: u16,
+    padding: bool,
+}
+
+fn original(view: &RtpView<'_>, stream: &Stream) -> Result<Original, DropReason> {
+    let kind = stream.payload_type(view.payload_type()).ok_or(DropReason::PayloadTypeUnmapped)?;
+    Ok(Original {
+        kind,
+        sequence: view.sequence(),
+        payload_start: view.header_len() as u16,
+        // Padding stays: it is part of what was sent.
+        payload_end: view.packet().len() as u16,
+        padding: view.has_padding(),
+    })
+}
+
+/// RFC 4588 section 4: the original sequence number stands in front of the original payload.
+fn unwrap(view: &RtpView<'_>, stream: &Stream) -> Result<Original, DropReason> {
+    let payload = view.payload();
+    let (kind, sequence) = match (stream.repaired_by(view.payload_type()), payload) {
+        (_, []) => return Err(DropReason::Probe),
+        (Some(kind), [high, low, _, ..]) => (kind, u16::from_be_bytes([*high, *low])),
+        _ => return Err(DropReason::RepairMalformed),
+    };
+    let range = view.payload_range();
+    let (payload_start, payload_end) = (range.start as u16 + 2, range.end as u16);
+    Ok(Original { kind, sequence, payload_start, payload_end, padding: false })
+}
+
+fn note_gap(stream: &mut Stream, sequence: u64, gap: u64, now: Time) {
+    if !stream.missing.note(sequence, gap, now)
+        && stream.kind == MediaKind::Video
+        && !stream.senders.is_empty()
+    {
+        // More than can be asked for: only a key frame helps.
+        stream.key_frames.want(now);
+    }
+}
+
+fn begins_key_frame(stream: &Stream, codec: Codec, payload: &[u8], descriptor: Option<&[u8]>) -> bool {
+    if stream.kind == MediaKind::Audio {
+        return false;
+    }
+    let starts: Result<Starts, PayloadError> = match codec {
+        Codec::Vp8 => vp8::starts(payload),
+        Codec::Vp9 => vp9::starts(payload),
+        Codec::H264 => h264::starts(payload),
+        Codec::H265 => h265::starts(payload),
+        Codec::Av1 => av1::starts(payload),
+        // Forwarded unseen: any packet will do to begin with.
+        _ => Ok(Starts { frame: true, key_frame: true }),
+    };
+    starts.is_ok_and(|starts| starts.key_frame)
+        || descriptor.and_then(Descriptor::read).is_some_and(|descriptor| descriptor.key_frame_start())
+}
+
+fn element<'a>(view: &RtpView<'a>, id: Option<u8>) -> Option<&'a [u8]> {
+    view.extension(id?)
+}
+
+/// Where the elements lie that subscribers get.
+fn passed(view: &RtpView<'_>, ids: &ExtensionIds) -> [Option<Span>; PASSED_COUNT] {
+    let mut spans = [None; PASSED_COUNT];
+    if !view.has_extension() {
+        return spans;
+    }
+    let base = view.packet().as_ptr() as usize;
+    for found in view.extensions() {
+        let passed = PASSED.iter().position(|passed: &Passed| passed.id(ids) == Some(found.id));
+        if let Some(at) = passed {
+            // Elements lie inside the packet, so the difference of addresses is their place in it.
+            let start = (found.data.as_ptr() as usize - base) as u16;
+            spans[at] = Some(Span { start, len: found.data.len() as u8 });
+        }
+    }
+    spans
+}

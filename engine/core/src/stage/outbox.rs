@@ -1,0 +1,71 @@
+//! Sends what is not media: STUN answers and DTLS records as they are, RTCP as SRTCP. Ahead of media, since a late
+//! answer to a check costs a connection.
+//!
+//! Next: the io backend sends.
+//! Drops: `Removed`, `LegNotReady`, `KeyExhausted`.
+
+use kaname_srtp::SrtpError;
+use kaname_wire::path::Path;
+
+use crate::TxSlots;
+use crate::counters::DropReason;
+use crate::event::Event;
+use crate::leg::Leg;
+use crate::limits::{RTCP_OUT_LEN, SLOT_LEN};
+use crate::outbox::Way;
+use crate::state::State;
+
+/// False: the slots are full, and the rest waits.
+pub(crate) fn run<'a>(state: &mut State, tx: &mut impl TxSlots<'a>) -> bool {
+    while !state.outbox.is_empty() {
+        match send(state, tx) {
+            Ok(true) => {}
+            Ok(false) => return false,
+            Err(reason) => state.counters.drop(reason),
+        }
+        state.outbox.pop();
+    }
+    true
+}
+
+fn send<'a>(state: &mut State, tx: &mut impl TxSlots<'a>) -> Result<bool, DropReason> {
+    let State { outbox, legs, counters, events, .. } = state;
+    let Some((message, bytes)) = outbox.front() else { return Ok(true) };
+    let leg = legs.get_mut(message.leg).ok_or(DropReason::Removed)?;
+    let mut protected = [0; SLOT_LEN];
+    let (path, bytes) = match message.way {
+        Way::Plain(path) => (path, bytes),
+        // An index is lost when no slot is left: the next try takes another, which SRTCP allows.
+        Way::Rtcp => {
+            let (path, len) = protect(leg, bytes, &mut protected, |event| events.push_back(event))?;
+            (path, &protected[..len])
+        }
+    };
+    let Some(out) = tx.take(&path, bytes.len()) else { return Ok(false) };
+    out.copy_from_slice(bytes);
+    leg.packets_out += 1;
+    leg.bytes_out += bytes.len() as u64;
+    counters.packets_out += 1;
+    counters.bytes_out += bytes.len() as u64;
+    Ok(true)
+}
+
+fn protect(
+    leg: &mut Leg,
+    bytes: &[u8],
+    out: &mut [u8; SLOT_LEN],
+    mut tell: impl FnMut(Event),
+) -> Result<(Path, usize), DropReason> {
+    debug_assert!(bytes.len() <= RTCP_OUT_LEN);
+    let path = leg.agent.path().ok_or(DropReason::LegNotReady)?;
+    let outbound = leg.outbound.as_mut().filter(|_| !leg.exhausted).ok_or(DropReason::LegNotReady)?;
+    match outbound.protect_rtcp(bytes, out) {
+        Ok(len) => Ok((path, len)),
+        Err(SrtpError::KeyExhausted) => {
+            leg.exhausted = true;
+            tell(Event::KeyExhausted { leg: leg.id });
+            Err(DropReason::KeyExhausted)
+        }
+        Err(error) => Err(super::admit::reason(error)),
+    }
+}

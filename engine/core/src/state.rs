@@ -1,0 +1,100 @@
+//! All that a shard knows.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::quality::FixedState;
+use kaname_srtp::Backend;
+use kaname_wire::path::Path;
+
+use crate::agenda::Agenda;
+use crate::arena::Arena;
+use crate::command::{LegId, SenderId, StreamId};
+use crate::counters::{Counters, DropReason};
+use crate::forwards::Forwards;
+use crate::ice::CheckLimits;
+use crate::leg::Leg;
+use crate::outbox::{Outbox, Way};
+use crate::random::Random;
+use crate::sender::Sender;
+use crate::slab::Table;
+use crate::stream::Stream;
+use crate::{Event, Time, limits};
+
+/// A packet to be sent again; holds its slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Repair {
+    /// Index of the sender.
+    pub(crate) sender: u32,
+    pub(crate) slot: u32,
+    /// What the packet was called when it was sent first.
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    /// Of the repair.
+    pub(crate) payload_type: u8,
+}
+
+/// The tables, queues and counters that the stages work on.
+pub(crate) struct State {
+    pub(crate) backend: Backend,
+    pub(crate) legs: Table<LegId, Leg>,
+    pub(crate) streams: Table<StreamId, Stream>,
+    pub(crate) senders: Table<SenderId, Sender>,
+    /// Validated paths, and the index of the leg that each belongs to.
+    pub(crate) paths: HashMap<Path, u32, FixedState>,
+    /// Our user name fragments.
+    pub(crate) fragments: HashMap<String, u32, FixedState>,
+    pub(crate) check_limits: CheckLimits,
+    pub(crate) arena: Arena,
+    pub(crate) forwards: Forwards,
+    pub(crate) repairs: VecDeque<Repair>,
+    pub(crate) outbox: Outbox,
+    pub(crate) events: VecDeque<Event>,
+    pub(crate) agenda: Agenda,
+    pub(crate) counters: Counters,
+    pub(crate) random: Random,
+    /// Indices of senders that went, and of legs with new keys, since the departing packets were told.
+    pub(crate) gone_senders: Vec<u32>,
+    pub(crate) rekeyed: Vec<u32>,
+    /// For feedback under construction.
+    pub(crate) arrivals: Vec<Option<u64>>,
+}
+
+impl State {
+    pub(crate) fn new(backend: Backend, seed: [u8; 32]) -> State {
+        let mut random = Random::new(seed);
+        State {
+            backend,
+            legs: Table::new(limits::LEGS, random.u64()),
+            streams: Table::new(limits::STREAMS, random.u64()),
+            senders: Table::new(limits::SENDERS, random.u64()),
+            paths: HashMap::with_hasher(FixedState::with_seed(random.u64())),
+            fragments: HashMap::with_hasher(FixedState::with_seed(random.u64())),
+            check_limits: CheckLimits::new(random.u64()),
+            arena: Arena::new(),
+            forwards: Forwards::default(),
+            repairs: VecDeque::new(),
+            outbox: Outbox::default(),
+            events: VecDeque::new(),
+            agenda: Agenda::default(),
+            counters: Counters::default(),
+            random,
+            gone_senders: Vec::new(),
+            rekeyed: Vec::new(),
+            arrivals: Vec::with_capacity(limits::TRANSPORT_CC_SPAN as usize),
+        }
+    }
+
+    /// Queues a message; one that finds no room is counted.
+    pub(crate) fn post(&mut self, leg: u32, way: Way, bytes: &[u8]) {
+        if !self.outbox.push(leg, way, bytes) {
+            self.counters.drop(DropReason::OutboxFull);
+        }
+    }
+
+    /// The leg has something to do at `at`.
+    pub(crate) fn wake(&mut self, leg: u32, at: Option<Time>) {
+        if let Some(at) = at {
+            self.agenda.wake(leg, at);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine with clients that use a foreign WebRTC stack, on loopback.
+
+mod client;
+mod data;
+mod media;
+mod security;
+mod world;
