@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (shard, leg) = (ShardId(0), LegId(1));
     let ice = IceCredentials {
         local_ufrag: "example".into(),
-        local_pwd: "an-example-password-of-22".into(),
+        local_pwd: "AnExamplePassword+Of22".into(),
         remote_ufrag,
     };
     for address in engine.addresses(shard) {

@@ -10,6 +10,7 @@ use kaname_core::command::LegId;
 use kaname_core::limits::BATCH;
 use kaname_core::{Command, Datagram, Drained, Event, Shard, ShardConfig, Time, TxSlots};
 use kaname_io::{PacketIo, RX_BATCH, Slots, pin_current_thread, thread_cpu_time};
+use kaname_srtp::Backend;
 use kaname_wire::path::Path;
 
 use crate::counters::ShardFigures;
@@ -103,7 +104,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
     fn new(io: &'e mut I, around: &'e Surroundings, figures: ShardFigures) -> Self {
         Round {
             io,
-            shard: Shard::new(ShardConfig { seed: seed() }),
+            shard: Shard::new(ShardConfig { seed: seed(), backend: Backend::best() }),
             around,
             batch: Vec::with_capacity(BATCH),
             next_tick: None,

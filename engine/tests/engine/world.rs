@@ -85,7 +85,7 @@ impl World {
         let (remote_ufrag, _) = client.credentials();
         let ice = IceCredentials {
             local_ufrag: format!("ufrag{}", leg.0),
-            local_pwd: format!("a-password-of-22-or-more-{}", leg.0),
+            local_pwd: format!("aPasswordOf22OrMore+{:04}", leg.0),
             remote_ufrag,
         };
         let remote: Fingerprint = fingerprint(&client).parse().expect("a fingerprint");
@@ -142,9 +142,16 @@ impl World {
     pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&mut World) -> bool) {
         let start = Instant::now();
         while !done(self) {
-            assert!(start.elapsed() < PATIENCE, "{what}: {:?}\n{:?}", self.seen, self.engine.counters(SHARD));
+            assert!(start.elapsed() < PATIENCE, "{what}: {:?}\n{}", self.seen, self.figures());
             self.drive();
         }
+    }
+
+    /// All figures that are not zero.
+    fn figures(&self) -> String {
+        let counters = self.engine.counters(SHARD);
+        let figures = counters.values.iter().chain(&counters.drops).filter(|(_, value)| *value > 0);
+        figures.map(|(name, value)| format!("{name}={value} ")).collect()
     }
 
     /// One turn of all clients; each waits for a datagram for a moment.
