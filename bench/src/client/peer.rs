@@ -50,7 +50,12 @@ pub struct PeerOptions {
     pub session: SessionOptions,
     /// Where packets are entered.
     pub ledger: Arc<Ledger>,
+    /// Changes each offer before it is sent, to see what the node makes of it.
+    pub munge: Option<Munge>,
 }
+
+/// Changes an offer.
+pub type Munge = Arc<dyn Fn(String) -> String + Send + Sync>;
 
 impl PeerOptions {
     /// A peer that joins and does nothing else.
@@ -67,6 +72,7 @@ impl PeerOptions {
             channels: Vec::new(),
             session: SessionOptions::default(),
             ledger: Arc::new(Ledger::new()),
+            munge: None,
         }
     }
 }
@@ -77,6 +83,7 @@ enum Command {
     Mute(String, bool),
     Text { label: String, text: String },
     Impair(Option<Impair>),
+    Mischief(bool),
     IceRestart,
     Leave,
 }
@@ -152,6 +159,11 @@ impl Peer {
     /// Puts a bad network in the way of media, or takes it away.
     pub async fn impair(&self, impair: Option<Impair>) {
         self.tell(Command::Impair(impair)).await;
+    }
+
+    /// Follows each RTP packet with copies that the node must refuse.
+    pub async fn set_mischief(&self, mischief: bool) {
+        self.tell(Command::Mischief(mischief)).await;
     }
 
     /// Renegotiates with new ICE credentials.
@@ -242,6 +254,7 @@ impl Actor {
             Command::Text { label, text } => {
                 self.media.send_text(&label, &text)?;
             }
+            Command::Mischief(mischief) => self.media.session.set_mischief(mischief),
             Command::Impair(impair) => self.media.session.impair(impair),
             Command::IceRestart => {
                 self.restart = true;
@@ -380,9 +393,10 @@ impl Actor {
         self.media.session.pump()?;
         self.offers += 1;
         self.pending = Some((self.offers, pending));
+        let sdp = offer.to_sdp_string();
         let offer = ToNode::Offer {
             id: self.offers,
-            sdp: offer.to_sdp_string(),
+            sdp: self.options.munge.as_ref().map_or(sdp.clone(), |munge| munge(sdp)),
             publish: self.sources.iter().map(|(mid, kind)| (mid.to_string(), source_of(*kind))).collect(),
             subscribe: self.lines.iter().map(|(track, mid)| (mid.to_string(), track.clone())).collect(),
         };

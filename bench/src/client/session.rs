@@ -69,6 +69,7 @@ pub struct Session {
     arrival_ns: u64,
     /// RTX packets by direction: sent, received.
     repairs: (u64, u64),
+    mischief: bool,
 }
 
 /// Payload type of H.264 in every offer, and of its repair stream (RFC 4588).
@@ -103,6 +104,7 @@ impl Session {
             unstamped: None,
             arrival_ns: 0,
             repairs: (0, 0),
+            mischief: false,
         })
     }
 
@@ -119,6 +121,12 @@ impl Session {
     /// Lets a network lose datagrams from now on; `None` heals it.
     pub fn impair(&mut self, impair: Option<Impair>) {
         self.impair = impair;
+    }
+
+    /// From now on, each RTP packet is followed by its copies that no node may accept: the same again, one with a tag
+    /// that does not fit, and one of a source that nobody announced.
+    pub fn set_mischief(&mut self, mischief: bool) {
+        self.mischief = mischief;
     }
 
     /// Accepts the answer to an offer.
@@ -203,7 +211,30 @@ impl Session {
             return;
         }
         self.transport.send(to, datagram);
+        if self.mischief && is_rtp(datagram) {
+            for copy in unwelcome_copies(datagram) {
+                self.transport.send(to, &copy);
+            }
+        }
     }
+}
+
+/// An RTP packet again, with a broken tag, and of an unknown source (bytes 8 to 11 of RFC 3550 section 5.1).
+fn unwelcome_copies(datagram: &[u8]) -> [Vec<u8>; 3] {
+    let replayed = datagram.to_vec();
+    let (mut broken, mut foreign) = (replayed.clone(), replayed.clone());
+    if let Some(last) = broken.last_mut() {
+        *last ^= 0x55;
+    }
+    // A sequence number ahead, or the copy would be refused as a replay before its tag is looked at.
+    if let Some(sequence) = broken.get_mut(2..4) {
+        let ahead = u16::from_be_bytes([sequence[0], sequence[1]]).wrapping_add(20);
+        sequence.copy_from_slice(&ahead.to_be_bytes());
+    }
+    if let Some(source) = foreign.get_mut(8..12) {
+        source.iter_mut().for_each(|b| *b ^= 0xa5);
+    }
+    [replayed, broken, foreign]
 }
 
 /// RTP by RFC 7983 (first byte 128 to 191) and not RTCP by RFC 5761 (packet types 192 to 223).
@@ -234,6 +265,15 @@ pub fn lossy(seed: u64, out_per_mille: u64, in_per_mille: u64) -> Impair {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn unwelcome_copies_differ_where_they_should() {
+        let packet: Vec<u8> = [0x80, 111].into_iter().chain(0..50).collect();
+        let [replayed, broken, foreign] = unwelcome_copies(&packet);
+        assert_eq!(replayed, packet);
+        assert!(broken[51] != packet[51] && broken[8..12] == packet[8..12] && broken[2..4] != packet[2..4]);
+        assert!(foreign[8..12] != packet[8..12] && foreign[12..] == packet[12..]);
+    }
 
     #[test]
     fn loss_is_about_as_asked_and_spares_control() {

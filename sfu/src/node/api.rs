@@ -400,6 +400,6 @@ pub struct NodeCounters {
     pub commands_failed_total: BTreeMap<&'static str, u64>,
     /// Events of media that came faster than the node could take them, and were dropped.
     pub events_dropped_total: u64,
-    /// Each shard's own counts, by name.
+    /// Each shard's own counts, by name; `packets_dropped_…` by the core's reason.
     pub shards: Vec<BTreeMap<String, u64>>,
 }

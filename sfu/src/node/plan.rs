@@ -9,6 +9,10 @@ use super::model::{Peer, Shape};
 use super::state::State;
 use crate::sdp::{Chosen, Offer, Place, Quoted, SdpError, Section, SectionKind, matching, uri};
 
+/// SSRCs that one connection may have been sent: the core remembers each for as long as its keys live, so that
+/// none begins anew (1024 at most). Hundreds of changes of what is watched.
+const SENT_SSRCS: usize = 1_000;
+
 /// A wish whose offer has been read.
 pub(super) struct Wish {
     pub(super) offer: Offer,
@@ -39,6 +43,7 @@ impl State {
             intents.push(self.intent(peer, wish, index, section)?);
         }
         check_ssrcs(&intents)?;
+        check_senders(peer, wish, &intents)?;
         if intents.iter().all(|i| matches!(i, Intent::Reject)) {
             return Err(self.nothing_left(peer, wish));
         }
@@ -296,6 +301,23 @@ fn check_ssrcs(intents: &[Intent]) -> Result<(), NodeError> {
         }
     }
     Ok(())
+}
+
+/// Whether the connection has SSRCs left for what it will newly be sent.
+fn check_senders(peer: &Peer, wish: &Wish, intents: &[Intent]) -> Result<(), NodeError> {
+    let sections = wish.offer.sections.iter().zip(intents);
+    let new = sections.filter(|(section, intent)| match intent {
+        Intent::Subscribe(track, chosen) => {
+            !peer.subscriptions.iter().any(|s| s.is(&section.mid, track, chosen))
+        }
+        _ => false,
+    });
+    let used = peer.leg.as_ref().map_or(0, |leg| leg.ssrcs.count());
+    if used + 2 * new.count() <= SENT_SSRCS {
+        return Ok(());
+    }
+    let hint = "leave and join again to watch anything new";
+    Err(NodeError::AtCapacity { what: "connection", limit: SENT_SSRCS, unit: "SSRCs", hint })
 }
 
 #[cfg(test)]

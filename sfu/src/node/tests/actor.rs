@@ -74,7 +74,7 @@ async fn commands_that_were_refused_are_tried_again_soon() {
     node.negotiate(ada.peer.id, wish).await.expect("answered");
     engine.full.store(false, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(engine.take(), ["secure leg 0 with data", "add leg 0 for Adaufrag"]);
+    assert_eq!(engine.take(), ["secure leg 0 with data 262144", "add leg 0 for Adaufrag"]);
 }
 
 #[tokio::test(start_paused = true)]

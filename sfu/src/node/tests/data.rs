@@ -75,7 +75,7 @@ fn without_the_grant_nothing_is_relayed() {
     let mute = world.try_join("lobby", "Mute", Grants { data: false, ..everything() }).expect("joined");
     let offer = OfferText::new("Mute").audio("0", "sendonly");
     world.negotiate(&mute, &offer, &[("0", Source::Microphone)], &[]).expect("answered");
-    assert!(world.told().contains(&"secure leg 3 without data".to_owned()));
+    assert!(world.told().contains(&"secure leg 3 without data 65536".to_owned()));
     // A client that opens one all the same is not heard, and hears nothing.
     open(&mut world, &mute, 1, "chat");
     say(&mut world, &mute, 1, DataKind::Text, b"hi");
@@ -88,7 +88,9 @@ fn without_the_grant_nothing_is_relayed() {
 fn too_large_too_fast_and_not_text() {
     let mut world = World::new();
     let [mut ada, mut bo, mut cyd] = chat(&mut world);
-    (ada.heard(), bo.heard(), cyd.heard());
+    ada.heard();
+    bo.heard();
+    cyd.heard();
     say(&mut world, &ada, 1, DataKind::Text, &vec![b'x'; 64 * 1024 + 1]);
     assert!(ada.heard()[0].contains(r#""code":"too_large""#));
     say(&mut world, &bo, 3, DataKind::Binary, b"\xff");

@@ -26,7 +26,8 @@ fn left(peer: &Member, reason: &str) -> String {
 fn leaving_ends_subscriptions_and_tells_the_others() {
     let mut world = World::new();
     let (mut ada, mut bo) = call(&mut world);
-    (ada.heard(), bo.heard());
+    ada.heard();
+    bo.heard();
     world.state.leave(&ada.id, LeaveReason::Left).expect("left");
     assert_eq!(world.told(), ["remove sender 6", "close leg 0"]);
     assert_eq!(bo.heard(), [left(&ada, "left")]);
@@ -41,7 +42,8 @@ fn leaving_ends_subscriptions_and_tells_the_others() {
 fn kicking_tells_why() {
     let mut world = World::new();
     let (mut ada, mut bo) = call(&mut world);
-    (ada.heard(), bo.heard());
+    ada.heard();
+    bo.heard();
     assert_eq!(world.state.kick("other", &bo.id), Err(NodeError::NoSuchPeer));
     world.state.kick("lobby", &bo.id).expect("kicked");
     assert_eq!(world.told(), ["close leg 3"]);
@@ -54,7 +56,8 @@ fn kicking_tells_why() {
 fn a_lost_connection_is_a_timeout() {
     let mut world = World::new();
     let (mut ada, mut bo) = call(&mut world);
-    (ada.heard(), bo.heard());
+    ada.heard();
+    bo.heard();
     let leg = world.leg(&ada);
     world.core(&ada, Event::ConsentLost { leg });
     assert_eq!(world.told(), ["remove sender 6", "remove leg 0"]);
@@ -137,6 +140,8 @@ fn a_shard_that_is_full_ends_the_stay() {
     let mut ada = world.listener("Ada");
     let leg = world.leg(&ada);
     let error = CommandError::Full;
+    world.core(&ada, Event::CommandFailed { leg: Some(leg), command: "SendDatagram", error });
+    assert!(world.state.peers.contains_key(&ada.id), "not the node's command, not its business");
     world.core(&ada, Event::CommandFailed { leg: Some(leg), command: "AddStream", error });
     assert!(ada.heard()[0].contains("at_capacity"));
     world.assert_empty();
@@ -162,7 +167,8 @@ fn deleting_a_room_and_permanent_rooms() {
 fn a_drain_leaves_nothing() {
     let mut world = World::new();
     let (mut ada, mut bo) = call(&mut world);
-    (ada.heard(), bo.heard());
+    ada.heard();
+    bo.heard();
     world.state.drain();
     assert_eq!(world.told(), ["remove sender 6", "close leg 0", "close leg 3"]);
     for member in [&mut ada, &mut bo] {

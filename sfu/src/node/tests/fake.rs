@@ -73,7 +73,7 @@ impl MediaEngine for FakeEngine {
             return Err(EngineBusy::Full);
         }
         let data = if dtls.data_channels { "with data" } else { "without data" };
-        self.note(shard, format!("secure leg {} {data}", leg.0));
+        self.note(shard, format!("secure leg {} {data} {}", leg.0, dtls.max_message_size));
         Ok(())
     }
 
@@ -96,7 +96,7 @@ impl MediaEngine for FakeEngine {
     }
 
     fn counters(&self, shard: ShardId) -> CountersSnapshot {
-        CountersSnapshot { values: vec![("packets", 7 + shard.0 as u64)] }
+        CountersSnapshot { values: vec![("packets", 7 + shard.0 as u64)], drops: vec![("bad_tag", 2)] }
     }
 }
 

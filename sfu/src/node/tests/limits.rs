@@ -99,7 +99,7 @@ fn a_full_queue_delays_commands_and_keeps_their_order() {
     world.engine.full.store(true, Ordering::Relaxed);
     let offer = OfferText::new("Ada").audio("0", "sendonly");
     world.negotiate(&ada, &offer, &[("0", Source::Microphone)], &[]).expect("answered");
-    assert_eq!(world.told(), ["secure leg 0 with data"]);
+    assert_eq!(world.told(), ["secure leg 0 with data 65536"]);
     assert!(world.state.has_backlog());
     world.engine.full.store(false, Ordering::Relaxed);
     // What comes later waits behind, also an end: so it is a command and no direct goodbye.
@@ -148,4 +148,22 @@ fn busy_workers_refuse_a_first_offer_and_leave_nothing() {
     world.negotiate(&ada, &offer, &wish, &[]).expect("answered");
     world.state.leave(&ada.id, LeaveReason::Left).expect("left");
     world.assert_empty();
+}
+
+#[test]
+fn a_connection_runs_out_of_ssrcs_and_goes_on_with_what_it_has() {
+    let mut world = World::new();
+    let (_ada, tracks) = world.publisher("Ada");
+    let bo = world.listener("Bo");
+    let offer = OfferText::new("Bo").data("0").video("1", "recvonly");
+    let wish = [("1", &tracks["1"])];
+    for _ in 0..500 {
+        world.negotiate(&bo, &offer, &[], &[]).expect("unsubscribed");
+        world.negotiate(&bo, &offer, &[], &wish).expect("subscribed");
+    }
+    world.negotiate(&bo, &offer, &[], &wish).expect("nothing new");
+    world.negotiate(&bo, &offer, &[], &[]).expect("unsubscribed");
+    assert!(refused(world.negotiate(&bo, &offer, &[], &wish)).contains("1000 SSRCs"));
+    let sent: Vec<_> = world.told().into_iter().filter(|l| l.starts_with("add sender")).collect();
+    assert_eq!(sent.len(), 500);
 }

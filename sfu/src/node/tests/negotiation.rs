@@ -31,7 +31,7 @@ fn publishing_makes_a_leg_and_streams() {
         world.told(),
         [
             "add leg 0 for Adaufrag",
-            "secure leg 0 with data",
+            "secure leg 0 with data 262144",
             "add stream 1 leg 0 Audio mid 0 ssrc 1000 Opus 111 Red 63",
             "add stream 2 leg 0 Video mid 1 ssrc 1010 Vp8 96/97",
         ]
@@ -57,7 +57,8 @@ fn the_same_wish_again_changes_nothing() {
     let (ada, mut bo) = (world.join("Ada"), world.join("Bo"));
     let offer = OfferText::new("Ada").audio("0", "sendonly").video("1", "sendonly");
     let first = world.negotiate(&ada, &offer, &FIRST, &[]).expect("answered");
-    (world.told(), bo.heard());
+    world.told();
+    bo.heard();
     let second = world.negotiate(&ada, &offer, &FIRST, &[]).expect("answered");
     assert_eq!(first.publish, second.publish);
     assert_eq!(world.told(), Vec::<String>::new());
@@ -72,7 +73,8 @@ fn unpublishing_and_using_the_m_line_again() {
     let (ada, mut bo) = (world.join("Ada"), world.join("Bo"));
     let offer = OfferText::new("Ada").audio("0", "sendonly").video("1", "sendonly");
     let first = world.negotiate(&ada, &offer, &FIRST, &[]).expect("answered");
-    (world.told(), bo.heard());
+    world.told();
+    bo.heard();
 
     let paused = OfferText::new("Ada").audio("0", "sendonly").video("1", "inactive");
     let answer = world.negotiate(&ada, &paused, &FIRST[..1], &[]).expect("answered");
@@ -216,4 +218,16 @@ fn one_ssrc_for_two_m_lines() {
     let wish = Negotiation { sdp, publish, ..Negotiation::default() };
     let error = world.state.negotiate(world.now, &ada.id, wish).expect_err("refused");
     assert!(error.to_string().contains("SSRC \"1000\" is used twice"), "{error}");
+}
+
+#[test]
+fn a_data_m_line_that_comes_later_is_told_to_the_workers() {
+    let mut world = World::new();
+    let ada = world.join("Ada");
+    let offer = OfferText::new("Ada").audio("0", "sendonly");
+    world.negotiate(&ada, &offer, &FIRST[..1], &[]).expect("answered");
+    world.told();
+    let answer = world.negotiate(&ada, &offer.data("1"), &FIRST[..1], &[]).expect("answered");
+    assert_eq!(world.told(), ["secure leg 0 with data 262144"]);
+    assert!(answer.sdp.contains("m=application 9 ") && answer.sdp.contains("a=max-message-size:65536"));
 }

@@ -16,7 +16,7 @@ fn a_subscription_is_a_sender_and_a_route() {
         world.told(),
         [
             "add leg 3 for Boufrag",
-            "secure leg 3 with data",
+            "secure leg 3 with data 65536",
             "add sender 4 leg 3 Audio mid a plain",
             "route 1 to 4 111>111 63>63",
             "add sender 5 leg 3 Video mid v rtx",

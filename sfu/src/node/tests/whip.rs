@@ -14,7 +14,7 @@ fn obs_publishes_and_a_player_watches() {
         world.told(),
         [
             "add leg 0 for jBua",
-            "secure leg 0 with data",
+            "secure leg 0 with data 65536",
             "add stream 1 leg 0 Audio mid 0 ssrc 1008461405 Opus 111",
             "add stream 2 leg 0 Video mid 1 ssrc 1008461406 H264 96",
         ]

@@ -153,3 +153,15 @@ fn an_m_line_outside_the_bundle_is_not_usable() {
     let offer = offer(&munged("a=group:BUNDLE 0 1 2", "a=group:BUNDLE 0 1"));
     assert!(!offer.sections[2].bundled);
 }
+
+#[test]
+fn an_extension_has_one_number_in_a_bundle() {
+    let at = CHROMIUM_PUBLISH.rfind("a=extmap:4 urn").expect("there");
+    let mut text = CHROMIUM_PUBLISH.to_owned();
+    text.replace_range(at..at + 11, "a=extmap:12 ");
+    let offer = offer(&text);
+    assert_eq!(offer.extensions(|_| true).mid, Some(4));
+    assert!(offer.sections[0].has_extension(uri::MID) && !offer.sections[1].has_extension(uri::MID));
+    let answer = answer(&offer, &generous(&offer));
+    assert!(!answer.contains("a=extmap:12 "), "{answer}");
+}
