@@ -59,12 +59,21 @@ pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
     })
 }
 
+/// Where the page and everything beside it is served.
+#[derive(Debug, Clone, Copy)]
+pub struct PageAddress {
+    /// Over TLS.
+    pub tls: bool,
+    /// The address really listened on.
+    pub address: SocketAddr,
+}
+
 /// A node with everything it needs.
 pub struct Running {
     /// The node.
     pub node: NodeHandle,
     /// Where it listens, plain ones first.
-    pub pages: Vec<(bool, SocketAddr)>,
+    pub pages: Vec<PageAddress>,
     engine: Arc<Engine>,
     server: Server,
     tokens: Tokens,
@@ -107,13 +116,13 @@ pub fn start(config: &Config) -> Result<Running, String> {
     Ok(Running { node, pages, engine, server, tokens })
 }
 
-fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<(bool, SocketAddr)>), String> {
+fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<PageAddress>), String> {
     let plain = config.http.listen.iter().map(|address| (false, *address, "http.listen"));
     let secure = config.https.listen.iter().map(|address| (true, *address, "https.listen"));
     let (mut listeners, mut pages) = (Vec::new(), Vec::new());
     for (tls, address, setting) in plain.chain(secure) {
         let listener = Listener::bind(address, tls, setting).map_err(|error| error.to_string())?;
-        pages.push((tls, listener.address().map_err(|error| error.to_string())?));
+        pages.push(PageAddress { tls, address: listener.address().map_err(|error| error.to_string())? });
         listeners.push(listener);
     }
     Ok((listeners, pages))
@@ -158,7 +167,7 @@ impl Running {
         let shards = 0..self.engine.shards();
         let media = shards.flat_map(|shard| self.engine.addresses(ShardId(shard)).to_vec()).collect();
         let development = config.mode == Mode::Development;
-        let pages: Vec<String> = self.pages.iter().map(|(tls, address)| page(*tls, *address)).collect();
+        let pages: Vec<String> = self.pages.iter().map(PageAddress::url).collect();
         let token = development
             .then(|| self.tokens.sign(&Claims::new("lobby", GrantClaims::PARTICIPANT, LINK_TTL)))
             .flatten();
@@ -190,13 +199,15 @@ impl Running {
     }
 }
 
-fn page(tls: bool, address: SocketAddr) -> String {
-    let scheme = if tls { "https" } else { "http" };
-    // A listener on all addresses is reached by name; the machine's own knows itself as localhost.
-    if address.ip().is_unspecified() {
-        format!("{scheme}://localhost:{}/", address.port())
-    } else {
-        format!("{scheme}://{address}/")
+impl PageAddress {
+    /// As it is typed into a browser on this machine.
+    fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        // A listener on all addresses is reached by name; the machine's own knows itself as localhost.
+        match self.address.ip().is_unspecified() {
+            true => format!("{scheme}://localhost:{}/", self.address.port()),
+            false => format!("{scheme}://{}/", self.address),
+        }
     }
 }
 
