@@ -1,10 +1,13 @@
 //! The load harness: fleets of real clients (ICE, DTLS, SRTP, RTCP, data channels) that talk to a node over the
 //! network and know nothing of its insides.
 //!
-//! - `client`: one foreign WebRTC client on a stack that shares no code with the node.
-//! - `media`: real encoders on pictures and sounds that can be recognised after decoding.
-//! - `stamp`: what was sent, when, and what arrived: loss to the packet and delay to the microsecond.
+//! - [`client`]: one foreign WebRTC client on a stack that shares no code with the node.
+//! - [`media`]: real encoders on pictures and sounds that can be recognised after decoding.
+//! - [`stamp`]: what was sent, when, and what arrived: loss to the packet and delay to the microsecond.
 //! - [`demo`]: all of it together, for some seconds, with a verdict.
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod demo;
+pub mod media;
+pub mod stamp;

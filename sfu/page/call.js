@@ -22,6 +22,8 @@ const SOURCES = ['microphone', 'camera', 'screen'];
 const DISTURBED_MS = 2_500;
 /** A restart that has not helped within this is followed by the next remedy. */
 const RESTART_MS = 6_000;
+/** A path that takes longer to come to stand is most likely blocked on its way. */
+const BLOCKED_MS = 12_000;
 /** Restarts before the whole connection is built anew. */
 const RESTARTS = 2;
 /** The node's echo of our own mute arrives within this, if it sends one. */
@@ -42,6 +44,7 @@ export class Call extends EventTarget {
   #echoes = [];
   #restarts = 0;
   #remedy = 0;
+  #blocked = 0;
 
   /** `media`: a `LocalMedia`; `preferences`: `{ video, audio }`, the codecs wanted first. */
   constructor(media, preferences) {
@@ -137,6 +140,7 @@ export class Call extends EventTarget {
     session.addEventListener('published', ({ detail }) => this.#published(detail));
     session.addEventListener('refused', ({ detail }) => this.#refused(detail));
     session.addEventListener('subscribed', ({ detail }) => this.#tell('media', detail));
+    session.addEventListener('unplayable', ({ detail }) => this.#unplayable(detail.id));
     session.addEventListener('state', () => this.#pathChanged());
     session.addEventListener('trouble', ({ detail }) => this.#offerFailed(detail));
     this.chat.use(session.chat);
@@ -227,6 +231,12 @@ export class Call extends EventTarget {
     this.#tell('silenced', { source });
   }
 
+  #unplayable(id) {
+    const found = this.room.find(id);
+    const detail = `${found?.peer.name ?? 'Somebody'} sends in a codec this browser does not have.`;
+    this.#tell('trouble', { code: 'codec_unsupported', detail });
+  }
+
   #offerFailed({ error, attempt }) {
     // A first failure is often a race that the next round settles; a second one is worth a word.
     if (attempt === 2) this.#tell('trouble', { code: 'negotiation', detail: error.message });
@@ -292,6 +302,8 @@ export class Call extends EventTarget {
   #enter(state) {
     if (this.state === state) return;
     this.state = state;
+    clearTimeout(this.#blocked);
+    if (state === 'connecting') this.#blocked = setTimeout(() => this.#tell('trouble', { code: 'media-blocked' }), BLOCKED_MS);
     this.#tell('state', state);
   }
 

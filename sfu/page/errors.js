@@ -30,6 +30,13 @@ const WORDS = {
   room_deleted: ['The room was closed', 'It does not exist any more.'],
   'sound-blocked': ['Your browser holds back the sound', 'Choose “Play sound” to hear the others.'],
   'not-published': ['The {device} did not reach the room', '{detail}'],
+  'media-blocked': [
+    'Sound and picture do not get through',
+    'The node answers, but media does not reach it. A firewall or VPN may block it; try another network.',
+  ],
+  codec_unsupported: ['Somebody cannot be shown', '{detail}'],
+  forbidden: ['Your link does not allow that', '{detail}'],
+  at_capacity: ['There is no more room', '{detail}'],
   negotiation: ['The call could not be set up', '{detail} It is tried again by itself.'],
 };
 

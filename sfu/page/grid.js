@@ -72,7 +72,8 @@ export class Grid {
     const key = tileKey(peer.id, source);
     const known = this.#tiles.get(key);
     if (known) return known;
-    const tile = new Tile({ peer: peer.id, name: peer.name, source, self, onPin: (which) => this.#togglePin(which) });
+    const onPin = (which) => this.#togglePin(which);
+    const tile = new Tile({ peer: peer.id, name: peer.name, source, self, onPin, onShape: () => this.#arrange() });
     this.#tiles.set(key, tile);
     this.#stage.append(tile.element);
     this.#arrange();
@@ -222,7 +223,7 @@ export class Grid {
     const large = this.#largest(tiles);
     let hidden = 0;
     if (large) hidden = this.#arrangeSpotlight(tiles, large, width, height);
-    else if (this.#isDuet(tiles)) this.#arrangeDuet(tiles, width, height);
+    else if (this.#isDuet(tiles, width < height)) this.#arrangeDuet(tiles, width, height);
     else grid(tiles.length, width, height).forEach((rectangle, index) => tiles[index].place(rectangle));
     this.#overflow.hidden = hidden === 0;
     this.#overflow.textContent = hidden ? `and ${hidden} more` : '';
@@ -231,15 +232,18 @@ export class Grid {
   #arrangeSpotlight(tiles, large, width, height) {
     const others = tiles.filter((tile) => tile !== large);
     const { large: rectangle, others: places, hidden } = spotlight(others.length, width, height);
-    // Where not all fit, who speaks comes first, so that nobody speaks unseen.
-    if (hidden > 0) others.sort((one, other) => Number(other.speaking) - Number(one.speaking));
+    // Where not all fit, oneself stays and who speaks comes first, so that nobody speaks or is seen unawares.
+    const first = (tile) => Number(tile.speaking || tile.self);
+    if (hidden > 0) others.sort((one, other) => first(other) - first(one));
     large.place(rectangle, { large: true });
     others.forEach((tile, index) => tile.place(places[index] ?? null));
     return hidden;
   }
 
-  #isDuet(tiles) {
-    return this.layout === 'speaker' && tiles.length === 2 && tiles[1].self && !tiles[0].self;
+  /** Two people, and the other's picture suits the stage: a wide one on an upright phone is better off above one's own. */
+  #isDuet([other, self], upright) {
+    if (this.layout !== 'speaker' || this.#tiles.size !== 2 || !self.self || other.self) return false;
+    return !(upright && other.shape > 1);
   }
 
   #arrangeDuet([other, self], width, height) {

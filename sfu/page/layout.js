@@ -5,9 +5,14 @@
  */
 
 const GAP = 10;
-/** Cameras are 16:9 nearly everywhere; narrow stages get taller tiles, so that phones are filled. */
+/** Cameras are 16:9 nearly everywhere; a tile may cut that to 4:3, on a narrow stage to a square, so that phones are filled. */
 const WIDE = 16 / 9;
-const TALL = 3 / 4;
+const TALLEST = 4 / 3;
+const TALLEST_NARROW = 1;
+/** Below this a face is not made out any more. */
+const SMALLEST = 84;
+/** Oneself on a phone is held upright. */
+const UPRIGHT = 3 / 4;
 
 /** The rectangles of `count` equal tiles that fill `width` x `height` best: `[{ x, y, width, height }]`. */
 export function grid(count, width, height, gap = GAP) {
@@ -19,7 +24,7 @@ export function grid(count, width, height, gap = GAP) {
       width: (width - gap * (columns - 1)) / columns,
       height: (height - gap * (rows - 1)) / rows,
     };
-    const size = fit(cell.width, cell.height);
+    const size = fit(cell.width, cell.height, width < height ? TALLEST_NARROW : TALLEST);
     const area = size.width * size.height;
     if (size.width > 0 && area > best.area) best = { area, columns, rows, ...size };
   }
@@ -27,10 +32,10 @@ export function grid(count, width, height, gap = GAP) {
   return place(count, best, width, height, gap);
 }
 
-/** The largest tile in a cell whose shape lies between the tall and the wide one. */
-function fit(width, height) {
+/** The largest tile in a cell whose shape lies between the tallest and the wide one. */
+function fit(width, height, tallest) {
   if (width <= 0 || height <= 0) return { width: 0, height: 0 };
-  const shape = Math.min(WIDE, Math.max(TALL, width / height));
+  const shape = Math.min(WIDE, Math.max(tallest, width / height));
   return width / height > shape ? { width: height * shape, height } : { width, height: width / shape };
 }
 
@@ -70,17 +75,16 @@ function stripBeside(others, width, height, gap) {
   };
 }
 
+/** On a phone there is room below for a grid, which shows more people than a row would. */
 function stripBelow(others, width, height, gap) {
-  const row = Math.round(Math.min(140, Math.max(84, height * 0.18)));
-  const wish = row * (width < 520 ? 1 : WIDE);
-  const fits = Math.max(1, Math.floor((width + gap) / (wish + gap)));
-  const shown = Math.min(others, fits);
-  const left = (width - shown * wish - (shown - 1) * gap) / 2;
+  const largeHeight = Math.round(Math.min(height * 0.62, Math.max(height * 0.35, width / TALLEST)));
+  const left = height - largeHeight - gap;
+  const columns = Math.max(1, Math.floor((width + gap) / (SMALLEST + gap)));
+  const rows = Math.max(1, Math.floor((left + gap) / (SMALLEST + gap)));
+  const shown = Math.min(others, columns * rows);
   return {
-    large: rectangle(0, 0, width, height - row - gap),
-    others: Array.from({ length: shown }, (_, index) =>
-      rectangle(left + index * (wish + gap), height - row, wish, row),
-    ),
+    large: rectangle(0, 0, width, largeHeight),
+    others: grid(shown, width, left, gap).map((tile) => ({ ...tile, y: tile.y + largeHeight + gap })),
     hidden: others - shown,
   };
 }
@@ -89,7 +93,7 @@ function stripBelow(others, width, height, gap) {
 export function duet(width, height) {
   const narrow = width < height;
   const small = Math.min(narrow ? width * 0.3 : width * 0.2, 260);
-  const shape = narrow ? TALL : WIDE;
+  const shape = narrow ? UPRIGHT : WIDE;
   const inset = 14;
   return {
     large: rectangle(0, 0, width, height),

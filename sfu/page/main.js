@@ -85,13 +85,14 @@ function entered({ again }) {
   view('call');
   byId('call').focus({ preventScroll: true });
   const others = call.room.peers.size;
-  messages.notice(`You joined ${call.room.name}. ${others === 0 ? 'Nobody else is here yet.' : others === 1 ? 'One other is here.' : `${others} others are here.`}`);
+  messages.notice(`You joined ${call.room.name}. ${others === 0 ? '' : others === 1 ? 'One other is here.' : `${others} others are here.`}`);
   stayAwake();
 }
 
 function stateChanged() {
-  if (call.state === 'connected') messages.clear('network', 'negotiation');
+  if (call.state === 'connected') messages.clear('network', 'negotiation', 'media-blocked');
   if (call.state === 'lobby' && document.body.dataset.view === 'call') {
+    messages.hush();
     view('lobby');
     lobby.show();
   }

@@ -118,11 +118,10 @@ export class LocalMedia extends EventTarget {
     return this.#inTurn(device, () => this.#reopen(device));
   }
 
-  /** `{ microphone, camera, speaker }`, each `[{ id, label }]`. Labels are empty until permission is given. */
+  /** `{ microphone, camera, speaker }`, each `[{ id, label }]`; both are empty until permission is given. */
   async devices() {
     const all = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
-    const list = (kind) =>
-      all.filter((info) => info.kind === kind && info.deviceId !== '').map(({ deviceId, label }) => ({ id: deviceId, label }));
+    const list = (kind) => all.filter((info) => info.kind === kind).map(({ deviceId, label }) => ({ id: deviceId, label }));
     return Object.fromEntries(Object.entries(KINDS).map(([device, kind]) => [device, list(kind)]));
   }
 

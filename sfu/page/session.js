@@ -9,6 +9,7 @@
  * - `published` ({ source, id }), `refused` ({ source }): the node took a source, or did not
  * - `subscribed` ({ id, media, mid }): a far track's `MediaStreamTrack` is there
  * - `state`: the connection's state changed
+ * - `unplayable` ({ id }): this browser has no codec for a far track
  * - `trouble` ({ error, attempt }): a round failed; it is tried again
  */
 import { Negotiator } from './negotiator.js';
@@ -21,6 +22,8 @@ const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 15_000;
 /** How often a far track the node did not give is asked for again; its end is usually under way to us. */
 const SUBSCRIBE_TRIES = 3;
+/** Far tracks at once. The node allows 55 a peer; a few m-lines are kept for what is on its way out. */
+const SUBSCRIBE_AT_MOST = 48;
 
 export class Session extends EventTarget {
   #connection;
@@ -165,9 +168,27 @@ export class Session extends EventTarget {
     for (const publication of this.#publications.values()) {
       if (!usable(publication.transceiver)) publication.transceiver = this.#sender(publication);
     }
-    for (const subscription of this.#subscriptions.values()) {
+    const [chosen, waiting] = this.#chosen();
+    for (const subscription of waiting) this.#rest(subscription);
+    for (const subscription of chosen) {
       if (!usable(subscription.transceiver)) subscription.transceiver = this.#receiver(subscription.kind);
     }
+  }
+
+  /** What is received in a room of more than there is room for: every voice before any picture, then who came first. */
+  #chosen() {
+    const all = [...this.#subscriptions.values()];
+    const sorted = [...all.filter(({ kind }) => kind === 'audio'), ...all.filter(({ kind }) => kind !== 'audio')];
+    return [sorted.slice(0, SUBSCRIBE_AT_MOST), sorted.slice(SUBSCRIBE_AT_MOST)];
+  }
+
+  /** A subscription without a transceiver, until there is room for it. */
+  #rest(subscription) {
+    const { id, transceiver, given } = subscription;
+    if (!transceiver) return;
+    this.#letGo(transceiver);
+    Object.assign(subscription, { transceiver: null, given: false });
+    if (given) this.#tell('subscribed', { id, mid: null, media: null });
   }
 
   #sender({ source, kind, track }) {
@@ -255,8 +276,7 @@ export class Session extends EventTarget {
 
   #notGiven(subscription) {
     subscription.tries += 1;
-    this.#letGo(subscription.transceiver);
-    Object.assign(subscription, { transceiver: null, given: false });
+    this.#rest(subscription);
     if (subscription.tries >= SUBSCRIBE_TRIES) this.#subscriptions.delete(subscription.id);
     this.#later(RETRY_FIRST_MS);
   }
@@ -268,9 +288,19 @@ export class Session extends EventTarget {
     }
     // Without a connection to the node there is nobody to offer to; whoever restores it asks for a round.
     if (error.code === 'network') return;
+    if (error.code === 'codec_unsupported' && this.#giveUp(error.message)) return;
     this.#failures += 1;
     this.#tell('trouble', { error, attempt: this.#failures });
     this.#later(Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** (this.#failures - 1)));
+  }
+
+  /** One far track that this browser cannot play must not keep the others away: the node names it, and we do without it. */
+  #giveUp(message) {
+    const id = [...this.#subscriptions.keys()].find((known) => message.includes(known));
+    if (!id) return false;
+    this.unsubscribe(id);
+    this.#tell('unplayable', { id });
+    return true;
   }
 
   #later(delayMs) {

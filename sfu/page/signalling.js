@@ -26,7 +26,7 @@ const JOIN_MS = 12_000;
 /** Why the node closes a stay for good; after any other reason we come back. */
 const FINAL = new Set(['kicked', 'room_deleted']);
 /** Refusals that pass by themselves: on the way back they are no reason to give up. */
-const PASSING = new Set(['busy', 'overloaded', 'unavailable', 'network', 'timeout', 'shutdown']);
+const PASSING = new Set(['busy', 'at_capacity', 'shutting_down', 'network']);
 
 export class Signalling extends EventTarget {
   #url;

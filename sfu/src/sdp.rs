@@ -18,3 +18,5 @@ pub use extension::{Extension, uri};
 pub use fragment::{Fragment, restarted};
 pub use offer::{Ice, Offer};
 pub use section::{Direction, Rid, Section, SectionKind};
+#[cfg(test)]
+mod tests;

@@ -3,13 +3,16 @@
 //! The caller starts the node (best as a child process, so that its CPU time can be told from that of the clients),
 //! then calls [`run`], shows the [`DemoReport`], and exits by [`DemoReport::ok`].
 
+mod cpu;
 mod report;
+mod run;
 mod table;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use report::{DelayUs, DemoReport, Progress};
+pub use run::run;
 pub use table::Table;
 
 /// Makes a join token for the peer of the given name. The room and the grants are the caller's choice; every peer
@@ -74,15 +77,3 @@ impl fmt::Display for DemoError {
 }
 
 impl std::error::Error for DemoError {}
-
-/// Runs the demo on the caller's tokio runtime. `progress` is called about four times a second.
-pub async fn run(
-    options: DemoOptions,
-    mut progress: impl FnMut(&Progress) + Send,
-) -> Result<DemoReport, DemoError> {
-    if options.publishers == 0 || options.subscribers == 0 || options.seconds == 0 {
-        return Err(DemoError::Options("publishers, subscribers and seconds must be at least 1".into()));
-    }
-    progress(&Progress::default());
-    Err(DemoError::Connect("the fleet is not built yet".into()))
-}

@@ -80,19 +80,31 @@ impl Form {
     }
 }
 
-/// The elements of a block, in order. Ends early at an element that runs past the block, and where RFC 8285
-/// says that processing ends.
+/// Elements that are looked at in one block. Sessions here negotiate nine, and the one-byte form names no more
+/// than 14; without a limit, a packet of 1400 bytes could ask for 700 steps.
+pub const MAX_ELEMENTS: usize = 16;
+
+/// Padding bytes that are skipped in one block: three behind each element, which align it to a word.
+pub const MAX_PADDING: usize = 3 * MAX_ELEMENTS;
+
+/// The elements of a block, in order. Ends early at an element that runs past the block, where RFC 8285 says
+/// that processing ends, and after [`MAX_ELEMENTS`] or [`MAX_PADDING`], so that no block costs long work.
+///
+/// Who wants several elements of a packet walks it once and compares identifiers, rather than asking
+/// [`RtpHeader::extension`](crate::rtp::RtpHeader::extension) for each.
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
     form: Form,
     rest: &'a [u8],
+    elements_left: usize,
+    padding_left: usize,
 }
 
 impl<'a> Elements<'a> {
     /// The elements of `block`, which is the extension without its four-byte header.
     #[inline]
     pub fn new(form: Form, block: &'a [u8]) -> Self {
-        Elements { form, rest: block }
+        Elements { form, rest: block, elements_left: MAX_ELEMENTS, padding_left: MAX_PADDING }
     }
 
     /// The identifier and length of the element at the front, and what follows its header. Skips padding.
@@ -102,10 +114,12 @@ impl<'a> Elements<'a> {
             let (&first, rest) = self.rest.split_first()?;
             match self.form {
                 // Section 4.1: "padding bytes have the value of 0 (zero)".
-                _ if first == 0 => self.rest = rest,
+                _ if first == 0 => {
+                    self.rest = rest;
+                    self.padding_left = self.padding_left.checked_sub(1)?;
+                }
                 // Section 4.2: "If the ID value 15 is used, its length field should be ignored, processing of
-                // the entire extension should terminate at that point". The same for identifier 0 with a
-                // length.
+                // the entire extension should terminate at that point". The same for identifier 0 with a length.
                 Form::OneByte if first >> 4 == 15 || first >> 4 == 0 => return None,
                 // "The 4-bit length is the number, minus one, of data bytes".
                 Form::OneByte => return Some((first >> 4, usize::from(first & 0x0f) + 1, rest)),
@@ -116,6 +130,15 @@ impl<'a> Elements<'a> {
             }
         }
     }
+
+    #[inline]
+    fn step(&mut self) -> Option<Element<'a>> {
+        self.elements_left = self.elements_left.checked_sub(1)?;
+        let (id, len, rest) = self.element_header()?;
+        let (data, rest) = rest.split_at_checked(len)?;
+        self.rest = rest;
+        Some(Element { id, data })
+    }
 }
 
 impl<'a> Iterator for Elements<'a> {
@@ -123,11 +146,7 @@ impl<'a> Iterator for Elements<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Element<'a>> {
-        let element = self.element_header().and_then(|(id, len, rest)| {
-            let (data, rest) = rest.split_at_checked(len)?;
-            self.rest = rest;
-            Some(Element { id, data })
-        });
+        let element = self.step();
         if element.is_none() {
             self.rest = &[];
         }

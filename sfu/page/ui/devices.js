@@ -39,8 +39,9 @@ export class DeviceLists {
 
   #fill(device, select, infos) {
     const hasDefault = infos.some(({ id }) => id === 'default');
-    const options = infos.map(({ id, label }, index) => ({ value: id, text: label || `${NAMES[device]} ${index + 1}` }));
-    if (!hasDefault) options.unshift({ value: '', text: infos.length ? 'As the system' : 'None found' });
+    const named = infos.filter(({ id }) => id !== '');
+    const options = named.map(({ id, label }, index) => ({ value: id, text: label || `${NAMES[device]} ${index + 1}` }));
+    if (!hasDefault) options.unshift({ value: '', text: infos.length === 0 ? 'None found' : named.length === 0 ? 'Not allowed yet' : 'As the system' });
     const now = JSON.stringify(options);
     if (select.dataset.options !== now) {
       select.dataset.options = now;

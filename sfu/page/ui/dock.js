@@ -30,6 +30,7 @@ export class Dock {
     byId('share-screen').addEventListener('click', () => this.toggleScreen());
     byId('leave').addEventListener('click', () => call.leave());
     byId('copy-link').addEventListener('click', () => this.copyLink());
+    byId('alone-copy').addEventListener('click', () => this.copyLink());
     byId('layout-toggle').addEventListener('click', () => this.toggleLayout());
     byId('stats-toggle').addEventListener('click', () => this.toggleStatistics());
     byId('share-screen').hidden = !media.canShareScreen;

@@ -64,8 +64,8 @@ export class Lobby {
     if ((video.srcObject?.getVideoTracks()[0] ?? null) !== camera) video.srcObject = camera ? new MediaStream([camera]) : null;
     byId('preview-box').dataset.camera = camera ? 'on' : 'off';
     byId('preview-empty').textContent = this.#media.wanted.camera && !camera ? 'Your browser asks for your camera and microphone…' : 'Camera is off';
-    const { wanted } = this.#media;
-    byId('lobby-both').hidden = Boolean(camera || microphone || wanted.camera || wanted.microphone);
+    const { wanted, available } = this.#media;
+    byId('lobby-both').hidden = Boolean(!available || camera || microphone || wanted.camera || wanted.microphone);
     this.#level.watch(this.#media.on('microphone') ? microphone : null);
   }
 

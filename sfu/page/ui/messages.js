@@ -40,6 +40,11 @@ export class Messages {
     delete this.#error.dataset.code;
   }
 
+  /** No notices any more: they were about a call that is over. */
+  hush() {
+    this.#notices.replaceChildren();
+  }
+
   get shown() {
     return this.#error.hidden ? null : { code: this.#error.dataset.code, device: this.#error.dataset.device };
   }

@@ -21,8 +21,8 @@ export class Tile {
   #pin;
   #state = { speaking: false, mic: 'none', video: false };
 
-  /** `onPin` is called with the tile when its pin is pressed. */
-  constructor({ peer, name, source, self, onPin }) {
+  /** `onPin` is called with the tile when its pin is pressed, `onShape` when its picture has another shape. */
+  constructor({ peer, name, source, self, onPin, onShape }) {
     this.peer = peer;
     this.name = name;
     this.source = source;
@@ -30,7 +30,10 @@ export class Tile {
     this.#video = h('video', { 'data-testid': 'tile-video', autoplay: true, playsinline: true, muted: true, tabindex: '-1' });
     // The attribute alone does not mute an element made by script.
     this.#video.muted = true;
-    this.#video.addEventListener('resize', () => this.fit());
+    this.#video.addEventListener('resize', () => {
+      this.fit();
+      onShape();
+    });
     this.#fan = qualityFan();
     this.#plate = h('div', { class: 'plate' }, h('span', { class: 'plate-mic' }, icon('mic-off')), h('span', { class: 'plate-name' }, this.#title()), this.#fan);
     this.#pin = iconButton('pin', `Keep ${this.#title()} large`, { 'data-testid': 'tile-pin', 'aria-pressed': 'false', onclick: () => onPin(this) });
@@ -156,11 +159,11 @@ export class Tile {
     const line = video ?? sound;
     const text = (value, unit, digits = 0) => (value === null || value === undefined ? '–' : `${value.toFixed(digits)} ${unit}`);
     const rows = [
-      ['Picture', video?.width ? `${video.width} × ${video.height}${video.fps ? `, ${Math.round(video.fps)}/s` : ''}` : '–'],
+      ['Picture', video?.width ? `${video.width}×${video.height}${video.fps ? ` ${Math.round(video.fps)}/s` : ''}` : '–'],
       ['Codec', [video?.codec, sound?.codec].filter(Boolean).join(', ') || '–'],
-      ['Bitrate', [video, sound].filter(Boolean).map(({ bitrate }) => bitrateText(bitrate)).join(' + ') || '–'],
+      ['Bitrate', bitrateText(sum(video?.bitrate, sound?.bitrate))],
       ['Loss', text(line ? line.loss === null ? null : line.loss * 100 : null, '%', 1)],
-      ['Round trip', text(line?.rttMs, 'ms')],
+      ['RTT', text(line?.rttMs, 'ms')],
     ];
     const list = h('dl', { class: 'figures', 'data-testid': 'tile-stats' }, ...rows.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));
     const data = { bitrate: line?.bitrate, loss: line?.loss, rtt: line?.rttMs, width: video?.width, height: video?.height, codec: line?.codec };
@@ -183,7 +186,7 @@ export class Tile {
 
   #title() {
     if (this.source === 'screen') return this.self ? 'Your screen' : `${this.name}’s screen`;
-    return this.self ? `${this.name} (you)` : this.name;
+    return this.self ? 'You' : this.name;
   }
 
   #show() {
@@ -201,6 +204,12 @@ export class Tile {
     if (document.fullscreenElement) document.exitFullscreen();
     else this.element.requestFullscreen?.().catch(() => {});
   }
+}
+
+/** Sum of what is known, or null when nothing is. */
+function sum(...values) {
+  const known = values.filter((value) => value !== null && value !== undefined);
+  return known.length ? known.reduce((total, value) => total + value, 0) : null;
 }
 
 export const tileKey = (peer, source) => `${peer}/${source}`;

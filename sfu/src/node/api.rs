@@ -12,6 +12,7 @@ macro_rules! name_type {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(transparent)]
+        #[derive(utoipa::ToSchema)]
         pub struct $name(String);
 
         impl $name {
@@ -96,6 +97,7 @@ pub struct Joined {
 /// Where a track comes from, as far as the page shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[derive(utoipa::ToSchema)]
 pub enum Source {
     /// A microphone.
     Microphone,
@@ -108,6 +110,7 @@ pub enum Source {
 /// Audio or video.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[derive(utoipa::ToSchema)]
 pub enum TrackKind {
     /// Sound.
     Audio,
@@ -116,7 +119,7 @@ pub enum TrackKind {
 }
 
 /// A published track as others see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TrackInfo {
     /// Its name.
     pub id: TrackId,
@@ -131,7 +134,7 @@ pub struct TrackInfo {
 }
 
 /// A peer as others see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PeerInfo {
     /// Its name in the protocol.
     pub id: PeerId,
@@ -142,7 +145,7 @@ pub struct PeerInfo {
 }
 
 /// A room with its peers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RoomInfo {
     /// Its name.
     pub name: String,
@@ -151,7 +154,7 @@ pub struct RoomInfo {
 }
 
 /// A line of the list of rooms.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RoomSummary {
     /// Its name.
     pub name: String,
@@ -282,7 +285,7 @@ pub enum FragmentReply {
 }
 
 /// Figures of one peer since it connected. `{"peer":"p_1","connected":true,"round_trip_ms":12.5,…}`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PeerStats {
     /// Whose.
     pub peer: PeerId,
@@ -307,7 +310,7 @@ pub struct PeerStats {
 }
 
 /// Figures of one encoding that the node receives.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PublishedStats {
     /// Of this track.
     pub track: TrackId,
@@ -340,7 +343,7 @@ pub struct PublishedStats {
 }
 
 /// Figures of one subscription.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SubscribedStats {
     /// The track that is sent.
     pub track: TrackId,
@@ -397,6 +400,6 @@ pub struct NodeCounters {
     pub commands_failed_total: BTreeMap<&'static str, u64>,
     /// Events of media that came faster than the node could take them, and were dropped.
     pub events_dropped_total: u64,
-    /// Each shard's own counts, by name.
+    /// Each shard's own counts, by name; `packets_dropped_…` by the core's reason.
     pub shards: Vec<BTreeMap<String, u64>>,
 }

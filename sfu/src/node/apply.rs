@@ -13,6 +13,7 @@ use kaname_engine::{DtlsParams, ShardId};
 use super::api::*;
 use super::error::NodeError;
 use super::model::{Layer, Leg, Peer, Shape, Subscription, Track};
+use super::names::Ssrcs;
 use super::plan::{Intent, Wish};
 use super::state::State;
 use crate::sdp::{
@@ -21,25 +22,35 @@ use crate::sdp::{
 };
 
 impl State {
+    /// The offer was read by the asker's own task, so that a large one costs nobody else.
     pub(super) fn negotiate(
         &mut self,
         now: Time,
         id: &PeerId,
-        wish: Negotiation,
+        wish: Result<Wish, SdpError>,
     ) -> Result<Answer, NodeError> {
         self.peer(id)?;
-        let offer = Offer::parse(&wish.sdp)?;
-        self.answer(now, id, Wish { offer, publish: wish.publish, subscribe: wish.subscribe })
+        self.answer(now, id, wish?)
     }
 
-    pub(super) fn ingest(&mut self, now: Time, id: &PeerId, offer: &str) -> Result<Answer, NodeError> {
+    pub(super) fn ingest(
+        &mut self,
+        now: Time,
+        id: &PeerId,
+        offer: Result<Offer, SdpError>,
+    ) -> Result<Answer, NodeError> {
         self.peer(id)?;
-        let wish = self.ingest_wish(Offer::parse(offer)?)?;
+        let wish = self.ingest_wish(offer?)?;
         self.answer(now, id, wish)
     }
 
-    pub(super) fn watch(&mut self, now: Time, id: &PeerId, offer: &str) -> Result<Answer, NodeError> {
-        let wish = self.watch_wish(self.peer(id)?, Offer::parse(offer)?)?;
+    pub(super) fn watch(
+        &mut self,
+        now: Time,
+        id: &PeerId,
+        offer: Result<Offer, SdpError>,
+    ) -> Result<Answer, NodeError> {
+        let wish = self.watch_wish(self.peer(id)?, offer?)?;
         self.answer(now, id, wish)
     }
 
@@ -77,12 +88,17 @@ impl State {
         let peer = self.peer(id)?;
         let shard = peer.shard;
         let Some(leg) = &peer.leg else { return self.add_leg(now, id, offer, extensions) };
-        let leg_id = leg.id;
-        if leg.remote != offer.ice {
+        let (leg_id, restart) = (leg.id, leg.remote != offer.ice);
+        let dtls = dtls_params(peer, offer);
+        if leg.dtls != dtls {
+            self.engine.secure(shard, leg_id, dtls.clone()).map_err(|_| NodeError::Busy)?;
+        }
+        if restart {
             self.restart_ice(id, offer.ice.clone());
         }
         let Some(leg) = self.peers.get_mut(id).and_then(|p| p.leg.as_mut()) else { return Ok(()) };
         leg.version += 1;
+        leg.dtls = dtls;
         leg.sections = offer.sections.len();
         leg.tagged = tagged(offer);
         if std::mem::replace(&mut leg.extensions, extensions) != extensions {
@@ -101,25 +117,20 @@ impl State {
         let leg_id = LegId(self.numbers.take());
         let local = self.random.ice();
         let session_id = self.random.number() >> 2;
+        let ssrcs = Ssrcs::new(&mut self.random);
         let deadline = now + self.config.limits.handshake;
         let Some(peer) = self.peers.get_mut(id) else { return Err(NodeError::NoSuchPeer) };
         let shard = peer.shard;
-        let data = offer.sections.iter().find(|s| s.kind == SectionKind::Data && !s.off);
-        let mut dtls = DtlsParams::new(offer.fingerprint.clone());
-        // Channels may come in a later offer, when the handshake is long done.
-        dtls.data_channels = peer.grants.data;
-        if let Some(section) = data {
-            dtls.sctp_port = section.sctp_port;
-            dtls.max_message_size = section.max_message_size;
-        }
+        let dtls = dtls_params(peer, offer);
         peer.leg = Some(Leg {
             id: leg_id,
             local: local.clone(),
             remote: offer.ice.clone(),
-            fingerprint: offer.fingerprint.clone(),
+            dtls: dtls.clone(),
             extensions,
             session_id,
             version: 1,
+            ssrcs,
             sections: offer.sections.len(),
             tagged: tagged(offer),
             connected: false,
@@ -156,7 +167,7 @@ impl State {
         let Some(peer) = self.peers.get_mut(id) else { return };
         let shard = peer.shard;
         let goes_on = |s: &Subscription| match intent(&s.mid) {
-            Some(Intent::Subscribe(track, chosen)) => *track == s.track && **chosen == s.chosen,
+            Some(Intent::Subscribe(track, chosen)) => s.is(&s.mid, track, chosen),
             _ => false,
         };
         let (kept, ended): (Vec<_>, Vec<_>) =
@@ -253,10 +264,12 @@ impl State {
         let Some((publisher, track)) = self.track(track_id) else { return };
         let (from, stream, kind) = (publisher.id.clone(), track.stream(), track.shape.kind);
         let payload_types = payload_map(&track.shape.chosen, chosen);
-        let mut taken = peer.ssrcs();
-        let ssrc = self.random.ssrc(&taken);
-        taken.insert(ssrc);
-        let rtx_ssrc = chosen.rtx.as_ref().map(|_| self.random.ssrc(&taken));
+        let taken = peer.own_ssrcs();
+        let Some(ssrcs) = self.peers.get_mut(id).and_then(|p| p.leg.as_mut()).map(|l| &mut l.ssrcs) else {
+            return;
+        };
+        let ssrc = ssrcs.take(&taken);
+        let rtx_ssrc = chosen.rtx.as_ref().map(|_| ssrcs.take(&taken));
         let sender = SenderId(self.numbers.take());
         let config = SenderConfig {
             kind: kind.core(),
@@ -379,12 +392,24 @@ impl State {
 /// What must not change between offers of one connection.
 fn check_leg(leg: Option<&Leg>, offer: &Offer) -> Result<(), SdpError> {
     let Some(leg) = leg else { return Ok(()) };
-    if leg.fingerprint != offer.fingerprint {
+    if leg.dtls.remote_fingerprint != offer.fingerprint {
         let index = offer.sections.iter().position(|s| s.bundled && !s.off).unwrap_or_default();
         return Err(SdpError::FingerprintChanged { place: Place::Section(index) });
     }
     let has = offer.sections.len();
     if has < leg.sections { Err(SdpError::Shrunk { had: leg.sections, has }) } else { Ok(()) }
+}
+
+/// What the handshake workers need. Without a data m-line, which may still come, the customary values stand.
+fn dtls_params(peer: &Peer, offer: &Offer) -> DtlsParams {
+    let mut dtls = DtlsParams::new(offer.fingerprint.clone());
+    dtls.data_channels = peer.grants.data;
+    if let Some(section) = offer.sections.iter().find(|s| s.kind == SectionKind::Data && s.bundled && !s.off)
+    {
+        dtls.sctp_port = section.sctp_port;
+        dtls.max_message_size = section.max_message_size;
+    }
+    dtls
 }
 
 fn tagged(offer: &Offer) -> [String; 4] {

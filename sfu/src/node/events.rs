@@ -136,9 +136,11 @@ impl State {
             reason,
             "a shard refused a command"
         );
-        // Unknown names are commands that crossed with an end. The others break the promise of an answer: better
-        // to end that stay than to leave it half working.
-        let broken = matches!(error, CommandError::Full | CommandError::Duplicate | CommandError::Invalid);
+        // Unknown names are commands that crossed with an end, and the handshake's commands are not ours. The
+        // others break the promise of an answer: better to end that stay than to leave it half working.
+        let ours = matches!(command, "AddLeg" | "RestartIce" | "SetExtensions" | "AddStream" | "AddSender");
+        let broken =
+            ours && matches!(error, CommandError::Full | CommandError::Duplicate | CommandError::Invalid);
         if let (true, Some(leg)) = (broken, leg) {
             self.fail(shard, leg, "at_capacity", "the node is full; join again later".to_owned());
         }

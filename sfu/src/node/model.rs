@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use kaname_engine::core::Time;
 use kaname_engine::core::command::{ExtensionIds, LegId, MediaKind, SenderId, StreamId};
-use kaname_engine::{Fingerprint, ShardId};
+use kaname_engine::{DtlsParams, ShardId};
 use tokio::sync::mpsc;
 
 use super::api::*;
 use super::data::Bucket;
+use super::names::Ssrcs;
 use super::speakers::Speakers;
 use crate::sdp::{Chosen, Ice};
 
@@ -51,11 +52,14 @@ pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) local: Ice,
     pub(super) remote: Ice,
-    pub(super) fingerprint: Fingerprint,
+    /// What the handshake workers were told.
+    pub(super) dtls: DtlsParams,
     pub(super) extensions: ExtensionIds,
     /// `o=` of the answers.
     pub(super) session_id: u64,
     pub(super) version: u64,
+    /// What the leg sends under.
+    pub(super) ssrcs: Ssrcs,
     /// How many m-lines the latest offer had.
     pub(super) sections: usize,
     /// The m-line of the bundle's transport: media, protocol, formats, mid.
@@ -123,6 +127,13 @@ impl TrackKind {
     }
 }
 
+impl Subscription {
+    /// Whether it is this one, and so goes on as it is.
+    pub(super) fn is(&self, mid: &str, track: &TrackId, chosen: &Chosen) -> bool {
+        self.mid == mid && self.track == *track && self.chosen == *chosen
+    }
+}
+
 impl Track {
     pub(super) fn info(&self) -> TrackInfo {
         TrackInfo {
@@ -153,11 +164,9 @@ impl Peer {
         self.tracks.iter().find(|t| t.id == *id)
     }
 
-    /// Every SSRC that the peer is sent, and those it sends itself.
-    pub(super) fn ssrcs(&self) -> HashSet<u32> {
-        let sent = self.subscriptions.iter().flat_map(|s| [Some(s.ssrc), s.rtx_ssrc]);
-        let own = self.tracks.iter().flat_map(|t| [t.shape.ssrc, t.shape.rtx_ssrc]);
-        sent.chain(own).flatten().collect()
+    /// The SSRCs that the peer sends.
+    pub(super) fn own_ssrcs(&self) -> HashSet<u32> {
+        self.tracks.iter().flat_map(|t| [t.shape.ssrc, t.shape.rtx_ssrc]).flatten().collect()
     }
 }
 

@@ -8,14 +8,17 @@ use crate::sdp::Ice;
 /// Letters of random names: no two that look alike.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
+/// Fills with random bytes.
+type Fill = dyn FnMut(&mut [u8]) + Send;
+
 /// Where randomness comes from: the system, or a test's own source.
-pub(super) struct Random(pub(super) Box<dyn FnMut(&mut [u8]) + Send>);
+pub(super) struct Random(pub(super) Box<Fill>);
 
 impl Random {
     /// From the operating system.
     pub(super) fn system() -> Random {
-        // Without randomness there are no credentials; a node that cannot get it must not go on.
-        #[expect(clippy::panic, reason = "the system's random source cannot fail after start-up")]
+        // Without randomness there are no credentials; a node that cannot get it must not go on. After start-up
+        // the system's source does not fail.
         Random(Box::new(|bytes| {
             if let Err(error) = getrandom::fill(bytes) {
                 panic!("the system gave no random bytes: {error}");
@@ -36,16 +39,6 @@ impl Random {
         u64::from_be_bytes(bytes)
     }
 
-    /// An SSRC that is not among `taken`, nor 0.
-    pub(super) fn ssrc(&mut self, taken: &HashSet<u32>) -> u32 {
-        loop {
-            let ssrc = (self.number() >> 32) as u32;
-            if ssrc != 0 && !taken.contains(&ssrc) {
-                return ssrc;
-            }
-        }
-    }
-
     /// RFC 8445 section 5.3: at least 24 and 128 bits of randomness; here 50 and 160. The fragment is long enough
     /// to be unique on a shard.
     pub(super) fn ice(&mut self) -> Ice {
@@ -56,6 +49,37 @@ impl Random {
 impl std::fmt::Debug for Random {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Random")
+    }
+}
+
+/// The SSRCs that one connection sends, each once only: under one key an SSRC must not begin anew, or its first
+/// packets would be encrypted with a key stream that was used before (RFC 3711 section 9.1). The order is that
+/// of a counter times an odd number, which meets every number once, behind a random mask.
+#[derive(Debug)]
+pub(super) struct Ssrcs {
+    mask: u32,
+    next: u32,
+}
+
+impl Ssrcs {
+    pub(super) fn new(random: &mut Random) -> Ssrcs {
+        Ssrcs { mask: (random.number() >> 32) as u32, next: 0 }
+    }
+
+    /// How many have been given out.
+    pub(super) fn count(&self) -> usize {
+        self.next as usize
+    }
+
+    /// The next one that is not among `taken` (what the peer itself sends), nor 0.
+    pub(super) fn take(&mut self, taken: &HashSet<u32>) -> u32 {
+        loop {
+            let ssrc = self.next.wrapping_mul(0x9e37_79b1) ^ self.mask;
+            self.next = self.next.wrapping_add(1);
+            if ssrc != 0 && !taken.contains(&ssrc) {
+                return ssrc;
+            }
+        }
     }
 }
 
@@ -79,6 +103,11 @@ impl Numbers {
 
     pub(super) fn free(&mut self, number: u32) {
         self.used.remove(&number);
+    }
+
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> usize {
+        self.used.len()
     }
 }
 
@@ -137,6 +166,15 @@ mod tests {
         for bad in ["", "   ", "a\nb", "\u{202e}evil", &"x".repeat(65)] {
             assert!(check_peer(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_ssrc_is_used_once() {
+        let mut ssrcs = Ssrcs { mask: 7, next: 0 };
+        let taken = HashSet::from([7, 0x9e37_79b1 ^ 7]);
+        let many: HashSet<u32> = (0..10_000).map(|_| ssrcs.take(&taken)).collect();
+        assert_eq!(many.len(), 10_000);
+        assert!(many.is_disjoint(&taken) && !many.contains(&0));
     }
 
     #[test]

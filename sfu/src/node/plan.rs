@@ -9,11 +9,23 @@ use super::model::{Peer, Shape};
 use super::state::State;
 use crate::sdp::{Chosen, Offer, Place, Quoted, SdpError, Section, SectionKind, matching, uri};
 
+/// SSRCs that one connection may have been sent: the core remembers each for as long as its keys live, so that
+/// none begins anew (1024 at most). Hundreds of changes of what is watched.
+const SENT_SSRCS: usize = 1_000;
+
 /// A wish whose offer has been read.
 pub(super) struct Wish {
     pub(super) offer: Offer,
     pub(super) publish: BTreeMap<String, Source>,
     pub(super) subscribe: BTreeMap<String, TrackId>,
+}
+
+impl Wish {
+    /// Reads the offer.
+    pub(super) fn read(wish: Negotiation) -> Result<Wish, SdpError> {
+        let offer = Offer::parse(&wish.sdp)?;
+        Ok(Wish { offer, publish: wish.publish, subscribe: wish.subscribe })
+    }
 }
 
 /// What becomes of one m-line.
@@ -39,6 +51,7 @@ impl State {
             intents.push(self.intent(peer, wish, index, section)?);
         }
         check_ssrcs(&intents)?;
+        check_senders(peer, wish, &intents)?;
         if intents.iter().all(|i| matches!(i, Intent::Reject)) {
             return Err(self.nothing_left(peer, wish));
         }
@@ -82,7 +95,6 @@ impl State {
         }
         match section.kind {
             _ if !usable => Ok(Intent::Reject),
-            SectionKind::Data if peer.grants.data => Ok(Intent::Data),
             SectionKind::Audio | SectionKind::Video => {
                 if let Some(source) = publish {
                     return self.publish(index, section, *source, &wish.offer);
@@ -95,6 +107,7 @@ impl State {
             _ if publish.is_some() || subscribe.is_some() => {
                 Err(bad_wish(&section.mid, "it is neither audio nor video"))
             }
+            SectionKind::Data if peer.grants.data => Ok(Intent::Data),
             _ => Ok(Intent::Reject),
         }
     }
@@ -296,6 +309,23 @@ fn check_ssrcs(intents: &[Intent]) -> Result<(), NodeError> {
         }
     }
     Ok(())
+}
+
+/// Whether the connection has SSRCs left for what it will newly be sent.
+fn check_senders(peer: &Peer, wish: &Wish, intents: &[Intent]) -> Result<(), NodeError> {
+    let sections = wish.offer.sections.iter().zip(intents);
+    let new = sections.filter(|(section, intent)| match intent {
+        Intent::Subscribe(track, chosen) => {
+            !peer.subscriptions.iter().any(|s| s.is(&section.mid, track, chosen))
+        }
+        _ => false,
+    });
+    let used = peer.leg.as_ref().map_or(0, |leg| leg.ssrcs.count());
+    if used + 2 * new.count() <= SENT_SSRCS {
+        return Ok(());
+    }
+    let hint = "leave and join again to watch anything new";
+    Err(NodeError::AtCapacity { what: "connection", limit: SENT_SSRCS, unit: "SSRCs", hint })
 }
 
 #[cfg(test)]

@@ -189,8 +189,11 @@ impl State {
     pub(super) fn counters(&self) -> NodeCounters {
         let connected = |p: &&Peer| p.leg.as_ref().is_some_and(|l| l.connected);
         let shard = |index| {
-            let values = self.engine.counters(ShardId(index)).values;
-            values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+            let counters = self.engine.counters(ShardId(index));
+            let values = counters.values.into_iter().map(|(name, value)| (name.to_owned(), value));
+            let drops =
+                counters.drops.into_iter().map(|(why, value)| (format!("packets_dropped_{why}"), value));
+            values.chain(drops).collect()
         };
         NodeCounters {
             rooms: self.rooms.len() as u64,

@@ -258,7 +258,7 @@ impl Lines {
 }
 
 /// Host candidates (RFC 8839 section 5.1, RFC 6544 section 4.5): UDP ahead of TCP, in the order given.
-pub fn candidates(addresses: &[SocketAddr], tcp: bool) -> Vec<String> {
+pub(super) fn candidates(addresses: &[SocketAddr], tcp: bool) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, address) in (0u32..).zip(addresses) {
         let (ip, port) = (address.ip(), address.port());

@@ -355,7 +355,7 @@ fn forwarded(section: &Section, payload: &Payload) -> bool {
 }
 
 /// For a publisher: the first codec of the m-line that the node forwards.
-pub fn choose(section: &Section, index: usize) -> Result<Chosen, SdpError> {
+pub(super) fn choose(section: &Section, index: usize) -> Result<Chosen, SdpError> {
     let main = section.payloads.iter().find(|p| forwarded(section, p));
     match main {
         Some(main) => Ok(Chosen::around(section, main)),

@@ -70,8 +70,20 @@ pub(super) fn check_bundle(sections: &[Section]) -> Result<(), SdpError> {
     Ok(())
 }
 
+/// The node writes packets of all m-lines alike, so an extension has one number in the bundle: the first. Where
+/// it has another one, it is declined.
+pub(super) fn keep_first_numbers(sections: &mut [Section]) {
+    let mut first = ExtensionIds::default();
+    for section in sections.iter_mut().filter(|s| s.bundled) {
+        section.extensions.retain(|e| match slot(&e.uri) {
+            Some(slot) if e.id <= LARGEST_ID => *slot(&mut first).get_or_insert(e.id) == e.id,
+            _ => true,
+        });
+    }
+}
+
 /// The identifiers of a leg: what the given sections together accept. The first number of a URI counts.
-pub fn identifiers<'a>(sections: impl Iterator<Item = &'a Section>) -> ExtensionIds {
+pub(super) fn identifiers<'a>(sections: impl Iterator<Item = &'a Section>) -> ExtensionIds {
     let mut ids = ExtensionIds::default();
     for section in sections {
         for extension in accepted(section) {

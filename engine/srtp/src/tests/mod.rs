@@ -1,5 +1,8 @@
 //! Tests that every backend must pass.
 
+#[cfg(target_os = "linux")]
+mod guards;
+mod properties;
 mod sessions;
 mod vectors;
 

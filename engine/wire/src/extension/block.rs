@@ -1,6 +1,6 @@
 //! Writing a block of elements.
 
-use super::{Element, Form};
+use super::{Element, Form, MAX_ELEMENTS};
 use crate::bytes::Cursor;
 
 /// The extension header: profile and length.
@@ -27,16 +27,18 @@ fn plan(elements: &[Element<'_>]) -> Option<(Form, usize)> {
     Some((form, data_len + elements.len() * per_element))
 }
 
-/// Bytes of the block of these elements, its four-byte header and padding included; 0 without elements.
-/// `None` when an element has identifier 0 or more than 255 bytes, or the block more than 65535 words.
+/// Bytes of the block of these elements, its four-byte header and padding included; 0 without elements. `None`
+/// when an element has identifier 0 or more than 255 bytes, or there are more than [`MAX_ELEMENTS`].
 #[inline]
 pub fn block_len(elements: &[Element<'_>]) -> Option<usize> {
     if elements.is_empty() {
         return Some(0);
     }
+    if elements.len() > MAX_ELEMENTS {
+        return None;
+    }
     let (_, len) = plan(elements)?;
-    let words = len.div_ceil(4);
-    (words <= usize::from(u16::MAX)).then_some(BLOCK_HEADER_LEN + 4 * words)
+    Some(BLOCK_HEADER_LEN + 4 * len.div_ceil(4))
 }
 
 /// Writes a block with its four-byte header to the front of `out`: in the one-byte form if that can hold the
@@ -101,7 +103,8 @@ mod tests {
         assert_eq!(block_len(&[Element { id: 0, data: &[1] }]), None);
         assert_eq!(block_len(&[Element { id: 1, data: &[0; 256] }]), None);
         assert_eq!(write_block(&mut [0; 7], &[Element { id: 1, data: &[1] }]), None);
-        let many = vec![Element { id: 1, data: &[0; 255] }; 1100];
+        let many = [Element { id: 1, data: &[0; 255] }; MAX_ELEMENTS + 1];
         assert_eq!(block_len(&many), None);
+        assert_eq!(block_len(&many[1..]), Some(4 + MAX_ELEMENTS * 257));
     }
 }

@@ -2,19 +2,20 @@
 
 use kaname_wire::extension::dependency::Descriptor;
 use kaname_wire::extension::{
-    AbsSendTime, AudioLevel, Element, Elements, Form, PlayoutDelay, Text, VideoOrientation, block_len,
-    read_text, read_transport_sequence, write_block,
+    AbsSendTime, AudioLevel, Element, Elements, Form, MAX_ELEMENTS, MAX_PADDING, PlayoutDelay, Text,
+    VideoOrientation, block_len, read_text, read_transport_sequence, write_block,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Section 4.2, byte by byte.
 fn one_byte_model(block: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let (mut at, mut elements) = (0, Vec::new());
-    while at < block.len() {
+    let (mut at, mut padding, mut elements) = (0, 0, Vec::new());
+    while at < block.len() && elements.len() < MAX_ELEMENTS && padding <= MAX_PADDING {
         let (id, len) = (block[at] >> 4, usize::from(block[at] & 15) + 1);
         if block[at] == 0 {
             at += 1;
+            padding += 1;
         } else if id == 0 || id == 15 || at + 1 + len > block.len() {
             break;
         } else {
@@ -27,10 +28,11 @@ fn one_byte_model(block: &[u8]) -> Vec<(u8, Vec<u8>)> {
 
 /// Section 4.3, byte by byte.
 fn two_byte_model(block: &[u8]) -> Vec<(u8, Vec<u8>)> {
-    let (mut at, mut elements) = (0, Vec::new());
-    while at < block.len() {
+    let (mut at, mut padding, mut elements) = (0, 0, Vec::new());
+    while at < block.len() && elements.len() < MAX_ELEMENTS && padding <= MAX_PADDING {
         if block[at] == 0 {
             at += 1;
+            padding += 1;
         } else if at + 2 > block.len() || at + 2 + usize::from(block[at + 1]) > block.len() {
             break;
         } else {

@@ -90,11 +90,11 @@ impl<'a, const N: usize> Packet<'a, N> {
     #[inline]
     fn seal<const W: usize>(&mut self, from: usize, input: &[u8], out: &mut [u8]) -> __m512i {
         let stream = encrypt(&self.keys, self.counter.next::<W>());
-        for w in 0..W {
-            let at = 64 * (from + w) as isize - LEAD as isize;
-            let text = _mm512_xor_si512(mem::load_around(input, at), stream[w]);
+        for (i, stream) in (from..).zip(stream) {
+            let at = 64 * i as isize - LEAD as isize;
+            let text = _mm512_xor_si512(mem::load_around(input, at), stream);
             let text = mem::store_around(out, at, text);
-            self.hash(from + w, text);
+            self.hash(i, text);
         }
         stream[0]
     }

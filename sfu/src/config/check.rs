@@ -1,0 +1,161 @@
+//! What several settings must satisfy together.
+
+use super::error::{Origin, Problem};
+use super::load::Loaded;
+use super::{Config, Mode};
+
+/// An HS256 key shorter than its hash can be guessed sooner than the hash broken (RFC 7518 section 3.2).
+pub(crate) const MIN_SECRET_BYTES: usize = 32;
+
+/// Adds a problem for each thing that does not fit together.
+pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
+    let mut refuse = |key: &str, message: String| {
+        problems.push(Problem { origin: loaded.origin(key), message });
+    };
+    listeners(&loaded.config, &mut refuse);
+    keys(&loaded.config, &mut refuse);
+    mode(loaded, &mut refuse);
+}
+
+fn listeners(config: &Config, refuse: &mut impl FnMut(&str, String)) {
+    for address in &config.http.listen {
+        if !address.ip().to_canonical().is_loopback() {
+            refuse(
+                "http.listen",
+                format!(
+                    "http.listen: plain HTTP is for loopback addresses only, and {address} is not one; use https.listen = [\"{address}\"] \
+                     (without certificate files a certificate is generated), or a proxy on this machine that speaks TLS"
+                ),
+            );
+        }
+    }
+    if config.http.listen.is_empty() && config.https.listen.is_empty() {
+        refuse(
+            "http.listen",
+            "http.listen and https.listen are both empty: nobody could reach the node; give one of them"
+                .into(),
+        );
+    }
+    if config.https.certificate_file.is_some() != config.https.key_file.is_some() {
+        let given = if config.https.key_file.is_some() { "https.key_file" } else { "https.certificate_file" };
+        refuse(
+            given,
+            "https.certificate_file and https.key_file belong together; give both, or neither for a generated certificate".into(),
+        );
+    }
+    let last = usize::from(config.media.port) + config.media.shards.max(1) - 1;
+    if config.media.port != 0 && last > usize::from(u16::MAX) {
+        refuse(
+            "media.port",
+            format!("media.port plus media.shards goes up to {last}, past 65535; choose a lower media.port"),
+        );
+    }
+}
+
+fn keys(config: &Config, refuse: &mut impl FnMut(&str, String)) {
+    let auth = &config.auth;
+    let given = [
+        ("auth.secret", auth.secret.is_some()),
+        ("auth.secret_file", auth.secret_file.is_some()),
+        ("auth.public_key_file", auth.public_key_file.is_some()),
+    ];
+    let names: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    if names.len() > 1 {
+        refuse(
+            names[1],
+            format!(
+                "{} are both given; tokens are checked with one key, so give one of them",
+                names.join(" and ")
+            ),
+        );
+    }
+    if let Some(secret) = &auth.secret
+        && secret.expose().len() < MIN_SECRET_BYTES
+    {
+        refuse(
+            "auth.secret",
+            format!(
+                "auth.secret is shorter than {MIN_SECRET_BYTES} bytes and could be guessed; `openssl rand -base64 48` makes a good one"
+            ),
+        );
+    }
+}
+
+fn mode(loaded: &Loaded, refuse: &mut impl FnMut(&str, String)) {
+    let config = &loaded.config;
+    if config.mode == Mode::Production && !config.auth.has_key() {
+        refuse(
+            "mode",
+            "a production node needs a token key of its own: put one in a file (`openssl rand -base64 48 > token.key; chmod 600 token.key`) and \
+             set auth.secret_file, or set auth.public_key_file"
+                .into(),
+        );
+    }
+    if loaded.origin("mode") != Origin::Default {
+        return;
+    }
+    // Nobody should run a development node by accident: beyond loopback, or with a key of one's own, the mode has to be said.
+    let say = "set mode = \"production\", or mode = \"development\" if anyone who reaches this node may have a token for it";
+    if let Some(address) =
+        config.https.listen.iter().find(|address| !address.ip().to_canonical().is_loopback())
+    {
+        refuse(
+            "https.listen",
+            format!("https.listen: {address} can be reached from outside and the mode is not set; {say}"),
+        );
+    }
+    if config.auth.has_key() {
+        let name = ["auth.secret", "auth.secret_file", "auth.public_key_file"]
+            .into_iter()
+            .find(|n| loaded.origins.contains_key(n));
+        refuse(name.unwrap_or("mode"), format!("a token key is given and the mode is not set; {say}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::load;
+
+    fn errors(flags: &[(&'static str, &str)]) -> String {
+        let flags = flags.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        load(None, [], flags).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn plain_http_beyond_loopback_is_refused() {
+        for address in ["0.0.0.0:80", "192.0.2.1:80", "[::]:80", "[2001:db8::1]:80", "[::ffff:192.0.2.1]:80"]
+        {
+            let error = errors(&[("http.listen", address)]);
+            assert!(
+                error.starts_with("--http-listen: http.listen: plain HTTP is for loopback"),
+                "{address}: {error}"
+            );
+            assert!(error.contains("https.listen"), "{error}");
+        }
+        assert_eq!(errors(&[("http.listen", "127.0.0.1:0,[::1]:0,127.3.4.5:0")]), "");
+    }
+
+    #[test]
+    fn the_mode_must_be_said_when_it_matters() {
+        assert!(errors(&[("https.listen", "0.0.0.0:443")]).contains("mode is not set"));
+        assert_eq!(errors(&[("https.listen", "0.0.0.0:443"), ("mode", "development")]), "");
+        assert_eq!(errors(&[("https.listen", "127.0.0.1:443")]), "");
+        assert!(errors(&[("auth.secret", KEY)]).contains("mode is not set"));
+        assert!(errors(&[("mode", "production")]).contains("auth.secret_file"));
+        assert_eq!(errors(&[("mode", "production"), ("auth.secret", KEY)]), "");
+    }
+
+    #[test]
+    fn keys_and_files_come_in_the_right_number() {
+        assert!(errors(&[("mode", "production"), ("auth.secret", "short")]).contains("32 bytes"));
+        assert!(
+            errors(&[("mode", "production"), ("auth.secret", KEY), ("auth.secret_file", "/k")])
+                .contains("both given")
+        );
+        assert!(errors(&[("https.key_file", "/k")]).contains("belong together"));
+        assert!(errors(&[("http.listen", "")]).contains("both empty"));
+        assert!(errors(&[("media.port", "65535"), ("media.shards", "2")]).contains("65535"));
+    }
+}

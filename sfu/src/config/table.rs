@@ -1,0 +1,204 @@
+//! The one table of settings.
+
+use super::value::{Setting, Value};
+use super::{Config, Kind, LogFormat, LogLevel, Mode};
+
+/// One setting.
+pub struct Key {
+    /// Its name in the file, tables and name divided by dots: `media.port`.
+    pub name: &'static str,
+    /// What it accepts.
+    pub kind: Kind,
+    /// What it is for; the reference page says exactly this.
+    pub about: &'static str,
+    pub(super) set: fn(&mut Config, &Value) -> Result<(), String>,
+    pub(super) show: fn(&Config) -> String,
+}
+
+impl Key {
+    /// The environment variable of the same setting: `KANAME_MEDIA_PORT`.
+    pub fn variable(&self) -> String {
+        format!("KANAME_{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// The flag of the same setting, without dashes: `media-port`.
+    pub fn flag(&self) -> String {
+        self.name.replace(['.', '_'], "-")
+    }
+
+    /// Its value in `config` as the file would say it; secrets are not shown; empty: not set.
+    pub fn shown(&self, config: &Config) -> String {
+        (self.show)(config)
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+macro_rules! key {
+    ($name:literal, $($field:ident).+, $kind:expr, $about:literal) => {
+        Key {
+            name: $name,
+            kind: $kind,
+            about: $about,
+            set: |config, value| { config.$($field).+ = Setting::read(value)?; Ok(()) },
+            show: |config| Setting::show(&config.$($field).+),
+        }
+    };
+}
+
+/// Every setting, in the order of the reference page.
+pub static KEYS: &[Key] = &[
+    key!(
+        "mode",
+        mode,
+        Kind::Choice(Mode::WORDS),
+        "`development` signs tokens with a well-known key and hands them out at `/dev/token`: for your own machine. `production` needs a key of your \
+         own. Has to be said (either way) as soon as the node listens beyond loopback or has a key of its own."
+    ),
+    key!(
+        "state_directory",
+        state_directory,
+        Kind::Path,
+        "Where the node keeps what it makes itself: the generated certificate. Unset: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/kaname`, else \
+         `~/.local/state/kaname`."
+    ),
+    key!(
+        "http.listen",
+        http.listen,
+        Kind::Sockets,
+        "Plain HTTP: page, API, WHIP, WHEP, metrics. Loopback addresses only; for others use `https.listen`. Port 0: any free port."
+    ),
+    key!(
+        "http.max_connections",
+        http.max_connections,
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "HTTP connections at once, over all listeners; further ones wait in the kernel's queue."
+    ),
+    key!(
+        "http.read_timeout_seconds",
+        http.read_timeout_seconds,
+        Kind::Integer { min: 1, max: 300 },
+        "Time a client has for the TLS handshake, for a request's head, and for its body."
+    ),
+    key!(
+        "http.max_body_bytes",
+        http.max_body_bytes,
+        Kind::Integer { min: 16_384, max: 16_777_216 },
+        "Largest request body and largest WebSocket message."
+    ),
+    key!(
+        "https.listen",
+        https.listen,
+        Kind::Sockets,
+        "HTTP over TLS (1.2 and 1.3). Without certificate files a certificate is generated and kept in the state directory; browsers will warn of it."
+    ),
+    key!(
+        "https.certificate_file",
+        https.certificate_file,
+        Kind::Path,
+        "PEM file with the certificate chain, leaf first."
+    ),
+    key!("https.key_file", https.key_file, Kind::Path, "PEM file with the certificate's private key."),
+    key!(
+        "https.names",
+        https.names,
+        Kind::Texts,
+        "Host names and addresses for the generated certificate, beside `localhost` and the addresses listened on."
+    ),
+    key!(
+        "media.bind",
+        media.bind,
+        Kind::Addresses,
+        "Addresses that media comes in on and that browsers are told of. Empty: every address of the machine (in development: loopback too)."
+    ),
+    key!(
+        "media.advertise",
+        media.advertise,
+        Kind::Addresses,
+        "Addresses that browsers are told of in place of the bound ones: the public address of a machine behind one-to-one address translation (most clouds)."
+    ),
+    key!(
+        "media.port",
+        media.port,
+        Kind::Integer { min: 0, max: 65_535 },
+        "First media port, UDP and TCP. Shard 0 uses it, shard 1 the next one, and so on. 0: any free ports."
+    ),
+    key!(
+        "media.tcp",
+        media.tcp,
+        Kind::Bool,
+        "Whether media may also come over TCP (ICE-TCP), for networks that let no UDP through."
+    ),
+    key!(
+        "media.shards",
+        media.shards,
+        Kind::Integer { min: 0, max: 64 },
+        "Packet threads, each with its own port and its rooms. 0: one for each core."
+    ),
+    key!(
+        "media.workers",
+        media.workers,
+        Kind::Integer { min: 1, max: 64 },
+        "Threads for DTLS handshakes and data channels."
+    ),
+    key!("media.pin", media.pin, Kind::Bool, "Whether each packet thread stays on its core."),
+    key!(
+        "media.receive_buffer_bytes",
+        media.receive_buffer_bytes,
+        Kind::Integer { min: 65_536, max: 1_073_741_824 },
+        "Receive buffer asked of the kernel for each media socket. `kaname doctor` says whether the kernel grants it."
+    ),
+    key!(
+        "auth.secret",
+        auth.secret,
+        Kind::Secret,
+        "Key of HS256 tokens, at least 32 bytes. Prefer `auth.secret_file`, which does not show in process lists."
+    ),
+    key!(
+        "auth.secret_file",
+        auth.secret_file,
+        Kind::Path,
+        "File that holds the key of HS256 tokens; white space at its end is not part of the key."
+    ),
+    key!(
+        "auth.public_key_file",
+        auth.public_key_file,
+        Kind::Path,
+        "PEM file with the public key of ES256 (P-256) or EdDSA (Ed25519) tokens. Then only such tokens are accepted, and the node itself can sign none."
+    ),
+    key!(
+        "auth.leeway_seconds",
+        auth.leeway_seconds,
+        Kind::Integer { min: 0, max: 300 },
+        "Clock difference forgiven between who signs tokens and this node."
+    ),
+    key!(
+        "limits.rooms",
+        limits.rooms,
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "Rooms at once; joins beyond are refused."
+    ),
+    key!(
+        "limits.peers",
+        limits.peers,
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "Peers at once, in all rooms together."
+    ),
+    key!(
+        "limits.peers_per_room",
+        limits.peers_per_room,
+        Kind::Integer { min: 1, max: 100_000 },
+        "Peers at once in one room."
+    ),
+    key!(
+        "log.format",
+        log.format,
+        Kind::Choice(LogFormat::WORDS),
+        "Lines of text for people or JSON objects for machines, on standard error."
+    ),
+    key!("log.level", log.level, Kind::Choice(LogLevel::WORDS), "What is important enough to be logged."),
+];

@@ -1,0 +1,238 @@
+//! Values as they are written, and what each kind of setting accepts.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use super::{LogFormat, LogLevel, Mode, Secret};
+
+/// A value as the file, the environment or a flag gave it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    Bool(bool),
+    Integer(i64),
+    Text(String),
+    List(Vec<String>),
+}
+
+/// What a setting accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Bool,
+    /// A whole number between two bounds, both included.
+    Integer {
+        /// Smallest.
+        min: i64,
+        /// Largest.
+        max: i64,
+    },
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A path.
+    Path,
+    /// A text that is never shown.
+    Secret,
+    /// Addresses with port.
+    Sockets,
+    /// Addresses.
+    Addresses,
+    /// Texts.
+    Texts,
+}
+
+impl Kind {
+    /// What to write, in words: "a whole number from 0 to 65535".
+    pub fn expects(self) -> String {
+        match self {
+            Kind::Bool => "true or false".into(),
+            Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
+            Kind::Choice(words) => {
+                words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ")
+            }
+            Kind::Path => "a path, as text in quotes".into(),
+            Kind::Secret => "a text in quotes".into(),
+            Kind::Sockets => {
+                "a list of addresses with port, such as [\"127.0.0.1:7800\", \"[::1]:7800\"]".into()
+            }
+            Kind::Addresses => "a list of addresses, such as [\"192.0.2.7\", \"2001:db8::7\"]".into(),
+            Kind::Texts => "a list of texts".into(),
+        }
+    }
+
+    /// Whether the value is a list.
+    pub(super) fn is_list(self) -> bool {
+        matches!(self, Kind::Sockets | Kind::Addresses | Kind::Texts)
+    }
+
+    /// Reads what the environment or a flag gives: text alone, lists divided by commas.
+    pub(super) fn parse_text(self, text: &str) -> Result<Value, String> {
+        Ok(match self {
+            Kind::Bool => match text {
+                "true" => Value::Bool(true),
+                "false" => Value::Bool(false),
+                other => return Err(self.refuse(other)),
+            },
+            Kind::Integer { .. } => Value::Integer(text.parse().map_err(|_| self.refuse(text))?),
+            Kind::Choice(_) | Kind::Path | Kind::Secret => Value::Text(text.to_owned()),
+            Kind::Sockets | Kind::Addresses | Kind::Texts => Value::List(
+                text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
+            ),
+        })
+    }
+
+    /// Checks type and range; the message says what was found and what is expected.
+    pub(super) fn check(self, value: &Value) -> Result<(), String> {
+        match (self, value) {
+            (Kind::Bool, Value::Bool(_))
+            | (Kind::Path | Kind::Secret, Value::Text(_))
+            | (Kind::Sockets | Kind::Addresses | Kind::Texts, Value::List(_)) => Ok(()),
+            (Kind::Integer { min, max }, Value::Integer(number)) if (min..=max).contains(number) => Ok(()),
+            (Kind::Choice(words), Value::Text(text)) if words.contains(&text.as_str()) => Ok(()),
+            (Kind::Secret, _) => Err(format!("expected {}", self.expects())),
+            (_, value) => Err(self.refuse(&value.shown())),
+        }
+    }
+
+    fn refuse(self, found: &str) -> String {
+        format!("{} is not allowed here; give {}", shorten(found), self.expects())
+    }
+}
+
+impl Value {
+    fn shown(&self) -> String {
+        match self {
+            Value::Bool(value) => value.to_string(),
+            Value::Integer(value) => value.to_string(),
+            Value::Text(value) => format!("{value:?}"),
+            Value::List(values) => format!("{values:?}"),
+        }
+    }
+}
+
+/// Keeps a message to a line, whatever was written.
+fn shorten(text: &str) -> String {
+    const KEEP: usize = 60;
+    let clean: String = text.chars().flat_map(char::escape_debug).collect();
+    if clean.chars().count() <= KEEP {
+        clean
+    } else {
+        clean.chars().take(KEEP).chain("…".chars()).collect()
+    }
+}
+
+/// A type a setting can have. [`Kind::check`] has passed before `read` is called.
+pub(super) trait Setting: Sized {
+    fn read(value: &Value) -> Result<Self, String>;
+    /// As it would be written in the file; empty: not set.
+    fn show(&self) -> String;
+}
+
+/// The table gives a setting a kind that its type cannot take; a unit test reads every key once, so it cannot be released.
+fn mismatch<T>() -> Result<T, String> {
+    Err("the table of settings is wrong about this one; please report it".into())
+}
+
+impl Setting for bool {
+    fn read(value: &Value) -> Result<Self, String> {
+        if let Value::Bool(value) = value { Ok(*value) } else { mismatch() }
+    }
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+macro_rules! integer_setting {
+    ($($type:ty),*) => { $(
+        impl Setting for $type {
+            fn read(value: &Value) -> Result<Self, String> {
+                let Value::Integer(number) = value else { return mismatch() };
+                <$type>::try_from(*number).or_else(|_| mismatch())
+            }
+            fn show(&self) -> String {
+                self.to_string()
+            }
+        }
+    )* };
+}
+integer_setting!(u16, u64, usize);
+
+impl Setting for Option<PathBuf> {
+    fn read(value: &Value) -> Result<Self, String> {
+        let Value::Text(text) = value else { return mismatch() };
+        Ok((!text.is_empty()).then(|| PathBuf::from(text)))
+    }
+    fn show(&self) -> String {
+        self.as_ref().map(|path| format!("{:?}", path.display().to_string())).unwrap_or_default()
+    }
+}
+
+impl Setting for Option<Secret> {
+    fn read(value: &Value) -> Result<Self, String> {
+        let Value::Text(text) = value else { return mismatch() };
+        Ok((!text.is_empty()).then(|| Secret::new(text.as_str())))
+    }
+    fn show(&self) -> String {
+        self.as_ref().map(|_| "(not shown)".to_owned()).unwrap_or_default()
+    }
+}
+
+fn read_list<T: std::str::FromStr>(value: &Value, what: &str) -> Result<Vec<T>, String> {
+    let Value::List(items) = value else { return mismatch() };
+    let item = |text: &String| text.parse().map_err(|_| format!("{:?} is not {what}", shorten(text)));
+    items.iter().map(item).collect()
+}
+
+fn show_list<T: ToString>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(|item| format!("{:?}", item.to_string())).collect();
+    format!("[{}]", items.join(", "))
+}
+
+impl Setting for Vec<SocketAddr> {
+    fn read(value: &Value) -> Result<Self, String> {
+        read_list(value, "an address with port, such as \"127.0.0.1:7800\" or \"[::1]:7800\"")
+    }
+    fn show(&self) -> String {
+        show_list(self)
+    }
+}
+
+impl Setting for Vec<IpAddr> {
+    fn read(value: &Value) -> Result<Self, String> {
+        read_list(value, "an address, such as \"192.0.2.7\" or \"2001:db8::7\"")
+    }
+    fn show(&self) -> String {
+        show_list(self)
+    }
+}
+
+impl Setting for Vec<String> {
+    fn read(value: &Value) -> Result<Self, String> {
+        read_list(value, "a text")
+    }
+    fn show(&self) -> String {
+        show_list(self)
+    }
+}
+
+/// A setting that is one of a few words: the words stand once, here, and the table names them by `WORDS`.
+macro_rules! choice_setting {
+    ($type:ident, $($word:literal => $variant:ident),+) => {
+        impl $type {
+            pub(super) const WORDS: &'static [&'static str] = &[$($word),+];
+        }
+        impl Setting for $type {
+            fn read(value: &Value) -> Result<Self, String> {
+                match value {
+                    $(Value::Text(text) if text == $word => Ok($type::$variant),)+
+                    _ => mismatch(),
+                }
+            }
+            fn show(&self) -> String {
+                match self { $($type::$variant => format!("{:?}", $word),)+ }
+            }
+        }
+    };
+}
+choice_setting!(Mode, "development" => Development, "production" => Production);
+choice_setting!(LogFormat, "text" => Text, "json" => Json);
+choice_setting!(LogLevel, "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug, "trace" => Trace);

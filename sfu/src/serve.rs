@@ -1,0 +1,243 @@
+//! `kaname serve`: brings settings, engine, node and front doors together, and takes them down again.
+#![allow(
+    clippy::print_stdout,
+    reason = "the ready message is for the terminal or the program that started us"
+)]
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kaname_engine::{Engine, EngineConfig, ShardId};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, Loaded, Mode};
+use crate::http::{App, Facts, Listener, RequestLimits, Server};
+use crate::node::{Node, NodeConfig, NodeHandle};
+use crate::token::{Claims, GrantClaims, TokenKey, Tokens};
+use crate::{banner, net, tls};
+
+/// Telling everyone, and removing their legs.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+/// Requests under way, and WebSockets that have been told.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
+/// The join link of a development node outlives a working day.
+const LINK_TTL: Duration = Duration::from_secs(12 * 3600);
+
+/// How the node says that it is ready, and when it stops.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The ready message as one JSON object.
+    pub json: bool,
+    /// Stop when standard input ends: whoever started us is gone.
+    pub until_stdin_closes: bool,
+}
+
+/// Runs a node until it is told to stop. The error is for the operator.
+pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
+    let started = Instant::now();
+    crate::log::start(&loaded.config.log);
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("kaname-control").build();
+    let runtime = runtime
+        .map_err(|error| format!("cannot start threads: {error}; raise the process limit (ulimit -u)"))?;
+    runtime.block_on(async {
+        let running = start(&loaded.config)?;
+        let ready = running.ready(&loaded.config, started.elapsed());
+        if options.json {
+            println!("{}", ready.json());
+        } else {
+            print!("{}", ready.text());
+        }
+        tracing::info!(mode = ?loaded.config.mode, "ready");
+        let reason = stop_signal(options.until_stdin_closes).await?;
+        tracing::info!(reason, "stopping: telling everyone and closing");
+        running.stop().await;
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Where the page and everything beside it is served.
+#[derive(Debug, Clone, Copy)]
+pub struct PageAddress {
+    /// Over TLS.
+    pub tls: bool,
+    /// The address really listened on.
+    pub address: SocketAddr,
+}
+
+/// A node with everything it needs.
+pub struct Running {
+    /// The node.
+    pub node: NodeHandle,
+    /// Where it listens, plain ones first.
+    pub pages: Vec<PageAddress>,
+    engine: Arc<Engine>,
+    server: Server,
+    tokens: Tokens,
+}
+
+/// Starts everything. Needs a tokio runtime. The error is for the operator.
+pub fn start(config: &Config) -> Result<Running, String> {
+    let tokens = Tokens::new(
+        TokenKey::from_settings(config.mode, &config.auth).map_err(|e| e.to_string())?,
+        config.auth.leeway_seconds,
+    );
+    let acceptor = if config.https.listen.is_empty() {
+        None
+    } else {
+        Some(tls::acceptor(config).map_err(|e| e.to_string())?)
+    };
+    let (listeners, pages) = listeners(config)?;
+    let (node, sink) = Node::new(NodeConfig {
+        limits: config.limits.clone(),
+        advertise: config.media.advertise.clone(),
+        tcp: config.media.tcp,
+    });
+    let engine = Engine::start(engine_config(config), move |shard, event| sink.push(shard, event))
+        .map_err(engine_error)?;
+    let engine = Arc::new(engine);
+    let node = node
+        .start(Arc::clone(&engine) as _)
+        .map_err(|error| format!("{error}; set media.bind or media.advertise"))?;
+    let facts = Facts {
+        development: config.mode == Mode::Development,
+        srtp_backend: engine.srtp_backend(),
+        io_backend: engine.io_backend(),
+    };
+    let limits = RequestLimits {
+        max_body_bytes: config.http.max_body_bytes,
+        read_timeout: Duration::from_secs(config.http.read_timeout_seconds),
+    };
+    let app = App::new(node.clone(), tokens.clone(), facts, limits);
+    let server = Server::start(app, listeners, acceptor, config.http.max_connections);
+    Ok(Running { node, pages, engine, server, tokens })
+}
+
+fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<PageAddress>), String> {
+    let plain = config.http.listen.iter().map(|address| (false, *address, "http.listen"));
+    let secure = config.https.listen.iter().map(|address| (true, *address, "https.listen"));
+    let (mut listeners, mut pages) = (Vec::new(), Vec::new());
+    for (tls, address, setting) in plain.chain(secure) {
+        let listener = Listener::bind(address, tls, setting).map_err(|error| error.to_string())?;
+        pages.push(PageAddress { tls, address: listener.address().map_err(|error| error.to_string())? });
+        listeners.push(listener);
+    }
+    Ok((listeners, pages))
+}
+
+/// The engine's settings. Handshake workers and the control plane share the cores with the packet threads.
+pub fn engine_config(config: &Config) -> EngineConfig {
+    EngineConfig {
+        shards: shards(config),
+        bind: net::media_addresses(config),
+        port: config.media.port,
+        tcp: config.media.tcp,
+        receive_buffer: config.media.receive_buffer_bytes,
+        workers: config.media.workers,
+        pin: config.media.pin,
+    }
+}
+
+/// Packet threads: as set, or one a core.
+pub fn shards(config: &Config) -> usize {
+    /// What the engine takes at most.
+    const MOST: usize = 64;
+    match config.media.shards {
+        0 => std::thread::available_parallelism().map_or(1, usize::from).min(MOST),
+        shards => shards,
+    }
+}
+
+fn engine_error(error: kaname_engine::StartError) -> String {
+    match error {
+        kaname_engine::StartError::Bind(error) => {
+            format!(
+                "media: {error}; `kaname doctor` names every port that is taken; choose others with --media-port (0 finds free ones)"
+            )
+        }
+        other => format!("media: {other}"),
+    }
+}
+
+impl Running {
+    fn ready(&self, config: &Config, took: Duration) -> banner::Ready {
+        let shards = 0..self.engine.shards();
+        let media = shards.flat_map(|shard| self.engine.addresses(ShardId(shard)).to_vec()).collect();
+        let development = config.mode == Mode::Development;
+        let pages: Vec<String> = self.pages.iter().map(PageAddress::url).collect();
+        let token = development
+            .then(|| self.tokens.sign(&Claims::new("lobby", GrantClaims::PARTICIPANT, LINK_TTL)))
+            .flatten();
+        let join =
+            token.and_then(|token| pages.first().map(|page| format!("{page}#room=lobby&token={token}")));
+        banner::Ready {
+            development,
+            development_key: self.tokens.is_development(),
+            pages,
+            join,
+            media,
+            tcp: config.media.tcp,
+            srtp_backend: self.engine.srtp_backend(),
+            io_backend: self.engine.io_backend(),
+            took,
+        }
+    }
+
+    /// A clean stop: everyone is told, media ends, connections close.
+    pub async fn stop(self) {
+        if tokio::time::timeout(DRAIN_PATIENCE, self.node.drain()).await.is_err() {
+            tracing::warn!("not everyone could be told in time");
+        }
+        if !self.server.stop(CONNECTION_PATIENCE).await {
+            tracing::warn!("some connections did not end in time and are cut");
+        }
+        // The node's task holds the engine too; the last of us that lets go stops it.
+        drop(self.engine);
+    }
+}
+
+impl PageAddress {
+    /// As it is typed into a browser on this machine.
+    fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        // A listener on all addresses is reached by name; the machine's own knows itself as localhost.
+        match self.address.ip().is_unspecified() {
+            true => format!("{scheme}://localhost:{}/", self.address.port()),
+            false => format!("{scheme}://{}/", self.address),
+        }
+    }
+}
+
+/// Waits until someone wants the node to stop; says who.
+async fn stop_signal(until_stdin_closes: bool) -> Result<&'static str, String> {
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
+    let reason = tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+        () = stdin_closes(), if until_stdin_closes => "standard input closed",
+    };
+    // Whoever asks twice means it.
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(reason)
+}
+
+/// A thread of its own: a read of standard input cannot be given up, and would keep the runtime from ending.
+async fn stdin_closes() {
+    let (closed, wait) = tokio::sync::oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        // An error ends it just as well. The sender goes with the thread.
+        let _ended = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        drop(closed);
+    });
+    let _closed = wait.await;
+}
