@@ -144,9 +144,8 @@ impl<'e, I: PacketIo> Round<'e, I> {
         }
         // Keys first: what a peer sends at once behind its handshake may be in this very batch.
         for _ in 0..COMMAND_TURN {
-            let Some(command) = self.around.port.lane.pop() else { break };
-            self.forget.extend(removed(&command));
-            self.shard.command(now, command);
+            let Some(keys) = self.around.port.keys.pop() else { break };
+            self.shard.command(now, keys);
         }
         let mut batch = recycle(std::mem::take(&mut self.batch));
         batch.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
@@ -162,16 +161,17 @@ impl<'e, I: PacketIo> Round<'e, I> {
     fn commands(&mut self, now: Time) -> std::io::Result<bool> {
         for _ in 0..COMMAND_TURN {
             // The handshakes first: without keys there is no media.
-            let Some(command) = self.around.port.lane.pop().or_else(|| self.around.port.commands.pop())
-            else {
-                break;
-            };
-            self.forget.extend(removed(&command));
+            let ShardPort { keys, lane, commands, .. } = &*self.around.port;
+            let next = keys.pop().or_else(|| lane.pop()).or_else(|| commands.pop());
+            let Some(command) = next else { break };
+            if let Command::RemoveLeg { leg } = command {
+                self.forget.push_back(leg);
+            }
             self.shard.command(now, command);
             self.drain(now)?;
         }
         self.tell_workers();
-        Ok(!self.around.port.lane.is_empty() || !self.around.port.commands.is_empty())
+        Ok(self.around.port.lane_waits() || !self.around.port.commands.is_empty())
     }
 
     /// The workers forget legs that were removed.
@@ -211,14 +211,6 @@ impl<'e, I: PacketIo> Round<'e, I> {
         self.publish_at = now + PUBLISH_TIME;
         self.figures.cpu_us = u64::try_from(thread_cpu_time().as_micros()).unwrap_or(u64::MAX);
         self.around.port.published.publish(self.io.counters(), self.shard.counters(), self.figures);
-    }
-}
-
-/// The leg that the command ends.
-fn removed(command: &Command) -> Option<LegId> {
-    match command {
-        Command::RemoveLeg { leg } => Some(*leg),
-        _ => None,
     }
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Client {
     split_hello: bool,
     fingerprint: String,
     pub(crate) connected: bool,
+    /// It is over: by goodbye or by an error.
+    pub(crate) closed: bool,
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) channel: Option<ChannelId>,
     pub(crate) opened: bool,
@@ -79,6 +81,7 @@ impl Client {
             split_hello: wire.split_hello,
             fingerprint,
             connected: false,
+            closed: false,
             packets: Vec::new(),
             channel: None,
             opened: false,
@@ -193,7 +196,11 @@ impl Client {
                 }
                 Ok(Output::Transmit(transmit)) => self.transmit(&transmit.contents),
                 Ok(Output::Event(event)) => self.event(event),
-                Err(_) => return,
+                // str0m fails of a goodbye that comes while its SCTP shakes hands.
+                Err(_) => {
+                    self.closed = true;
+                    return;
+                }
             }
         }
     }
@@ -201,6 +208,7 @@ impl Client {
     fn event(&mut self, event: Event) {
         match event {
             Event::Connected => self.connected = true,
+            Event::Closed => self.closed = true,
             Event::RtpPacket(packet) => self.packets.push(packet),
             Event::ChannelOpen(..) => self.opened = true,
             Event::ChannelData(data) => self.messages.push((data.binary, data.data)),

@@ -96,10 +96,11 @@ impl World {
             remote_ufrag,
         };
         let remote: Fingerprint = fingerprint(&client).parse().expect("a fingerprint");
-        client.begin(&ice, self.engine.fingerprint());
         let config = LegConfig { leg, ice, extensions: EXTENSIONS };
         self.engine.secure(shard, leg, DtlsParams::new(remote)).expect("room");
+        let ice = config.ice.clone();
         self.command(shard, Command::AddLeg(Box::new(config)));
+        client.begin(&ice, self.engine.fingerprint());
         client.register(self.poll.registry());
         self.clients.push(client);
         leg
