@@ -27,7 +27,7 @@ struct Honest {
 impl Honest {
     async fn begin(test: &str) -> Honest {
         let node = Node::start(test).await.unwrap();
-        let token = node.token("lobby", "honest").await.unwrap();
+        let token = node.token("lobby").await.unwrap();
         let ledger = Arc::new(Ledger::new());
         let mut options = PeerOptions::new(&node.ws_url(), &token, "speaker", 0);
         options.ledger = Arc::clone(&ledger);
