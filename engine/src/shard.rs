@@ -142,6 +142,12 @@ impl<'e, I: PacketIo> Round<'e, I> {
         if received.is_empty() {
             return Ok(());
         }
+        // Keys first: what a peer sends at once behind its handshake may be in this very batch.
+        for _ in 0..COMMAND_TURN {
+            let Some(command) = self.around.port.lane.pop() else { break };
+            self.forget.extend(removed(&command));
+            self.shard.command(now, command);
+        }
         let mut batch = recycle(std::mem::take(&mut self.batch));
         batch.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
         self.shard.ingest(now, &batch);
@@ -160,9 +166,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             else {
                 break;
             };
-            if let Command::RemoveLeg { leg } = command {
-                self.forget.push_back(leg);
-            }
+            self.forget.extend(removed(&command));
             self.shard.command(now, command);
             self.drain(now)?;
         }
@@ -207,6 +211,14 @@ impl<'e, I: PacketIo> Round<'e, I> {
         self.publish_at = now + PUBLISH_TIME;
         self.figures.cpu_us = u64::try_from(thread_cpu_time().as_micros()).unwrap_or(u64::MAX);
         self.around.port.published.publish(self.io.counters(), self.shard.counters(), self.figures);
+    }
+}
+
+/// The leg that the command ends.
+fn removed(command: &Command) -> Option<LegId> {
+    match command {
+        Command::RemoveLeg { leg } => Some(*leg),
+        _ => None,
     }
 }
 
