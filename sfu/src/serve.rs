@@ -231,18 +231,24 @@ impl Signals {
         })
     }
 
-    /// Waits until someone wants the node to stop; says who.
-    async fn wait(mut self, until_stdin_closes: bool) -> &'static str {
-        let reason = tokio::select! {
+    /// The next signal's name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
-            () = stdin_closes(), if until_stdin_closes => "standard input closed",
+        }
+    }
+
+    /// Waits until someone wants the node to stop; says who. From then on, whoever signals twice means it.
+    async fn wait(mut self, until_stdin_closes: bool) -> &'static str {
+        let (reason, mut signals) = tokio::select! {
+            signal = self.next() => (signal, 1),
+            () = stdin_closes(), if until_stdin_closes => ("standard input closed", 0),
         };
-        // Whoever asks twice means it.
         tokio::spawn(async move {
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.terminate.recv() => {}
+            while signals < 2 {
+                self.next().await;
+                signals += 1;
             }
             std::process::exit(EXIT_INTERRUPTED);
         });
