@@ -19,6 +19,9 @@ use crate::nonce;
 
 impl<const N: usize> Cm for CmKeys<N> {
     fn crypt(&self, ssrc: u32, index: u64, input: &[u8], out: &mut [u8]) {
+        if N == 0 {
+            return out.copy_from_slice(input);
+        }
         let iv = nonce::cm(&self.salt, ssrc, index);
         crypt(self.aesni, &self.round_keys, &iv, input, out);
     }
@@ -47,6 +50,12 @@ impl<const N: usize> Gcm for GcmKeys<N> {
         let iv = nonce::gcm(&self.salt, ssrc, index);
         // SAFETY: `self.aesni` proves the features.
         unsafe { seal(self, &iv, aad, input, out) }
+    }
+
+    fn tag(&self, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
+        let iv = nonce::gcm(&self.salt, ssrc, index);
+        // SAFETY: `self.aesni` proves the features.
+        unsafe { tag(self, &iv, aad, text) }
     }
 
     fn open(

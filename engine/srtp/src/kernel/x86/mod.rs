@@ -13,13 +13,13 @@ use super::portable;
 use super::portable::aes::{Aes, BLOCK, expand};
 use super::portable::ghash::multiply;
 use super::portable::sha1::{HmacKey, State};
+use crate::cipher::Cipher;
 use crate::cpu::AesNi;
 use crate::derive::Material;
-use crate::keying::Profile;
 use crate::nonce;
 
 /// AES-CM and HMAC-SHA1 keys: 256 bytes for AES-128. Both midstates and the salt share the first cache line.
-/// `N` is the number of round keys.
+/// `N` is the number of round keys: none with the NULL cipher.
 #[repr(C, align(64))]
 pub(crate) struct CmKeys<const N: usize> {
     pub(crate) inner: State,
@@ -31,7 +31,7 @@ pub(crate) struct CmKeys<const N: usize> {
 }
 
 impl<const N: usize> CmKeys<N> {
-    pub(crate) fn new(aesni: AesNi, profile: Profile, material: &Material) -> CmKeys<N> {
+    pub(crate) fn new(aesni: AesNi, cipher: Cipher, material: &Material) -> CmKeys<N> {
         let hmac = HmacKey::new(&material.auth[..]);
         CmKeys {
             inner: hmac.inner,
@@ -39,7 +39,7 @@ impl<const N: usize> CmKeys<N> {
             salt: *material.salt,
             aesni,
             _to_next_line: [0; 10],
-            round_keys: round_keys(&material.key[..profile.key_len()]),
+            round_keys: round_keys(&material.key[..cipher.key_len()]),
         }
     }
 }
@@ -70,8 +70,8 @@ pub(crate) struct GcmKeys<const N: usize> {
 }
 
 impl<const N: usize> GcmKeys<N> {
-    pub(crate) fn new(aesni: AesNi, profile: Profile, material: &Material) -> GcmKeys<N> {
-        let hash_key = portable::hash_key(&Aes::new(&material.key[..profile.key_len()]));
+    pub(crate) fn new(aesni: AesNi, cipher: Cipher, material: &Material) -> GcmKeys<N> {
+        let hash_key = portable::hash_key(&Aes::new(&material.key[..cipher.key_len()]));
         let mut powers = [0; POWERS + PADDING];
         let mut power = hash_key;
         for slot in powers[..POWERS].iter_mut().rev() {
@@ -80,7 +80,7 @@ impl<const N: usize> GcmKeys<N> {
         }
         let mut salt = [0; nonce::GCM_SALT];
         salt.copy_from_slice(&material.salt[..nonce::GCM_SALT]);
-        let round_keys = round_keys(&material.key[..profile.key_len()]);
+        let round_keys = round_keys(&material.key[..cipher.key_len()]);
         power.zeroize();
         GcmKeys { powers, round_keys, salt, aesni }
     }
@@ -101,6 +101,9 @@ fn divided_by_x(a: u128) -> u128 {
 }
 
 fn round_keys<const N: usize>(key: &[u8]) -> [[u8; BLOCK]; N] {
+    if N == 0 {
+        return [[0; BLOCK]; N];
+    }
     let mut all = [[0; BLOCK]; 15];
     let rounds = expand(key, &mut all);
     debug_assert_eq!(rounds + 1, N);
@@ -130,7 +133,10 @@ macro_rules! laid {
     };
 }
 
+laid!(CmKeys<0>, NullCm);
 laid!(CmKeys<11>, Cm128);
+laid!(CmKeys<13>, Cm192);
+laid!(CmKeys<15>, Cm256);
 laid!(GcmKeys<11>, Gcm128);
 laid!(GcmKeys<15>, Gcm256);
 
