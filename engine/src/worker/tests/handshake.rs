@@ -350,7 +350,10 @@ fn keys_wait_for_a_full_queue_and_are_not_lost() {
     while !peer.connected {
         let flight = peer.transmits(bench.now);
         assert!(!flight.is_empty(), "the handshake goes on");
-        let filler = || Command::QueryStats { leg: KEY.leg, token: 0 };
+        let key = || kaname_srtp::Keying::new(kaname_srtp::Profile::AeadAes128Gcm, &[0; 16], &[0; 12]);
+        let half = || Box::new(key().expect("lengths"));
+        let other = LegId(KEY.leg.0 + 1);
+        let filler = || Command::SetKeys { leg: other, inbound: half(), outbound: half() };
         let last = bench.worker.sessions[&KEY].is_half_open();
         while last && bench.shard().push_lane(filler()).is_ok() {}
         flight.iter().for_each(|datagram| bench.deliver(KEY, datagram));
