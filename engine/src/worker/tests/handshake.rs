@@ -84,11 +84,7 @@ fn a_hello_over_several_datagrams_may_come_in_any_order_and_twice() {
         bench.secure(KEY, peer.params());
         let hello = peer.transmits(bench.now);
         assert!(hello.len() >= 2, "{version:?}: {}", hello.len());
-        // The first fragment begins the handshake, so what comes ahead of it is lost; the client repeats it.
-        let mut order: Vec<&Vec<u8>> = hello.iter().rev().collect();
-        order.extend(hello.iter().rev());
-        order.extend(hello.iter());
-        for datagram in order {
+        for datagram in hello.iter().rev().chain(hello.iter().rev()) {
             bench.deliver(KEY, datagram);
         }
         let commands = bench.converse(KEY, &mut peer, || false);
