@@ -36,8 +36,8 @@ install_missing() {
 
 need_cargo() {
     command -v cargo >/dev/null 2>&1 && return 0
-    if [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
-        PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    if [ -x "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo" ]; then
+        PATH="${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH"
         export PATH
         return 0
     fi

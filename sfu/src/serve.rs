@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kaname_engine::{Engine, EngineConfig, ShardId};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Config, Loaded, Mode};
 use crate::http::{App, Facts, Listener, RequestLimits, Server};
@@ -24,6 +24,9 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 /// The join link of a development node outlives a working day.
 const LINK_TTL: Duration = Duration::from_secs(12 * 3600);
+
+/// As shells have it for a program that SIGINT ended.
+const EXIT_INTERRUPTED: i32 = 130;
 
 /// How the node says that it is ready, and when it stops.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +46,8 @@ pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
     let runtime = runtime
         .map_err(|error| format!("cannot start threads: {error}; raise the process limit (ulimit -u)"))?;
     runtime.block_on(async {
+        // Ahead of the ready message: whoever reads it may send a signal at once.
+        let signals = Signals::listen()?;
         let running = start(&loaded.config)?;
         let ready = running.ready(&loaded.config, started.elapsed());
         if options.json {
@@ -51,7 +56,7 @@ pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
             print!("{}", ready.text());
         }
         tracing::info!(mode = ?loaded.config.mode, "ready");
-        let reason = stop_signal(options.until_stdin_closes).await?;
+        let reason = signals.wait(options.until_stdin_closes).await;
         tracing::info!(reason, "stopping: telling everyone and closing");
         running.stop().await;
         tracing::info!("stopped");
@@ -211,24 +216,44 @@ impl PageAddress {
     }
 }
 
-/// Waits until someone wants the node to stop; says who.
-async fn stop_signal(until_stdin_closes: bool) -> Result<&'static str, String> {
-    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let reason = tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-        () = stdin_closes(), if until_stdin_closes => "standard input closed",
-    };
-    // Whoever asks twice means it.
-    tokio::spawn(async move {
+/// What ends a node.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, String> {
+        let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+        Ok(Signals {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// The next signal's name.
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
-        std::process::exit(130);
-    });
-    Ok(reason)
+    }
+
+    /// Waits until someone wants the node to stop; says who. From then on, whoever signals twice means it.
+    async fn wait(mut self, until_stdin_closes: bool) -> &'static str {
+        let (reason, mut signals) = tokio::select! {
+            signal = self.next() => (signal, 1),
+            () = stdin_closes(), if until_stdin_closes => ("standard input closed", 0),
+        };
+        tokio::spawn(async move {
+            while signals < 2 {
+                self.next().await;
+                signals += 1;
+            }
+            std::process::exit(EXIT_INTERRUPTED);
+        });
+        reason
+    }
 }
 
 /// A thread of its own: a read of standard input cannot be given up, and would keep the runtime from ending.

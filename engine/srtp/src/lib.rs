@@ -16,6 +16,7 @@
 
 mod backend;
 mod batch;
+mod cipher;
 #[cfg(target_arch = "x86_64")]
 mod cpu;
 mod ct;
@@ -40,6 +41,7 @@ mod window;
 
 pub use backend::Backend;
 pub use batch::{Authentic, ProtectJob, RtpTicket, SendIndex, UnprotectJob, protect_batch, unprotect_batch};
+pub use cipher::{Cipher, Protection};
 pub use error::{Fault, SrtpError};
 pub use inbound::{Inbound, InboundOptions};
 pub use keying::{Keying, Profile};

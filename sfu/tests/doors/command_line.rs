@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
-use kaname_sfu::token::{DEVELOPMENT_SECRET, GrantClaims, TokenKey, Tokens};
+use kaname_sfu::token::{Claims, DEVELOPMENT_SECRET, GrantClaims, TokenKey, Tokens};
 
 /// Free ports on loopback, so that tests can run beside each other and beside a real node.
 const FREE: [&str; 6] = ["--http-listen", "127.0.0.1:0", "--media-port", "0", "--media-bind", "127.0.0.1"];
@@ -208,8 +208,8 @@ fn a_media_port_in_use_is_named() {
     assert!(error.contains(&port.to_string()) && error.contains("--media-port"), "{error}");
 }
 
-#[test]
-fn a_production_node_gives_no_tokens_and_logs_none() {
+#[tokio::test]
+async fn a_production_node_gives_no_tokens_and_logs_none() {
     let directory = tempfile::tempdir().unwrap();
     let key = directory.path().join("token.key");
     std::fs::write(&key, "a production key that nobody knows, 64\n").unwrap();
@@ -218,10 +218,34 @@ fn a_production_node_gives_no_tokens_and_logs_none() {
         ["--mode", "production", "--auth-secret-file", &key, "--log-format", "json", "--log-level", "trace"];
     let (mut child, ready) = started(&[FREE.as_slice(), &arguments].concat());
     assert_eq!((ready["development"].as_bool(), &ready["join"]), (Some(false), &Value::Null));
+    let address = ready["pages"][0]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("http://")
+        .trim_end_matches('/')
+        .parse()
+        .unwrap();
+    let tokens = Tokens::new(TokenKey::secret(b"a production key that nobody knows, 64"), 0);
+    let grants = GrantClaims::PARTICIPANT;
+    let claims = Claims {
+        name: Some("evil".into()),
+        ..Claims::new("lobby", grants, std::time::Duration::from_secs(60))
+    };
+    let good = tokens.sign(&claims).unwrap();
+    let foreign = Tokens::new(TokenKey::development(), 0).sign(&claims).unwrap();
+    let (offer, headers) = (crate::support::audio_offer("sendonly"), [("Content-Type", "application/sdp")]);
+    for (token, status) in [(&good, 201), (&foreign, 401)] {
+        let whip = crate::support::Ask::new("POST /whip/lobby");
+        let ask =
+            crate::support::Ask { token: Some(token), headers: &headers, body: offer.as_bytes(), ..whip };
+        assert_eq!(ask.send(address).await.status, status);
+    }
     drop(child.stdin.take());
     let output = child.wait_with_output().unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
-    assert!(!log.contains("nobody knows"), "{log}");
+    for secret in ["nobody knows", &good, &foreign] {
+        assert!(!log.contains(secret), "{log}");
+    }
     for line in log.lines() {
         serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }

@@ -23,8 +23,7 @@ macro_rules! on_every_backend {
 }
 pub(crate) use on_every_backend;
 
-pub(crate) const PROFILES: [Profile; 4] =
-    [Profile::Aes128CmSha1_80, Profile::Aes128CmSha1_32, Profile::AeadAes128Gcm, Profile::AeadAes256Gcm];
+pub(crate) const PROFILES: [Profile; 10] = Profile::ALL;
 
 /// A master key that differs for each `seed`.
 pub(crate) fn keying(profile: Profile, seed: u8) -> Keying {
