@@ -108,6 +108,19 @@ impl Node {
             .collect())
     }
 
+    /// A count of the packet threads, summed over them.
+    pub async fn shard_count(&self, name: &str) -> Result<u64, Error> {
+        let wanted = format!("name=\"{name}\"");
+        let metrics = self.metrics().await?;
+        let values =
+            metrics.iter().filter(|(n, _)| n.starts_with("kaname_shard_count_total") && n.contains(&wanted));
+        let values: Vec<f64> = values.map(|(_, value)| *value).collect();
+        if values.is_empty() {
+            return Err(Error::Node(format!("it does not count {name}")));
+        }
+        Ok(values.iter().sum::<f64>() as u64)
+    }
+
     /// Whether the process still runs.
     pub fn alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
