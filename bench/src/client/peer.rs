@@ -431,7 +431,13 @@ impl Actor {
                 self.media.subscribe(mid, &track, heard.clone())?;
             }
         }
-        self.media.state.send_modify(|s| s.negotiations += 1);
+        let own = self.media.session.rtc.direct_api().local_ice_credentials().ufrag;
+        let theirs = sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"));
+        let user = theirs.map(|theirs| format!("{}:{own}", theirs.trim()));
+        self.media.state.send_modify(|s| {
+            s.ice_user = user;
+            s.negotiations += 1;
+        });
         self.media.take_events()?;
         self.negotiate().await
     }

@@ -76,6 +76,8 @@ pub struct PeerState {
     pub key_frame_requests: u64,
     /// RTX packets sent, and received.
     pub repairs: (u64, u64),
+    /// The user name of its connectivity checks (RFC 8445 section 7.2.2): the node's fragment, `:`, its own.
+    pub ice_user: Option<String>,
     /// Offers answered by the node.
     pub negotiations: u64,
     /// Who speaks, loudest first, as the node last said.

@@ -1,4 +1,4 @@
-//! GHASH by PCLMULQDQ: products with falling powers of the key are summed up and reduced once for 16 blocks.
+//! GHASH by PCLMULQDQ: products with falling powers of the key are summed up and reduced once for a group of blocks.
 
 use std::arch::x86_64::*;
 
@@ -22,7 +22,7 @@ impl<'a> Ghash<'a> {
     pub(super) fn new(powers: &'a [u128], aad_len: usize, text_len: usize) -> Ghash<'a> {
         let blocks = aad_len.div_ceil(16) + text_len.div_ceil(16);
         let zero = _mm_setzero_si128();
-        // The lengths are one more block, so that a full group has a remainder of 15 here.
+        // The lengths are one more block, so that a full group has a remainder of one less here.
         Ghash { powers, sum: zero, low: zero, middle: zero, high: zero, left: blocks % POWERS + 1 }
     }
 

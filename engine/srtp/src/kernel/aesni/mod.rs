@@ -47,15 +47,13 @@ pub(crate) fn crypt<const N: usize>(
 
 impl<const N: usize> Gcm for GcmKeys<N> {
     fn seal(&self, ssrc: u32, index: u64, aad: &[u8], input: &[u8], out: &mut [u8]) -> [u8; GCM_TAG] {
-        let iv = nonce::gcm(&self.salt, ssrc, index);
         // SAFETY: `self.aesni` proves the features.
-        unsafe { seal(self, &iv, aad, input, out) }
+        unsafe { seal(self, ssrc, index, aad, input, out) }
     }
 
     fn tag(&self, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
-        let iv = nonce::gcm(&self.salt, ssrc, index);
         // SAFETY: `self.aesni` proves the features.
-        unsafe { tag(self, &iv, aad, text) }
+        unsafe { tag(self, ssrc, index, aad, text) }
     }
 
     fn open(
@@ -67,44 +65,37 @@ impl<const N: usize> Gcm for GcmKeys<N> {
         tag: &[u8; GCM_TAG],
         out: &mut [u8],
     ) -> bool {
-        let iv = nonce::gcm(&self.salt, ssrc, index);
         // SAFETY: `self.aesni` proves the features.
-        unsafe { open(self, &iv, aad, input, tag, out) }
+        unsafe { open(self, ssrc, index, aad, input, tag, out) }
     }
-}
-
-/// The counter block `iv || counter`.
-fn counter_block(iv: &[u8; nonce::GCM_SALT], counter: u8) -> [u8; 16] {
-    let mut block = [0; 16];
-    block[..nonce::GCM_SALT].copy_from_slice(iv);
-    block[15] = counter;
-    block
 }
 
 #[target_feature(enable = "aes,pclmulqdq,sha,ssse3,sse4.1")]
 fn seal<const N: usize>(
     keys: &GcmKeys<N>,
-    iv: &[u8; nonce::GCM_SALT],
+    ssrc: u32,
+    index: u64,
     aad: &[u8],
     input: &[u8],
     out: &mut [u8],
 ) -> [u8; GCM_TAG] {
-    counter_mode(&keys.round_keys, mem::load(&counter_block(iv, 2)), input, out);
-    tag(keys, iv, aad, out)
+    counter_mode(&keys.round_keys, keys.counter(ssrc, index, 2), input, out);
+    tag(keys, ssrc, index, aad, out)
 }
 
 #[target_feature(enable = "aes,pclmulqdq,sha,ssse3,sse4.1")]
 fn open<const N: usize>(
     keys: &GcmKeys<N>,
-    iv: &[u8; nonce::GCM_SALT],
+    ssrc: u32,
+    index: u64,
     aad: &[u8],
     input: &[u8],
     expected: &[u8; GCM_TAG],
     out: &mut [u8],
 ) -> bool {
-    let good = ct::equal(&tag(keys, iv, aad, input), expected);
+    let good = ct::equal(&tag(keys, ssrc, index, aad, input), expected);
     if good {
-        counter_mode(&keys.round_keys, mem::load(&counter_block(iv, 2)), input, out);
+        counter_mode(&keys.round_keys, keys.counter(ssrc, index, 2), input, out);
     }
     good
 }
@@ -112,11 +103,12 @@ fn open<const N: usize>(
 #[target_feature(enable = "aes,pclmulqdq,sha,ssse3,sse4.1")]
 fn tag<const N: usize>(
     keys: &GcmKeys<N>,
-    iv: &[u8; nonce::GCM_SALT],
+    ssrc: u32,
+    index: u64,
     aad: &[u8],
     text: &[u8],
 ) -> [u8; GCM_TAG] {
-    let mask = encrypt_one(&keys.round_keys, mem::load(&counter_block(iv, 1)));
+    let mask = encrypt_one(&keys.round_keys, keys.counter(ssrc, index, 1));
     let mut hash = Ghash::new(&keys.powers, aad.len(), text.len());
     hash.update(aad);
     hash.update(text);

@@ -1,12 +1,12 @@
-//! GHASH by VPCLMULQDQ, two blocks a vector, reduced once for 16 blocks.
+//! GHASH by VPCLMULQDQ, two blocks a vector, reduced once for a group of blocks.
 
 use std::arch::x86_64::*;
 
-use crate::kernel::x86::{POWERS, mem};
+use crate::kernel::x86::{GcmKeys, POWERS, mem};
 
 /// A running hash whose length is known from the start, so that its last block meets the first power.
-pub(super) struct Ghash<'a> {
-    powers: &'a [u128],
+pub(super) struct Ghash<'a, const N: usize> {
+    keys: &'a GcmKeys<N>,
     /// The hash so far, in the first place; taken in with the next group's first block.
     sum: __m256i,
     low: __m256i,
@@ -16,14 +16,14 @@ pub(super) struct Ghash<'a> {
     left: usize,
 }
 
-impl<'a> Ghash<'a> {
+impl<'a, const N: usize> Ghash<'a, N> {
     /// For `aad_len` bytes, `text_len` bytes, and the block with both lengths.
     #[target_feature(enable = "avx2")]
-    pub(super) fn new(powers: &'a [u128], aad_len: usize, text_len: usize) -> Ghash<'a> {
+    pub(super) fn new(keys: &'a GcmKeys<N>, aad_len: usize, text_len: usize) -> Ghash<'a, N> {
         let blocks = aad_len.div_ceil(16) + text_len.div_ceil(16);
         let zero = _mm256_setzero_si256();
-        // The lengths are one more block, so that a full group has a remainder of 15 here.
-        Ghash { powers, sum: zero, low: zero, middle: zero, high: zero, left: blocks % POWERS + 1 }
+        // The lengths are one more block, so that a full group has a remainder of one less here.
+        Ghash { keys, sum: zero, low: zero, middle: zero, high: zero, left: blocks % POWERS + 1 }
     }
 
     /// Takes in `data`, zeros behind it up to a whole block.
@@ -67,7 +67,8 @@ impl<'a> Ghash<'a> {
         let blocks = _mm256_xor_si256(_mm256_shuffle_epi8(blocks, reverse()), self.sum);
         self.sum = _mm256_setzero_si256();
         let at = POWERS - self.left;
-        let powers = _mm256_set_m128i(mem::load_u128(&self.powers[at + 1]), mem::load_u128(&self.powers[at]));
+        // SAFETY: 64 bytes can be read from any power on.
+        let powers = unsafe { _mm256_loadu_si256(self.keys.power(at).cast()) };
         self.low = _mm256_xor_si256(self.low, _mm256_clmulepi64_epi128::<0x00>(blocks, powers));
         self.high = _mm256_xor_si256(self.high, _mm256_clmulepi64_epi128::<0x11>(blocks, powers));
         let cross = _mm256_xor_si256(

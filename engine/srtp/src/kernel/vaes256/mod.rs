@@ -12,7 +12,6 @@ use super::x86::{GcmKeys, Laid, mem};
 use crate::batch::{ProtectJob, UnprotectJob};
 use crate::cpu::Vaes256;
 use crate::ct;
-use crate::nonce;
 
 /// `out = input ^ keystream` from the counter block `iv` on.
 pub(crate) fn crypt<const N: usize>(
@@ -44,14 +43,6 @@ where
     unsafe { unprotect::<N>(jobs, lanes) }
 }
 
-/// The counter block `iv || counter`.
-fn counter_block<const N: usize>(keys: &GcmKeys<N>, ssrc: u32, index: u64, counter: u8) -> [u8; 16] {
-    let mut block = [0; 16];
-    block[..nonce::GCM_SALT].copy_from_slice(&nonce::gcm(&keys.salt, ssrc, index));
-    block[15] = counter;
-    block
-}
-
 #[target_feature(enable = "vaes,vpclmulqdq,avx2,ssse3")]
 fn protect<const N: usize>(jobs: &mut [ProtectJob<'_>], lanes: &[u8])
 where
@@ -64,8 +55,8 @@ where
         let (text, tag) = rest.split_at_mut(job.payload.len());
         header.copy_from_slice(job.header);
         let round_keys = spread(&keys.round_keys);
-        let first = counter_block(keys, job.index.ssrc, job.index.index, 2);
-        counter_mode(&round_keys, mem::load(&first), job.payload, text);
+        let first = keys.counter(job.index.ssrc, job.index.index, 2);
+        counter_mode(&round_keys, first, job.payload, text);
         tag.copy_from_slice(&code(keys, &round_keys, job.index.ssrc, job.index.index, job.header, text));
     }
 }
@@ -86,8 +77,7 @@ where
         if job.authentic {
             let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
             out_header.copy_from_slice(header);
-            let first = counter_block(keys, ssrc, index, 2);
-            counter_mode(&round_keys, mem::load(&first), input, out);
+            counter_mode(&round_keys, keys.counter(ssrc, index, 2), input, out);
         }
     }
 }
@@ -101,9 +91,9 @@ fn code<const N: usize>(
     aad: &[u8],
     text: &[u8],
 ) -> [u8; GCM_TAG] {
-    let first = _mm256_zextsi128_si256(mem::load(&counter_block(keys, ssrc, index, 1)));
+    let first = _mm256_zextsi128_si256(keys.counter(ssrc, index, 1));
     let [mask] = encrypt(round_keys, [first]);
-    let mut hash = Ghash::new(&keys.powers, aad.len(), text.len());
+    let mut hash = Ghash::new(keys, aad.len(), text.len());
     hash.update(aad);
     hash.update(text);
     let sum = hash.finish(aad.len(), text.len());

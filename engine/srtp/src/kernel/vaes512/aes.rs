@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use crate::kernel::x86::mem;
 
 /// Vectors in flight: enough to hide the latency of a round.
-pub(super) const WIDE: usize = 4;
+const WIDE: usize = 4;
 
 /// Round keys, one in each of the four places of a vector.
 pub(super) type RoundKeys<const N: usize> = [__m512i; N];
@@ -20,16 +20,13 @@ pub(super) fn spread<const N: usize>(round_keys: &[[u8; 16]; N]) -> RoundKeys<N>
     spread
 }
 
-/// Encrypts `W` vectors.
+/// Encrypts `W` vectors to which the first round key was added already.
 #[target_feature(enable = "vaes,avx512f")]
 #[inline]
 pub(super) fn encrypt<const N: usize, const W: usize>(
     keys: &RoundKeys<N>,
     mut blocks: [__m512i; W],
 ) -> [__m512i; W] {
-    for block in &mut blocks {
-        *block = _mm512_xor_si512(*block, keys[0]);
-    }
     for key in &keys[1..N - 1] {
         for block in &mut blocks {
             *block = _mm512_aesenc_epi128(*block, *key);
@@ -41,15 +38,15 @@ pub(super) fn encrypt<const N: usize, const W: usize>(
     blocks
 }
 
-/// Four counter blocks in a row. The counter stands in little-endian order until it is used.
+/// Four counter blocks in a row, the first round key added when they are used. The counter stands in little-endian order until it is used.
 #[derive(Clone, Copy)]
-pub(super) struct Counter(__m512i);
+struct Counter(__m512i);
 
 impl Counter {
     /// Starts with `first`, whose last four bytes are the counter; it never wraps, since packets are short.
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
-    pub(super) fn new(first: __m128i) -> Counter {
+    fn new(first: __m128i) -> Counter {
         let first = _mm512_shuffle_epi8(_mm512_broadcast_i32x4(first), swap_last());
         Counter(_mm512_add_epi32(first, _mm512_set_epi32(3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0)))
     }
@@ -57,11 +54,11 @@ impl Counter {
     /// The next `W` vectors of counter blocks.
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
-    pub(super) fn next<const W: usize>(&mut self) -> [__m512i; W] {
+    fn next<const N: usize, const W: usize>(&mut self, keys: &RoundKeys<N>) -> [__m512i; W] {
         let four = _mm512_set_epi32(4, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0);
         let mut blocks = [self.0; W];
         for block in &mut blocks {
-            *block = _mm512_shuffle_epi8(self.0, swap_last());
+            *block = _mm512_xor_si512(_mm512_shuffle_epi8(self.0, swap_last()), keys[0]);
             self.0 = _mm512_add_epi32(self.0, four);
         }
         blocks
@@ -79,17 +76,17 @@ fn swap_last() -> __m512i {
 #[target_feature(enable = "vaes,avx512f,avx512bw,avx512vl,bmi2")]
 pub(super) fn counter_mode<const N: usize>(
     round_keys: &[[u8; 16]; N],
-    iv: &[u8; 16],
+    iv: __m128i,
     input: &[u8],
     out: &mut [u8],
 ) {
     debug_assert_eq!(input.len(), out.len());
     let keys = spread(round_keys);
-    let mut counter = Counter::new(mem::load(iv));
+    let mut counter = Counter::new(iv);
     let mut input = input.chunks_exact(64 * WIDE);
     let mut out = out.chunks_exact_mut(64 * WIDE);
     for (input, out) in (&mut input).zip(&mut out) {
-        let stream = encrypt(&keys, counter.next::<WIDE>());
+        let stream = encrypt(&keys, counter.next::<N, WIDE>(&keys));
         let (input, out) = (input.as_chunks().0, out.as_chunks_mut().0);
         for w in 0..WIDE {
             mem::store_512(&mut out[w], _mm512_xor_si512(mem::load_512(&input[w]), stream[w]));
@@ -114,7 +111,7 @@ fn rest<const N: usize, const W: usize>(
     input: &[u8],
     out: &mut [u8],
 ) {
-    let stream = encrypt(keys, counter.next::<W>());
+    let stream = encrypt(keys, counter.next::<N, W>(keys));
     for (w, stream) in stream.into_iter().enumerate() {
         let at = 64 * w as isize;
         mem::store_around(out, at, _mm512_xor_si512(mem::load_around(input, at), stream));

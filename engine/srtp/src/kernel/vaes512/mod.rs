@@ -7,7 +7,7 @@ mod sha1;
 
 use super::portable::sha1::State;
 use super::x86::hmac::Message;
-use super::x86::{GcmKeys, Laid};
+use super::x86::{GcmKeys, Laid, mem};
 use crate::batch::{ProtectJob, UnprotectJob};
 use crate::cpu::Vaes512;
 
@@ -20,7 +20,7 @@ pub(crate) fn crypt<const N: usize>(
     out: &mut [u8],
 ) {
     // SAFETY: the token proves the features.
-    unsafe { aes::counter_mode(round_keys, iv, input, out) }
+    unsafe { aes::counter_mode(round_keys, mem::load(iv), input, out) }
 }
 
 /// Takes blocks `from..until` of up to sixteen messages into their states.

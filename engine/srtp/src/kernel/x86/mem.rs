@@ -9,6 +9,20 @@ pub(crate) fn load(bytes: &[u8; 16]) -> __m128i {
     unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
+/// `a ^ b`.
+#[inline(always)]
+pub(crate) fn xor(a: __m128i, b: __m128i) -> __m128i {
+    // SAFETY: SSE2 belongs to x86-64.
+    unsafe { _mm_xor_si128(a, b) }
+}
+
+/// Two halves as a vector: the low one first.
+#[inline(always)]
+pub(crate) fn halves(low: u64, high: u64) -> __m128i {
+    // SAFETY: as in `xor`.
+    unsafe { _mm_set_epi64x(high as i64, low as i64) }
+}
+
 /// A number as a vector: its low half first.
 #[inline(always)]
 pub(crate) fn load_u128(number: &u128) -> __m128i {
@@ -71,6 +85,62 @@ pub(crate) fn store_around(bytes: &mut [u8], offset: isize, value: __m512i) -> _
     _mm512_maskz_mov_epi8(mask, value)
 }
 
+/// The first `count` bits, of at most 64.
+#[target_feature(enable = "bmi2")]
+#[inline]
+pub(crate) fn ones(count: usize) -> u64 {
+    debug_assert!(count <= 64);
+    _bzhi_u64(u64::MAX, count as u32)
+}
+
+/// Those of the 64 bytes from `offset` on that `mask` names, zeros for the others.
+///
+/// # Safety
+/// Every byte that the mask names lies in `bytes`.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+pub(crate) unsafe fn load_masked(bytes: &[u8], offset: isize, mask: u64) -> __m512i {
+    debug_assert_eq!(mask & !inside(bytes.len(), offset), 0);
+    // SAFETY: the caller's promise; masked bytes do not fault.
+    unsafe { _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().wrapping_offset(offset).cast()) }
+}
+
+/// Stores those of the 64 bytes from `offset` on that `mask` names.
+///
+/// # Safety
+/// Every byte that the mask names lies in `bytes`.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+pub(crate) unsafe fn store_masked(bytes: &mut [u8], offset: isize, mask: u64, value: __m512i) {
+    debug_assert_eq!(mask & !inside(bytes.len(), offset), 0);
+    // SAFETY: the caller's promise; masked bytes do not fault.
+    unsafe { _mm512_mask_storeu_epi8(bytes.as_mut_ptr().wrapping_offset(offset).cast(), mask, value) }
+}
+
+/// The 64 bytes from `offset` on.
+///
+/// # Safety
+/// They all lie in `bytes`.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) unsafe fn load_whole(bytes: &[u8], offset: usize) -> __m512i {
+    debug_assert!(offset + 64 <= bytes.len());
+    // SAFETY: the caller's promise; the load needs no alignment.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().wrapping_add(offset).cast()) }
+}
+
+/// Stores the 64 bytes from `offset` on.
+///
+/// # Safety
+/// They all lie in `bytes`.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) unsafe fn store_whole(bytes: &mut [u8], offset: usize, value: __m512i) {
+    debug_assert!(offset + 64 <= bytes.len());
+    // SAFETY: the caller's promise; the store needs no alignment.
+    unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().wrapping_add(offset).cast(), value) }
+}
+
 /// 64 bytes.
 #[target_feature(enable = "avx512f")]
 #[inline]
@@ -85,14 +155,6 @@ pub(crate) fn load_512(bytes: &[u8; 64]) -> __m512i {
 pub(crate) fn store_512(bytes: &mut [u8; 64], value: __m512i) {
     // SAFETY: the reference covers the 64 bytes, and the store needs no alignment.
     unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), value) }
-}
-
-/// Four numbers.
-#[target_feature(enable = "avx512f")]
-#[inline]
-pub(crate) fn load_four(numbers: &[u128; 4]) -> __m512i {
-    // SAFETY: the reference covers the 64 bytes, and the load needs no alignment.
-    unsafe { _mm512_loadu_si512(numbers.as_ptr().cast()) }
 }
 
 /// Sixteen words.

@@ -6,6 +6,8 @@ pub(crate) mod gcm;
 pub(crate) mod hmac;
 pub(crate) mod mem;
 
+use std::arch::x86_64::*;
+
 use zeroize::Zeroize;
 
 use super::KeySet;
@@ -53,36 +55,56 @@ impl<const N: usize> Drop for CmKeys<N> {
     }
 }
 
-/// Powers of the hash key kept in [`GcmKeys`].
-pub(crate) const POWERS: usize = 16;
+/// Powers of the hash key kept in [`GcmKeys`]: for 16 blocks of a group, one of lengths, and three of a long header.
+pub(crate) const POWERS: usize = 20;
 
-/// Zeros behind the powers, so that whole vectors of four can be loaded from any of them on.
-const PADDING: usize = 3;
-
-/// AES-GCM keys: 512 bytes for AES-128, 576 for AES-256. `N` is the number of round keys.
+/// AES-GCM keys: 512 bytes for AES-128, 576 for AES-256. `N` is the number of round keys. What a short packet needs
+/// stands together: the low powers, the salt and the round keys.
 #[repr(C, align(64))]
 pub(crate) struct GcmKeys<const N: usize> {
-    /// H^16 first, H last, each divided by x so that the mirrored product needs no shift.
-    pub(crate) powers: [u128; POWERS + PADDING],
+    /// H^20 first, H last, each divided by x so that the mirrored product needs no shift.
+    pub(crate) powers: [u128; POWERS],
+    /// The salt, zeros behind it where a counter goes.
+    salt: [u8; BLOCK],
     pub(crate) round_keys: [[u8; BLOCK]; N],
-    pub(crate) salt: [u8; nonce::GCM_SALT],
     pub(crate) aesni: AesNi,
 }
 
 impl<const N: usize> GcmKeys<N> {
     pub(crate) fn new(aesni: AesNi, cipher: Cipher, material: &Material) -> GcmKeys<N> {
         let hash_key = portable::hash_key(&Aes::new(&material.key[..cipher.key_len()]));
-        let mut powers = [0; POWERS + PADDING];
+        let mut powers = [0; POWERS];
         let mut power = hash_key;
-        for slot in powers[..POWERS].iter_mut().rev() {
+        for slot in powers.iter_mut().rev() {
             *slot = divided_by_x(power);
             power = multiply(power, hash_key);
         }
-        let mut salt = [0; nonce::GCM_SALT];
-        salt.copy_from_slice(&material.salt[..nonce::GCM_SALT]);
+        let mut salt = [0; BLOCK];
+        salt[..nonce::GCM_SALT].copy_from_slice(&material.salt[..nonce::GCM_SALT]);
         let round_keys = round_keys(&material.key[..cipher.key_len()]);
         power.zeroize();
-        GcmKeys { powers, round_keys, salt, aesni }
+        GcmKeys { powers, salt, round_keys, aesni }
+    }
+
+    /// The counter block with counter zero.
+    #[inline(always)]
+    pub(crate) fn counter_zero(&self, ssrc: u32, index: u64) -> __m128i {
+        let place = ((u128::from(ssrc) << 48) | u128::from(index)) << 32;
+        let place = mem::halves(((place >> 64) as u64).swap_bytes(), (place as u64).swap_bytes());
+        mem::xor(mem::load(&self.salt), place)
+    }
+
+    /// The counter block with a small counter.
+    #[inline(always)]
+    pub(crate) fn counter(&self, ssrc: u32, index: u64, counter: u8) -> __m128i {
+        mem::xor(self.counter_zero(ssrc, index), mem::halves(0, u64::from(counter) << 56))
+    }
+
+    /// The address of power `at` of `powers`. 64 bytes can be read from there: round keys lie behind the powers.
+    #[inline(always)]
+    pub(crate) fn power(&self, at: usize) -> *const u8 {
+        const { assert!(std::mem::offset_of!(GcmKeys<N>, powers) == 0 && size_of::<GcmKeys<N>>() >= 16 * POWERS + 64) };
+        std::ptr::from_ref(self).cast::<u8>().wrapping_add(16 * at.min(POWERS - 1))
     }
 }
 
