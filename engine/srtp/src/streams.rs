@@ -38,6 +38,16 @@ impl<T> Streams<T> {
         Ok(())
     }
 
+    /// All SSRCs with their state, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.map.iter().map(|(ssrc, state)| (*ssrc, state))
+    }
+
+    /// The same to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        self.map.iter_mut().map(|(ssrc, state)| (*ssrc, state))
+    }
+
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<T> {
         self.map.remove(&ssrc)
     }
