@@ -91,7 +91,7 @@ impl<'a, const N: usize> Packet<'a, N> {
     ) -> __m512i {
         let mut blocks = [self.start; W];
         for (i, block) in blocks.iter_mut().enumerate() {
-            *block = _mm512_xor_si512(*block, mem::load_512(COUNTERS[from + i].as_flattened().first_chunk().unwrap()));
+            *block = _mm512_xor_si512(*block, mem::load_blocks(&COUNTERS[from + i]));
         }
         let stream = encrypt(&self.round_keys, blocks);
         for (i, stream) in stream.into_iter().enumerate() {

@@ -1,9 +1,10 @@
 //! SHA-1 of sixteen messages side by side: one 32-bit place of a vector each.
 
 use std::arch::x86_64::*;
+use std::mem::MaybeUninit;
 
-use crate::kernel::portable::sha1::State;
-use crate::kernel::x86::hmac::{LANES, Message};
+use crate::kernel::portable::sha1::BLOCK;
+use crate::kernel::x86::hmac::LANES;
 use crate::kernel::x86::mem;
 
 /// Truth tables for VPTERNLOG: choose, parity, majority.
@@ -11,62 +12,157 @@ const CHOOSE: i32 = 0xca;
 const PARITY: i32 = 0x96;
 const MAJORITY: i32 = 0xe8;
 
-/// Takes blocks `from..until` of up to sixteen messages into their states; idle lanes repeat the first message.
-#[target_feature(enable = "avx512f,avx512bw")]
-pub(super) fn sixteen(states: &mut [State], messages: &[Message<'_>], from: usize, until: usize) {
-    let mut rows = [[0u32; LANES]; 5];
-    for (lane, state) in states.iter().enumerate() {
-        for (row, word) in rows.iter_mut().zip(state) {
-            row[lane] = *word;
+/// Bytes behind a message: roll-over counter, the bit 1 and the length.
+const TRAILER: usize = 4 + 1 + 8;
+
+/// The blocks at a message's end that do not lie in it alone.
+pub(super) type Tail = [[u8; BLOCK]; 2];
+
+/// Up to sixteen messages, each with a roll-over counter and padding behind it.
+pub(super) struct Lanes<'a> {
+    tails: &'a mut [MaybeUninit<Tail>; LANES],
+    keys: [MaybeUninit<&'a [u32; 16]>; LANES],
+    messages: [MaybeUninit<&'a [u8]>; LANES],
+    /// Blocks of each message, padding included; none of an idle lane.
+    blocks: [u32; LANES],
+    count: usize,
+}
+
+impl<'a> Lanes<'a> {
+    #[inline]
+    pub(super) fn new(tails: &'a mut [MaybeUninit<Tail>; LANES]) -> Lanes<'a> {
+        let (keys, messages) = ([MaybeUninit::uninit(); LANES], [MaybeUninit::uninit(); LANES]);
+        Lanes { tails, keys, messages, blocks: [0; LANES], count: 0 }
+    }
+
+    /// Adds a message, with the midstates of its key.
+    #[target_feature(enable = "avx512f,avx512bw,bmi2")]
+    #[inline]
+    pub(super) fn push(&mut self, midstates: &'a [u32; 16], message: &'a [u8], roc: u32) {
+        let whole = message.len() / BLOCK;
+        let rest = message.len() % BLOCK;
+        let tail = self.tails[self.count].write([[0; BLOCK]; 2]);
+        // SAFETY: the rest of the message, at most a block.
+        mem::store_512(&mut tail[0], unsafe { mem::load_masked(&message[BLOCK * whole..], 0, mem::ones(rest)) });
+        let bytes = tail.as_flattened_mut();
+        // RFC 3711 section 4.2: the authenticated portion is the packet followed by the roll-over counter.
+        bytes[rest..rest + 4].copy_from_slice(&roc.to_be_bytes());
+        bytes[rest + 4] = 0x80;
+        let blocks = (rest + TRAILER).div_ceil(BLOCK);
+        let bits = 8 * (BLOCK + message.len() + 4) as u64;
+        bytes[BLOCK * blocks - 8..BLOCK * blocks].copy_from_slice(&bits.to_be_bytes());
+        self.keys[self.count].write(midstates);
+        self.messages[self.count].write(message);
+        self.blocks[self.count] = (whole + blocks) as u32;
+        self.count += 1;
+    }
+
+    /// The codes of all messages, for [`code`].
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(super) fn codes(&self) -> Codes {
+        debug_assert!((1..=LANES).contains(&self.count));
+        let most = self.blocks.iter().copied().max().unwrap_or(0);
+        let mut rows = [_mm512_setzero_si512(); 16];
+        for (lane, row) in rows.iter_mut().enumerate() {
+            // SAFETY: the first `count` are initialised; an idle lane repeats the first.
+            let keys = unsafe { self.keys[if lane < self.count { lane } else { 0 }].assume_init() };
+            *row = mem::load_words(keys);
         }
-    }
-    let mut sum = [_mm512_setzero_si512(); 5];
-    for (sum, row) in sum.iter_mut().zip(&rows) {
-        *sum = mem::load_words(row);
-    }
-    for i in from..until {
-        let mut words = [_mm512_setzero_si512(); 16];
-        for (lane, word) in words.iter_mut().enumerate() {
-            *word = mem::load_512(messages.get(lane).unwrap_or(&messages[0]).block(i));
+        transpose(&mut rows);
+        let [a, b, c, d, e, outer @ ..] = rows;
+        let mut sum = [a, b, c, d, e];
+        let blocks = mem::load_words(&self.blocks);
+        for i in 0..most {
+            let mut words = [_mm512_setzero_si512(); 16];
+            for (lane, word) in words.iter_mut().enumerate() {
+                *word = mem::load_512(self.block(lane, i as usize));
+            }
+            transpose(&mut words);
+            words.iter_mut().for_each(|word| *word = swapped(*word));
+            let running = _mm512_cmpgt_epu32_mask(blocks, _mm512_set1_epi32(i as i32));
+            block(&mut sum, words, running);
         }
-        transpose(&mut words);
-        block(&mut sum, words);
+        // The outer hash: the inner digest, the bit 1, and the length of key block and digest.
+        let zero = _mm512_setzero_si512();
+        let mut words = [zero; 16];
+        words[..5].copy_from_slice(&sum);
+        words[5] = _mm512_set1_epi32(i32::MIN);
+        words[15] = _mm512_set1_epi32(8 * (BLOCK as i32 + 20));
+        let [a, b, c, d, e, ..] = outer;
+        let mut sum = [a, b, c, d, e];
+        block(&mut sum, words, u16::MAX);
+        let [a, b, c, d, _] = sum.map(|word| swapped(word));
+        let quads = quads([a, b, c, d]);
+        let mut codes = [[[0; 16]; 4]; 4];
+        for (codes, quad) in codes.iter_mut().zip(quads) {
+            mem::store_512(codes.as_flattened_mut().first_chunk_mut().unwrap(), quad);
+        }
+        codes
     }
-    for (sum, row) in sum.iter().zip(&mut rows) {
-        mem::store_words(row, *sum);
-    }
-    for (lane, state) in states.iter_mut().enumerate() {
-        *state = std::array::from_fn(|word| rows[word][lane]);
+
+    /// Block `i` of a message, or any other of one that has ended.
+    #[inline(always)]
+    fn block(&self, lane: usize, i: usize) -> &[u8; BLOCK] {
+        let lane = if lane < self.count { lane } else { 0 };
+        // SAFETY: the first `count` are initialised.
+        let (message, tail) = unsafe { (self.messages[lane].assume_init(), self.tails[lane].assume_init_ref()) };
+        let whole = message.len() / BLOCK;
+        // SAFETY: `i` is below the number of whole blocks.
+        if i < whole { unsafe { &*message.as_ptr().add(BLOCK * i).cast() } } else { &tail[(i - whole) & 1] }
     }
 }
 
-/// Sixteen rows of sixteen big-endian words become sixteen columns of native ones.
+/// The first 16 bytes of sixteen codes, in the order the vectors have them.
+pub(super) type Codes = [[[u8; 16]; 4]; 4];
+
+/// The code of one lane.
+#[inline]
+pub(super) fn code(codes: &Codes, lane: usize) -> &[u8; 16] {
+    &codes[lane % 4][lane / 4]
+}
+
+/// Turns the bytes of each word around.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn swapped(words: __m512i) -> __m512i {
+    let swap = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
+    _mm512_shuffle_epi8(words, _mm512_broadcast_i32x4(swap))
+}
+
+/// Transposes four rows of four words within each 128 bits.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn quads([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+    let (ab_low, ab_high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    let (cd_low, cd_high) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    [
+        _mm512_unpacklo_epi64(ab_low, cd_low),
+        _mm512_unpackhi_epi64(ab_low, cd_low),
+        _mm512_unpacklo_epi64(ab_high, cd_high),
+        _mm512_unpackhi_epi64(ab_high, cd_high),
+    ]
+}
+
+/// Sixteen rows of sixteen words become sixteen columns.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
 fn transpose(rows: &mut [__m512i; 16]) {
-    let swap = _mm512_broadcast_i32x4(_mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3));
     let zero = _mm512_setzero_si512();
     // Within 128 bits: pairs of words, then pairs of pairs.
-    let mut quads = [zero; 16];
+    let mut four = [zero; 16];
     for i in 0..4 {
-        let r = 4 * i;
-        let [a, b, c, d] = [rows[r], rows[r + 1], rows[r + 2], rows[r + 3]];
-        let (ab_low, ab_high) = (_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
-        let (cd_low, cd_high) = (_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
-        quads[i] = _mm512_unpacklo_epi64(ab_low, cd_low);
-        quads[4 + i] = _mm512_unpackhi_epi64(ab_low, cd_low);
-        quads[8 + i] = _mm512_unpacklo_epi64(ab_high, cd_high);
-        quads[12 + i] = _mm512_unpackhi_epi64(ab_high, cd_high);
+        let [a, b, c, d] = quads([rows[4 * i], rows[4 * i + 1], rows[4 * i + 2], rows[4 * i + 3]]);
+        (four[i], four[4 + i], four[8 + i], four[12 + i]) = (a, b, c, d);
     }
-    // quads[4 w + i] has, in its place p, word 4 p + w of rows 4 i to 4 i + 3: transpose places against i.
+    // four[4 w + i] has, in its place p, word 4 p + w of rows 4 i to 4 i + 3: transpose places against i.
     for w in 0..4 {
-        let [a, b, c, d] = [quads[4 * w], quads[4 * w + 1], quads[4 * w + 2], quads[4 * w + 3]];
+        let [a, b, c, d] = [four[4 * w], four[4 * w + 1], four[4 * w + 2], four[4 * w + 3]];
         let (ab_even, ab_odd) = (_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0xdd>(a, b));
         let (cd_even, cd_odd) = (_mm512_shuffle_i32x4::<0x88>(c, d), _mm512_shuffle_i32x4::<0xdd>(c, d));
-        rows[w] = _mm512_shuffle_epi8(_mm512_shuffle_i32x4::<0x88>(ab_even, cd_even), swap);
-        rows[8 + w] = _mm512_shuffle_epi8(_mm512_shuffle_i32x4::<0xdd>(ab_even, cd_even), swap);
-        rows[4 + w] = _mm512_shuffle_epi8(_mm512_shuffle_i32x4::<0x88>(ab_odd, cd_odd), swap);
-        rows[12 + w] = _mm512_shuffle_epi8(_mm512_shuffle_i32x4::<0xdd>(ab_odd, cd_odd), swap);
+        rows[w] = _mm512_shuffle_i32x4::<0x88>(ab_even, cd_even);
+        rows[8 + w] = _mm512_shuffle_i32x4::<0xdd>(ab_even, cd_even);
+        rows[4 + w] = _mm512_shuffle_i32x4::<0x88>(ab_odd, cd_odd);
+        rows[12 + w] = _mm512_shuffle_i32x4::<0xdd>(ab_odd, cd_odd);
     }
 }
 
@@ -76,7 +172,8 @@ macro_rules! round {
         let turned = _mm512_rol_epi32::<5>($a);
         let f = _mm512_ternarylogic_epi32::<$f>($b, $c, $d);
         let constant = _mm512_add_epi32($w, $k);
-        $e = _mm512_add_epi32(_mm512_add_epi32($e, constant), _mm512_add_epi32(f, turned));
+        // Only the turned `a` is young; all else is added up while it is on its way.
+        $e = _mm512_add_epi32(_mm512_add_epi32(_mm512_add_epi32($e, constant), f), turned);
         $b = _mm512_rol_epi32::<30>($b);
     };
 }
@@ -115,16 +212,16 @@ macro_rules! twenty_rounds {
     };
 }
 
-/// One block of all sixteen messages.
+/// One block of those messages that are `running`.
 #[target_feature(enable = "avx512f,avx512bw")]
 #[inline]
-fn block(sum: &mut [__m512i; 5], mut words: [__m512i; 16]) {
+fn block(sum: &mut [__m512i; 5], mut words: [__m512i; 16], running: __mmask16) {
     let [mut a, mut b, mut c, mut d, mut e] = *sum;
     twenty_rounds!(a, b, c, d, e, CHOOSE, 0x5a82_7999_u32, words, 0);
     twenty_rounds!(a, b, c, d, e, PARITY, 0x6ed9_eba1_u32, words, 20);
     twenty_rounds!(a, b, c, d, e, MAJORITY, 0x8f1b_bcdc_u32, words, 40);
     twenty_rounds!(a, b, c, d, e, PARITY, 0xca62_c1d6_u32, words, 60);
     for (sum, value) in sum.iter_mut().zip([a, b, c, d, e]) {
-        *sum = _mm512_add_epi32(*sum, value);
+        *sum = _mm512_mask_add_epi32(*sum, running, *sum, value);
     }
 }
