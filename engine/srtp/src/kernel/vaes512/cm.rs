@@ -1,14 +1,12 @@
 //! AES-CM with HMAC-SHA1 of up to sixteen packets: each is encrypted by itself, and all are authenticated side by side.
 
 use std::arch::x86_64::*;
-use std::mem::MaybeUninit;
 
 use super::aes::{counter_mode, encrypt, spread};
 use super::sha1::{self, Lanes};
 use crate::batch::{ProtectJob, UnprotectJob};
 use crate::ct;
 use crate::kernel::portable::sha1::BLOCK;
-use crate::kernel::x86::hmac::LANES;
 use crate::kernel::x86::{CmKeys, Laid, mem};
 
 /// Vectors of the longest text that is encrypted the fast way: an Ethernet frame.
@@ -40,8 +38,7 @@ where
         copy_header(job.header, header);
         crypt(keys, job.index.ssrc, job.index.index, job.payload, &mut rest[..job.payload.len()]);
     }
-    let mut tails = [const { MaybeUninit::uninit() }; LANES];
-    let mut messages = Lanes::new(&mut tails);
+    let mut messages = Lanes::new();
     for &lane in lanes {
         let job = &jobs[usize::from(lane)];
         let message = &job.out[..job.header.len() + job.payload.len()];
@@ -60,8 +57,7 @@ pub(super) fn unprotect<const N: usize>(jobs: &mut [UnprotectJob<'_>], lanes: &[
 where
     CmKeys<N>: Laid,
 {
-    let mut tails = [const { MaybeUninit::uninit() }; LANES];
-    let mut messages = Lanes::new(&mut tails);
+    let mut messages = Lanes::new();
     for &lane in lanes {
         let job = &jobs[usize::from(lane)];
         let message = &job.packet[..job.out.len()];
