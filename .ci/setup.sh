@@ -41,7 +41,7 @@ need_cargo() {
         export PATH
         return 0
     fi
-    say "error: cargo is missing; install Rust 1.90 or later with rustup (https://rustup.rs), then try again"
+    say "error: cargo is missing; install Rust 1.90 or later with rustup, then try again"
     exit 1
 }
 

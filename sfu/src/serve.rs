@@ -25,6 +25,8 @@ const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 /// The join link of a development node outlives a working day.
 const LINK_TTL: Duration = Duration::from_secs(12 * 3600);
 
+/// Signals so soon after the first are the same wish: `timeout` and terminals signal the process and then its whole group.
+const SAME_WISH: Duration = Duration::from_secs(1);
 /// As shells have it for a program that SIGINT ended.
 const EXIT_INTERRUPTED: i32 = 130;
 
@@ -239,18 +241,20 @@ impl Signals {
         }
     }
 
-    /// Waits until someone wants the node to stop; says who. From then on, whoever signals twice means it.
+    /// Waits until someone wants the node to stop; says who. From then on, whoever signals again means it.
     async fn wait(mut self, until_stdin_closes: bool) -> &'static str {
-        let (reason, mut signals) = tokio::select! {
-            signal = self.next() => (signal, 1),
-            () = stdin_closes(), if until_stdin_closes => ("standard input closed", 0),
+        let reason = tokio::select! {
+            signal = self.next() => signal,
+            () = stdin_closes(), if until_stdin_closes => "standard input closed",
         };
+        let asked = Instant::now();
         tokio::spawn(async move {
-            while signals < 2 {
+            loop {
                 self.next().await;
-                signals += 1;
+                if asked.elapsed() >= SAME_WISH {
+                    std::process::exit(EXIT_INTERRUPTED);
+                }
             }
-            std::process::exit(EXIT_INTERRUPTED);
         });
         reason
     }

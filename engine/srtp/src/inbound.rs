@@ -126,7 +126,7 @@ impl Inbound {
             }
             None => {
                 let window = Window::starting_at(ticket.index, self.window);
-                self.rtp.insert(ticket.ssrc, Stream::Running(window))
+                self.rtp.insert(ticket.ssrc, Stream::Running(window)).map(drop)
             }
         }
     }
@@ -162,7 +162,7 @@ impl Inbound {
         rtcp::open(&self.keys, ssrc, index, packet, out)?;
         match self.rtcp.get_mut(ssrc) {
             Some(window) => take(window, index)?,
-            None => self.rtcp.insert(ssrc, Window::starting_at(index, self.window))?,
+            None => _ = self.rtcp.insert(ssrc, Window::starting_at(index, self.window))?,
         }
         Ok(len)
     }
@@ -186,7 +186,7 @@ impl Inbound {
                 *stream = Stream::Told { roc };
                 Ok(())
             }
-            None => self.rtp.insert(ssrc, Stream::Told { roc }),
+            None => self.rtp.insert(ssrc, Stream::Told { roc }).map(drop),
         }
     }
 

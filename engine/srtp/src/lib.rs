@@ -21,6 +21,7 @@ mod cipher;
 mod cpu;
 mod ct;
 mod derive;
+pub mod double;
 mod error;
 mod inbound;
 mod index;
@@ -31,6 +32,7 @@ pub mod limits;
 mod nonce;
 mod outbound;
 mod packet;
+pub mod policy;
 mod rtcp;
 mod streams;
 #[cfg(test)]

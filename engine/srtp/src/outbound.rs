@@ -53,6 +53,9 @@ impl Stream {
             self.taken = Some(Window::starting_at(index, size));
             return Ok(index);
         };
+        if let Some(index) = window.mark_next(seq) {
+            return Ok(index);
+        }
         let index = estimate_rtp(window.highest(), seq).ok_or(SrtpError::KeyExhausted)?;
         // RFC 3711 section 9.1: the same key with the same index is a two-time pad.
         if index < self.floor || window.look(index) != Seen::Fresh {
@@ -237,14 +240,14 @@ impl Outbound {
 
     #[inline]
     fn stream(&mut self, ssrc: u32) -> Result<&mut Stream, SrtpError> {
-        if self.streams.get(ssrc).is_none() {
-            self.begin(ssrc)?;
+        match self.streams.find(ssrc) {
+            Some(slot) => Ok(self.streams.at(slot)),
+            None => self.begin(ssrc),
         }
-        self.streams.get_mut(ssrc).ok_or(SrtpError::TooManyStreams)
     }
 
     #[cold]
-    fn begin(&mut self, ssrc: u32) -> Result<(), SrtpError> {
+    fn begin(&mut self, ssrc: u32) -> Result<&mut Stream, SrtpError> {
         if self.retired.contains(&ssrc) {
             return Err(SrtpError::Retired);
         }

@@ -5,41 +5,108 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::error::SrtpError;
 
+/// SSRCs that are found by comparing, all at once; a browser's transport seldom has more that are busy. The others are
+/// found by hashing.
+const NEAR: usize = 8;
+
 /// State by SSRC, at most `limit` of it. Nothing here allocates unless a new SSRC is let in.
 pub(crate) struct Streams<T> {
-    map: HashMap<u32, T, BuildHasherDefault<SsrcHasher>>,
+    /// The SSRCs of the first slots.
+    near: [u32; NEAR],
+    slots: Vec<(u32, T)>,
+    /// The slots from [`NEAR`] on.
+    far: HashMap<u32, usize, BuildHasherDefault<SsrcHasher>>,
     limit: usize,
 }
 
 impl<T> Streams<T> {
     pub(crate) fn new(limit: usize) -> Streams<T> {
-        Streams { map: HashMap::default(), limit }
+        Streams { near: [0; NEAR], slots: Vec::new(), far: HashMap::default(), limit }
+    }
+
+    /// The slot of an SSRC.
+    #[inline]
+    pub(crate) fn find(&self, ssrc: u32) -> Option<usize> {
+        if self.near[0] == ssrc && !self.slots.is_empty() {
+            return Some(0);
+        }
+        let mut hits = 0u32;
+        for (i, near) in self.near.iter().enumerate() {
+            hits |= u32::from(*near == ssrc) << i;
+        }
+        // An empty slot has an SSRC too: the first slots are in use from the front.
+        let slot = hits.trailing_zeros() as usize;
+        if slot < NEAR.min(self.slots.len()) { Some(slot) } else { self.find_far(ssrc) }
+    }
+
+    #[cold]
+    fn find_far(&self, ssrc: u32) -> Option<usize> {
+        if self.slots.len() <= NEAR { None } else { self.far.get(&ssrc).copied() }
+    }
+
+    /// The state in a slot that [`Streams::find`] gave.
+    #[inline]
+    pub(crate) fn at(&mut self, slot: usize) -> &mut T {
+        &mut self.slots[slot].1
     }
 
     #[inline]
     pub(crate) fn get(&self, ssrc: u32) -> Option<&T> {
-        self.map.get(&ssrc)
+        self.slots.get(self.find(ssrc)?).map(|(_, state)| state)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut T> {
-        self.map.get_mut(&ssrc)
+        let slot = self.find(ssrc)?;
+        self.slots.get_mut(slot).map(|(_, state)| state)
     }
 
     /// Whether there is room for one more SSRC.
     pub(crate) fn room(&self) -> Result<(), SrtpError> {
-        if self.map.len() < self.limit { Ok(()) } else { Err(SrtpError::TooManyStreams) }
+        if self.slots.len() < self.limit { Ok(()) } else { Err(SrtpError::TooManyStreams) }
     }
 
     /// Lets in a new SSRC.
-    pub(crate) fn insert(&mut self, ssrc: u32, state: T) -> Result<(), SrtpError> {
+    pub(crate) fn insert(&mut self, ssrc: u32, state: T) -> Result<&mut T, SrtpError> {
         self.room()?;
-        self.map.insert(ssrc, state);
-        Ok(())
+        debug_assert!(self.find(ssrc).is_none());
+        let slot = self.slots.len();
+        self.slots.push((ssrc, state));
+        self.name(slot);
+        Ok(&mut self.slots[slot].1)
+    }
+
+    /// All SSRCs with their state, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.slots.iter().map(|(ssrc, state)| (*ssrc, state))
+    }
+
+    /// The same to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        self.slots.iter_mut().map(|(ssrc, state)| (*ssrc, state))
     }
 
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<T> {
-        self.map.remove(&ssrc)
+        let slot = self.find(ssrc)?;
+        let last = self.slots.len() - 1;
+        if last >= NEAR {
+            self.far.remove(&self.slots[last].0);
+        }
+        let (_, state) = self.slots.swap_remove(slot);
+        if slot < last {
+            self.far.remove(&ssrc);
+            self.name(slot);
+        }
+        Some(state)
+    }
+
+    /// Lets a slot be found by its SSRC.
+    fn name(&mut self, slot: usize) {
+        let ssrc = self.slots[slot].0;
+        match self.near.get_mut(slot) {
+            Some(near) => *near = ssrc,
+            None => _ = self.far.insert(ssrc, slot),
+        }
     }
 }
 
@@ -67,16 +134,38 @@ impl Hasher for SsrcHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     #[test]
     fn bounded() {
         let mut streams = Streams::new(2);
-        assert_eq!(streams.insert(1, 'a'), Ok(()));
-        assert_eq!(streams.insert(2, 'b'), Ok(()));
+        assert_eq!(streams.insert(1, 'a'), Ok(&mut 'a'));
+        assert_eq!(streams.insert(2, 'b'), Ok(&mut 'b'));
         assert_eq!(streams.insert(3, 'c'), Err(SrtpError::TooManyStreams));
         assert_eq!(streams.remove(1), Some('a'));
-        assert_eq!(streams.insert(3, 'c'), Ok(()));
+        assert_eq!(streams.insert(3, 'c'), Ok(&mut 'c'));
         assert_eq!((streams.get(1), streams.get(2)), (None, Some(&'b')));
         assert_eq!(streams.get_mut(3), Some(&mut 'c'));
+    }
+
+    proptest! {
+        #[test]
+        fn equals_a_map(steps in prop::collection::vec((0u32..64, prop::bool::weighted(0.3)), 1..400)) {
+            let mut streams = Streams::new(50);
+            let mut model = BTreeMap::new();
+            for (i, (ssrc, out)) in steps.into_iter().enumerate() {
+                if out {
+                    prop_assert_eq!(streams.remove(ssrc), model.remove(&ssrc));
+                } else if streams.get(ssrc).is_none() && streams.insert(ssrc, i).is_ok() {
+                    model.insert(ssrc, i);
+                }
+                prop_assert!(model.len() <= 50);
+                for ssrc in 0..64 {
+                    prop_assert_eq!(streams.get(ssrc), model.get(&ssrc));
+                    prop_assert_eq!(streams.get_mut(ssrc), model.get_mut(&ssrc));
+                }
+            }
+        }
     }
 }

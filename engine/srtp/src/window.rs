@@ -59,6 +59,19 @@ impl Window {
         }
     }
 
+    /// The usual case: marks the index behind the highest if `seq` are its low bits and the roll-over counter stays. Its bit
+    /// is the only one that belonged to an older index, and it is set.
+    #[inline]
+    pub(crate) fn mark_next(&mut self, seq: u16) -> Option<u64> {
+        let next = self.highest + 1;
+        if next as u16 != seq || seq == 0 {
+            return None;
+        }
+        self.highest = next;
+        self.set(next);
+        Some(next)
+    }
+
     /// Marks a fresh index and moves the window up to it if it is ahead.
     #[inline]
     pub(crate) fn mark(&mut self, index: u64) {
@@ -86,6 +99,7 @@ impl Window {
         }
     }
 
+    #[inline]
     fn set(&mut self, index: u64) {
         let position = index & (self.size - 1);
         self.words[(position / 64) as usize] |= 1 << (position % 64);
@@ -123,8 +137,15 @@ mod tests {
         for index in indices {
             let seen = window.look(index);
             assert_eq!(seen, model.look(index), "size {size}, start {start}, index {index}");
+            let next = model.marked.last().unwrap() + 1;
+            if index == next && index & 0xffff != 0 {
+                assert_eq!(window.clone().mark_next(index as u16), Some(index));
+                assert_eq!(window.mark_next(index as u16 ^ 1), None);
+            }
             if seen == Seen::Fresh {
-                window.mark(index);
+                if index % 3 != 0 || window.mark_next(index as u16).is_none() {
+                    window.mark(index);
+                }
                 model.marked.insert(index);
             }
             assert_eq!(window.highest(), *model.marked.last().unwrap());

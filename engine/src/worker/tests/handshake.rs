@@ -84,11 +84,7 @@ fn a_hello_over_several_datagrams_may_come_in_any_order_and_twice() {
         bench.secure(KEY, peer.params());
         let hello = peer.transmits(bench.now);
         assert!(hello.len() >= 2, "{version:?}: {}", hello.len());
-        // The first fragment begins the handshake, so what comes ahead of it is lost; the client repeats it.
-        let mut order: Vec<&Vec<u8>> = hello.iter().rev().collect();
-        order.extend(hello.iter().rev());
-        order.extend(hello.iter());
-        for datagram in order {
+        for datagram in hello.iter().rev().chain(hello.iter().rev()) {
             bench.deliver(KEY, datagram);
         }
         let commands = bench.converse(KEY, &mut peer, || false);
@@ -253,6 +249,30 @@ fn an_unfinished_handshake_is_bounded_in_bytes_and_in_number() {
     assert!(bench.counter("dtls_dropped_attempts") > 0);
     bench.advance(HANDSHAKE_TIME);
     assert_eq!(failure(&bench.events()), Some(SecureError::Handshake));
+    assert_eq!(bench.worker.half_open, 0);
+}
+
+#[test]
+fn large_fragments_are_not_collected_beyond_the_bound() {
+    const PIECE: usize = 1400;
+    let mut bench = Bench::new();
+    bench.secure(KEY, Peer::new(Version::V13, 1400, bench.now).params());
+    let fragment = |number: usize| {
+        // Of a hello of 60,000 bytes, none twice.
+        let mut datagram = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, number as u8];
+        datagram.extend(((PIECE + 12) as u16).to_be_bytes());
+        datagram.extend([1, 0, 0xea, 0x60, 0, 0]);
+        datagram.extend(&((number * PIECE) as u32).to_be_bytes()[1..]);
+        datagram.extend(&(PIECE as u32).to_be_bytes()[1..]);
+        datagram.extend(vec![7; PIECE]);
+        datagram
+    };
+    let fitting = HANDSHAKE_BYTES / fragment(0).len();
+    for number in 0..fitting {
+        bench.deliver(KEY, &fragment(number));
+    }
+    assert_eq!(bench.worker.half_open, 1, "nothing else ended it");
+    bench.deliver(KEY, &fragment(fitting));
     assert_eq!(bench.worker.half_open, 0);
 }
 

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod guards;
+mod packets;
+mod policies;
 mod properties;
 mod sessions;
 mod vectors;

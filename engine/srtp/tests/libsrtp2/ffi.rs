@@ -101,8 +101,8 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// Room that libsrtp2 wants behind a packet: its longest tag and MKI.
-pub(crate) const TRAILER: usize = 16 + 128;
+/// Room that libsrtp2 needs behind a packet: its longest tag and MKI, and the SRTCP index, which its own constant leaves out.
+pub(crate) const TRAILER: usize = 16 + 128 + 4;
 
 /// Which way a session works.
 #[derive(Clone, Copy)]

@@ -2,6 +2,7 @@
 //! and the same verdicts. `KANAME_FULL=1` runs ten times as many.
 
 mod ffi;
+mod policies;
 
 use ffi::{Direction, Session};
 use kaname_srtp::{

@@ -15,15 +15,14 @@ use super::x86::{CmKeys, GcmKeys, mem};
 use super::{Cm, GCM_TAG, Gcm};
 use crate::cpu::AesNi;
 use crate::ct;
-use crate::nonce;
 
 impl<const N: usize> Cm for CmKeys<N> {
     fn crypt(&self, ssrc: u32, index: u64, input: &[u8], out: &mut [u8]) {
         if N == 0 {
             return out.copy_from_slice(input);
         }
-        let iv = nonce::cm(&self.salt, ssrc, index);
-        crypt(self.aesni, &self.round_keys, &iv, input, out);
+        let iv = self.counter_zero(ssrc, index);
+        crypt(self.aesni, &self.round_keys, iv, input, out);
     }
 
     fn code(&self, message: &[u8], suffix: &[u8]) -> [u8; 20] {
@@ -37,12 +36,12 @@ impl<const N: usize> Cm for CmKeys<N> {
 pub(crate) fn crypt<const N: usize>(
     _proof: AesNi,
     round_keys: &[[u8; 16]; N],
-    iv: &[u8; 16],
+    iv: __m128i,
     input: &[u8],
     out: &mut [u8],
 ) {
     // SAFETY: the token proves the features.
-    unsafe { counter_mode(round_keys, mem::load(iv), input, out) }
+    unsafe { counter_mode(round_keys, iv, input, out) }
 }
 
 impl<const N: usize> Gcm for GcmKeys<N> {
@@ -101,13 +100,7 @@ fn open<const N: usize>(
 }
 
 #[target_feature(enable = "aes,pclmulqdq,sha,ssse3,sse4.1")]
-fn tag<const N: usize>(
-    keys: &GcmKeys<N>,
-    ssrc: u32,
-    index: u64,
-    aad: &[u8],
-    text: &[u8],
-) -> [u8; GCM_TAG] {
+fn tag<const N: usize>(keys: &GcmKeys<N>, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
     let mask = encrypt_one(&keys.round_keys, keys.counter(ssrc, index, 1));
     let mut hash = Ghash::new(&keys.powers, aad.len(), text.len());
     hash.update(aad);

@@ -17,12 +17,12 @@ use crate::ct;
 pub(crate) fn crypt<const N: usize>(
     _proof: Vaes256,
     round_keys: &[[u8; 16]; N],
-    iv: &[u8; 16],
+    iv: __m128i,
     input: &[u8],
     out: &mut [u8],
 ) {
     // SAFETY: the token proves the features.
-    unsafe { counter_mode(&spread(round_keys), mem::load(iv), input, out) }
+    unsafe { counter_mode(&spread(round_keys), iv, input, out) }
 }
 
 /// Protects the jobs named by `lanes` with AES-GCM.

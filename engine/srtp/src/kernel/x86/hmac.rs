@@ -6,14 +6,9 @@
 use super::engine::Engine;
 use crate::kernel::aesni;
 use crate::kernel::portable::sha1::{BLOCK, State};
-use crate::kernel::vaes512;
 
 /// Messages worked on at once.
 pub(crate) const LANES: usize = 16;
-
-/// Live lanes from which one padded pass of 16 AVX-512 lanes is cheaper than SHA-NI: such a pass costs what about 11 blocks
-/// cost SHA-NI four at a time.
-const WORTH_SIXTEEN: usize = 11;
 
 /// Bytes of padding at least: the bit 1 and the length.
 const PADDING: usize = 9;
@@ -112,10 +107,6 @@ fn advance(
     from: usize,
     until: usize,
 ) {
-    if let (Some(token), true) = (engine.vaes512, states.len() >= WORTH_SIXTEEN) {
-        vaes512::sha1_sixteen(token, states, messages, from, until);
-        return;
-    }
     while !states.is_empty() {
         let lanes = match states.len() {
             1 => 1,
