@@ -72,8 +72,8 @@ where
             continue;
         }
         let keys = CmKeys::<N>::of(&job.keys.rtp);
-        let (header, input) = message.split_at(job.ticket.header_len);
-        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+        let (header, input) = message.split_at(job.ticket.header_len());
+        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len());
         copy_header(header, out_header);
         crypt(keys, job.ticket.ssrc, job.ticket.index, input, out);
     }

@@ -300,8 +300,8 @@ where
         let keys = GcmKeys::<N>::of(&job.keys.rtp);
         let (ssrc, index) = (job.ticket.ssrc, job.ticket.index);
         let (message, tag) = job.packet.split_at(job.out.len());
-        let (header, input) = message.split_at(job.ticket.header_len);
-        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+        let (header, input) = message.split_at(job.ticket.header_len());
+        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len());
         let Some(tag) = tag.first_chunk::<GCM_TAG>() else { continue };
         if !fits(header, input.len()) {
             job.authentic = open_long(keys, ssrc, index, header, input, tag, out);

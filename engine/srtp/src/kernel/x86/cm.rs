@@ -103,8 +103,8 @@ where
                 continue;
             }
             let keys = CmKeys::<N>::of(&job.keys.rtp);
-            let (header, input) = message.split_at(job.ticket.header_len);
-            let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+            let (header, input) = message.split_at(job.ticket.header_len());
+            let (out_header, out) = job.out.split_at_mut(job.ticket.header_len());
             out_header.copy_from_slice(header);
             let iv = keys.counter_zero(job.ticket.ssrc, job.ticket.index);
             engine.crypt(&keys.round_keys, iv, input, out);
