@@ -27,11 +27,11 @@ impl SendIndex {
 #[derive(Debug)]
 pub struct RtpTicket {
     pub(crate) session: SessionId,
-    pub(crate) ssrc: u32,
     pub(crate) index: u64,
-    pub(crate) header_len: usize,
-    pub(crate) packet_len: usize,
-    pub(crate) plain_len: usize,
+    pub(crate) ssrc: u32,
+    pub(crate) header_len: u32,
+    pub(crate) packet_len: u32,
+    pub(crate) plain_len: u32,
 }
 
 impl RtpTicket {
@@ -46,13 +46,15 @@ impl RtpTicket {
     }
 
     /// Bytes of fixed header, CSRCs and header extension.
+    #[inline]
     pub fn header_len(&self) -> usize {
-        self.header_len
+        self.header_len as usize
     }
 
     /// Bytes of the packet once unprotected, header included.
+    #[inline]
     pub fn plain_len(&self) -> usize {
-        self.plain_len
+        self.plain_len as usize
     }
 }
 
@@ -74,12 +76,12 @@ impl Authentic {
 
     /// Bytes of fixed header, CSRCs and header extension.
     pub fn header_len(&self) -> usize {
-        self.0.header_len
+        self.0.header_len()
     }
 
     /// Bytes of the unprotected packet, header included.
     pub fn plain_len(&self) -> usize {
-        self.0.plain_len
+        self.0.plain_len()
     }
 }
 
@@ -149,12 +151,12 @@ impl<'a> UnprotectJob<'a> {
         packet: &'a [u8],
         out: &'a mut [u8],
     ) -> Result<UnprotectJob<'a>, SrtpError> {
-        if ticket.session != keys.id() || ticket.packet_len != packet.len() {
+        if ticket.session != keys.id() || ticket.packet_len as usize != packet.len() {
             return Err(SrtpError::WrongSession);
         }
-        let out = out.get_mut(..ticket.plain_len).ok_or(SrtpError::Output)?;
+        let out = out.get_mut(..ticket.plain_len()).ok_or(SrtpError::Output)?;
         // The kernels slice by these lengths; `prepare_rtp` made them so.
-        debug_assert!(RTP_FIXED <= ticket.header_len && ticket.header_len <= ticket.plain_len);
+        debug_assert!(RTP_FIXED <= ticket.header_len() && ticket.header_len() <= ticket.plain_len());
         Ok(UnprotectJob { keys, ticket, packet, out, authentic: false })
     }
 

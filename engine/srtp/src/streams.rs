@@ -10,99 +10,133 @@ use crate::error::SrtpError;
 const NEAR: usize = 8;
 
 /// State by SSRC, at most `limit` of it. Nothing here allocates unless a new SSRC is let in.
+///
+/// The first SSRC's state lies in the session itself: of many sessions it is the only one, and finding it elsewhere would
+/// cost a cache line.
+#[repr(C)]
 pub(crate) struct Streams<T> {
     /// The SSRCs of the first slots.
     near: [u32; NEAR],
-    slots: Vec<(u32, T)>,
+    first: Option<T>,
+    /// The slots behind the first, each with its SSRC.
+    others: Vec<(u32, T)>,
+    limit: usize,
     /// The slots from [`NEAR`] on.
     far: HashMap<u32, usize, BuildHasherDefault<SsrcHasher>>,
-    limit: usize,
 }
 
 impl<T> Streams<T> {
     pub(crate) fn new(limit: usize) -> Streams<T> {
-        Streams { near: [0; NEAR], slots: Vec::new(), far: HashMap::default(), limit }
+        Streams { near: [0; NEAR], first: None, others: Vec::new(), limit, far: HashMap::default() }
     }
 
-    /// The slot of an SSRC.
+    fn len(&self) -> usize {
+        if self.first.is_some() { 1 + self.others.len() } else { 0 }
+    }
+
+    /// The slot of an SSRC, if it has one.
     #[inline]
     pub(crate) fn find(&self, ssrc: u32) -> Option<usize> {
-        if self.near[0] == ssrc && !self.slots.is_empty() {
-            return Some(0);
-        }
         let mut hits = 0u32;
         for (i, near) in self.near.iter().enumerate() {
             hits |= u32::from(*near == ssrc) << i;
         }
-        // An empty slot has an SSRC too: the first slots are in use from the front.
+        // An empty slot has an SSRC too, but the slots are in use from the front.
         let slot = hits.trailing_zeros() as usize;
-        if slot < NEAR.min(self.slots.len()) { Some(slot) } else { self.find_far(ssrc) }
+        if slot < NEAR.min(self.len()) { Some(slot) } else { self.find_far(ssrc) }
     }
 
-    #[cold]
+    #[inline(never)]
     fn find_far(&self, ssrc: u32) -> Option<usize> {
-        if self.slots.len() <= NEAR { None } else { self.far.get(&ssrc).copied() }
+        if self.len() <= NEAR { None } else { self.far.get(&ssrc).copied() }
     }
 
     /// The state in a slot that [`Streams::find`] gave.
     #[inline]
-    pub(crate) fn at(&mut self, slot: usize) -> &mut T {
-        &mut self.slots[slot].1
+    pub(crate) fn at(&mut self, slot: usize) -> Option<&mut T> {
+        if slot == 0 { self.first.as_mut() } else { self.others.get_mut(slot - 1).map(|(_, state)| state) }
+    }
+
+    /// The state of an SSRC, if it has the first slot.
+    #[inline]
+    pub(crate) fn first(&mut self, ssrc: u32) -> Option<&mut T> {
+        if self.near[0] == ssrc { self.first.as_mut() } else { None }
     }
 
     #[inline]
     pub(crate) fn get(&self, ssrc: u32) -> Option<&T> {
-        self.slots.get(self.find(ssrc)?).map(|(_, state)| state)
+        if let (true, Some(first)) = (self.near[0] == ssrc, &self.first) {
+            return Some(first);
+        }
+        self.get_any(ssrc)
+    }
+
+    #[inline(never)]
+    fn get_any(&self, ssrc: u32) -> Option<&T> {
+        match self.find(ssrc)? {
+            0 => self.first.as_ref(),
+            slot => self.others.get(slot - 1).map(|(_, state)| state),
+        }
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, ssrc: u32) -> Option<&mut T> {
         let slot = self.find(ssrc)?;
-        self.slots.get_mut(slot).map(|(_, state)| state)
+        self.at(slot)
     }
 
     /// Whether there is room for one more SSRC.
+    #[inline]
     pub(crate) fn room(&self) -> Result<(), SrtpError> {
-        if self.slots.len() < self.limit { Ok(()) } else { Err(SrtpError::TooManyStreams) }
+        if self.len() < self.limit { Ok(()) } else { Err(SrtpError::TooManyStreams) }
     }
 
     /// Lets in a new SSRC.
     pub(crate) fn insert(&mut self, ssrc: u32, state: T) -> Result<&mut T, SrtpError> {
         self.room()?;
         debug_assert!(self.find(ssrc).is_none());
-        let slot = self.slots.len();
-        self.slots.push((ssrc, state));
-        self.name(slot);
-        Ok(&mut self.slots[slot].1)
+        let slot = self.len();
+        if slot == 0 {
+            self.first = Some(state);
+        } else {
+            self.others.push((ssrc, state));
+        }
+        self.name(slot, ssrc);
+        self.at(slot).ok_or(SrtpError::TooManyStreams)
     }
 
     /// All SSRCs with their state, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.slots.iter().map(|(ssrc, state)| (*ssrc, state))
+        let first = self.first.iter().map(|state| (self.near[0], state));
+        first.chain(self.others.iter().map(|(ssrc, state)| (*ssrc, state)))
     }
 
     /// The same to be changed.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        self.slots.iter_mut().map(|(ssrc, state)| (*ssrc, state))
+        let ssrc = self.near[0];
+        let first = self.first.iter_mut().map(move |state| (ssrc, state));
+        first.chain(self.others.iter_mut().map(|(ssrc, state)| (*ssrc, state)))
     }
 
+    /// Forgets an SSRC; the last slot takes its place.
     pub(crate) fn remove(&mut self, ssrc: u32) -> Option<T> {
         let slot = self.find(ssrc)?;
-        let last = self.slots.len() - 1;
-        if last >= NEAR {
-            self.far.remove(&self.slots[last].0);
+        self.far.remove(&ssrc);
+        let Some((last_ssrc, last)) = self.others.pop() else { return self.first.take() };
+        let end = 1 + self.others.len();
+        if slot == end {
+            return Some(last);
         }
-        let (_, state) = self.slots.swap_remove(slot);
-        if slot < last {
-            self.far.remove(&ssrc);
-            self.name(slot);
+        self.far.remove(&last_ssrc);
+        self.name(slot, last_ssrc);
+        if slot > 0 {
+            self.others[slot - 1].0 = last_ssrc;
         }
-        Some(state)
+        self.at(slot).map(|state| std::mem::replace(state, last))
     }
 
     /// Lets a slot be found by its SSRC.
-    fn name(&mut self, slot: usize) {
-        let ssrc = self.slots[slot].0;
+    fn name(&mut self, slot: usize, ssrc: u32) {
         match self.near.get_mut(slot) {
             Some(near) => *near = ssrc,
             None => _ = self.far.insert(ssrc, slot),

@@ -27,7 +27,7 @@ impl<const N: usize> Cm for CmKeys<N> {
 
     fn code(&self, message: &[u8], suffix: &[u8]) -> [u8; 20] {
         let mut state = [self.inner];
-        hmac::codes(self.aesni.into(), &mut state, &[Message::new(message, suffix)], &[self.outer]);
+        hmac::codes(self.aesni, 1, &mut state, &[Message::new(message, suffix)], &[self.outer]);
         hmac::bytes(&state[0])
     }
 }

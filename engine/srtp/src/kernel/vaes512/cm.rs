@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::aes::{counter_mode, encrypt, spread};
+use super::aes::{counter_mode, encrypt, spread_all};
 use super::sha1::{self, Lanes};
 use crate::batch::{ProtectJob, UnprotectJob};
 use crate::ct;
@@ -72,8 +72,8 @@ where
             continue;
         }
         let keys = CmKeys::<N>::of(&job.keys.rtp);
-        let (header, input) = message.split_at(job.ticket.header_len);
-        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+        let (header, input) = message.split_at(job.ticket.header_len());
+        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len());
         copy_header(header, out_header);
         crypt(keys, job.ticket.ssrc, job.ticket.index, input, out);
     }
@@ -129,19 +129,19 @@ fn crypt<const N: usize>(keys: &CmKeys<N>, ssrc: u32, index: u64, input: &[u8], 
     if vectors > MOST {
         return counter_mode(&keys.round_keys, iv, input, out);
     }
-    let round_keys = spread(&keys.round_keys);
-    let start = _mm512_xor_si512(_mm512_broadcast_i32x4(iv), round_keys[0]);
+    let round_keys = &spread_all(&keys.round_keys);
+    let start = _mm512_broadcast_i32x4(mem::xor(iv, mem::load(&keys.round_keys[0])));
     let mut done = 0;
     while vectors - done > 4 {
-        some::<N, 4>(&round_keys, start, done, input, out);
+        some::<N, 4>(round_keys, start, done, input, out);
         done += 4;
     }
     match vectors - done {
         0 => {}
-        1 => some::<N, 1>(&round_keys, start, done, input, out),
-        2 => some::<N, 2>(&round_keys, start, done, input, out),
-        3 => some::<N, 3>(&round_keys, start, done, input, out),
-        _ => some::<N, 4>(&round_keys, start, done, input, out),
+        1 => some::<N, 1>(round_keys, start, done, input, out),
+        2 => some::<N, 2>(round_keys, start, done, input, out),
+        3 => some::<N, 3>(round_keys, start, done, input, out),
+        _ => some::<N, 4>(round_keys, start, done, input, out),
     }
 }
 
