@@ -101,13 +101,7 @@ fn open<const N: usize>(
 }
 
 #[target_feature(enable = "aes,pclmulqdq,sha,ssse3,sse4.1")]
-fn tag<const N: usize>(
-    keys: &GcmKeys<N>,
-    ssrc: u32,
-    index: u64,
-    aad: &[u8],
-    text: &[u8],
-) -> [u8; GCM_TAG] {
+fn tag<const N: usize>(keys: &GcmKeys<N>, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
     let mask = encrypt_one(&keys.round_keys, keys.counter(ssrc, index, 1));
     let mut hash = Ghash::new(&keys.powers, aad.len(), text.len());
     hash.update(aad);

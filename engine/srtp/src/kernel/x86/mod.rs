@@ -103,7 +103,11 @@ impl<const N: usize> GcmKeys<N> {
     /// The address of power `at` of `powers`. 64 bytes can be read from there: round keys lie behind the powers.
     #[inline(always)]
     pub(crate) fn power(&self, at: usize) -> *const u8 {
-        const { assert!(std::mem::offset_of!(GcmKeys<N>, powers) == 0 && size_of::<GcmKeys<N>>() >= 16 * POWERS + 64) };
+        const {
+            assert!(
+                std::mem::offset_of!(GcmKeys<N>, powers) == 0 && size_of::<GcmKeys<N>>() >= 16 * POWERS + 64
+            )
+        };
         std::ptr::from_ref(self).cast::<u8>().wrapping_add(16 * at.min(POWERS - 1))
     }
 }
