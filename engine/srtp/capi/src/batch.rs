@@ -1,7 +1,6 @@
 //! Many packets of many sessions in one call (`kaname_srtp.h`).
 #![allow(non_camel_case_types, reason = "the names are those of the C header")]
 
-use std::collections::HashSet;
 use std::ffi::c_uchar;
 
 use kaname_srtp::policy::{Receiving, Sending};
@@ -72,7 +71,7 @@ unsafe fn in_batches(
     count: usize,
     work: impl Fn(&mut [kaname_srtp_job_t]),
 ) -> srtp_err_status_t {
-    let mut sessions = HashSet::new();
+    let mut notices = Vec::new();
     let status = call(|| {
         if jobs.is_null() || count > isize::MAX as usize / size_of::<kaname_srtp_job_t>() {
             return Err(srtp_err_status_bad_param);
@@ -82,18 +81,17 @@ unsafe fn in_batches(
         for job in jobs.iter_mut() {
             done(job, Err(srtp_err_status_fail));
         }
-        sessions.extend(jobs.iter().map(|job| job.session));
         jobs.chunks_mut(BATCH).for_each(work);
+        for job in jobs.iter() {
+            // SAFETY: by the caller; the borrow ends ahead of the handlers, which may do anything to the sessions.
+            let notice =
+                unsafe { unique(job.session) }.ok().and_then(|context| context.session.take_notice());
+            notices.extend(notice.map(|notice| (job.session, notice)));
+        }
         jobs.iter().all(|job| job.status == srtp_err_status_ok).then_some(()).ok_or(srtp_err_status_fail)
     });
-    for session in sessions {
-        let mut notice = None;
-        call(|| {
-            // SAFETY: by the caller; the borrow ends ahead of the handler.
-            notice = unsafe { unique(session) }?.session.take_notice();
-            Ok(())
-        });
-        tell(session, notice);
+    for (session, notice) in notices {
+        tell(session, Some(notice));
     }
     status
 }

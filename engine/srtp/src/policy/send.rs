@@ -151,6 +151,7 @@ impl Session {
     ) -> Result<(Arc<Keys>, u64), SrtpError> {
         let stream = self.streams.get_mut(fields.ssrc).ok_or(SrtpError::NoStream)?;
         let index = stream.indices.estimate(fields.seq)?;
+        let slot = ring.slot_for(named, index)?;
         // RFC 3711 section 9.1: the same key with the same index is a two-time pad, unless it is the same packet.
         match stream.indices.look(index) {
             Seen::Fresh => {}
@@ -158,7 +159,6 @@ impl Session {
             Seen::Marked => return Err(SrtpError::IndexTaken),
             Seen::Behind => return Err(SrtpError::TooOld),
         }
-        let slot = ring.slot_for(named, index)?;
         let usage = ring.count_rtp(slot);
         let (keys, r) = ring.keys(slot, index, &stream.rtp_keys);
         let same_way = stream.goes(Role::Sender);
