@@ -48,18 +48,24 @@ struct Log {
     data: *mut c_void,
 }
 
-/// What is installed, or null. A handler that is replaced is leaked, a few bytes: another thread may be about to call it.
-static EVENT: AtomicPtr<srtp_event_handler_func_t> = AtomicPtr::new(null_mut());
-static LOG: AtomicPtr<Log> = AtomicPtr::new(null_mut());
-
-fn install<T>(place: &AtomicPtr<T>, handler: Option<T>) {
-    let pointer = handler.map_or(null_mut(), |handler| Box::into_raw(Box::new(handler)));
-    place.store(pointer, Ordering::Release);
+/// What is installed, and what was before: a handler that is replaced stays in memory, for another thread may be about to
+/// call it.
+struct Installed<T> {
+    handler: Option<T>,
+    _before: *mut Installed<T>,
 }
 
-fn installed<T>(place: &'static AtomicPtr<T>) -> Option<&'static T> {
+static EVENT: AtomicPtr<Installed<srtp_event_handler_func_t>> = AtomicPtr::new(null_mut());
+static LOG: AtomicPtr<Installed<Log>> = AtomicPtr::new(null_mut());
+
+fn install<T>(place: &AtomicPtr<Installed<T>>, handler: Option<T>) {
+    let before = place.load(Ordering::Acquire);
+    place.store(Box::into_raw(Box::new(Installed { handler, _before: before })), Ordering::Release);
+}
+
+fn installed<T>(place: &'static AtomicPtr<Installed<T>>) -> Option<&'static T> {
     // SAFETY: null, or from a box that is never freed and never changed.
-    unsafe { place.load(Ordering::Acquire).as_ref() }
+    unsafe { place.load(Ordering::Acquire).as_ref() }?.handler.as_ref()
 }
 
 fn log(level: c_uint, text: &CStr) {
