@@ -23,14 +23,14 @@ pub struct Case {
     pub payload: usize,
     /// Sessions, each with its own key; a round is one packet of each.
     pub sessions: usize,
-    /// Rounds between two resets.
+    /// Rounds between two resets; the first is not timed.
     pub rounds: usize,
 }
 
 impl Case {
     /// A case with as many rounds as keep a sample long enough for the clock and short enough for the cache.
     pub fn new(profile: Profile, header: usize, payload: usize, sessions: usize) -> Case {
-        Case { profile, header, payload, sessions, rounds: (400 / sessions).max(2) }
+        Case { profile, header, payload, sessions, rounds: 1 + (400 / sessions).max(2) }
     }
 
     /// Bytes that protection adds.

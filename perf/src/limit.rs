@@ -1,5 +1,8 @@
 //! What the machine itself allows: throughput of its best instructions on data in registers, with no loads, stores or
 //! dependencies between neighbours. Nothing that does the same arithmetic with these instructions can be faster.
+//!
+//! Packets have different keys, so a vector's places are filled from one packet only: its last vector of AES or of
+//! multiplications counts as a whole one. SHA-1 runs one packet a lane, and counts by the lane.
 
 use std::time::Instant;
 
@@ -19,6 +22,8 @@ pub struct Limit {
     pub overlap: f64,
     /// One SHA-1 block of one lane, its message already in registers.
     pub sha1_block_ns: f64,
+    /// Blocks of 16 bytes in a vector of AES and multiplication.
+    pub vector_blocks: usize,
 }
 
 impl Limit {
@@ -32,15 +37,16 @@ impl Limit {
 
     /// The least time one packet of the case can take.
     pub fn packet_ns(&self, case: &Case) -> f64 {
-        let blocks = case.payload.div_ceil(16) as f64;
+        let whole = |blocks: usize| blocks.next_multiple_of(self.vector_blocks) as f64;
+        let blocks = case.payload.div_ceil(16);
         match case.profile {
             Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => {
                 let rounds = if case.profile == Profile::AeadAes128Gcm { 10.0 } else { 14.0 };
                 // Every counter block and the one that masks the tag.
-                let aes = (blocks + 1.0) * rounds * self.aes_round_ns;
+                let aes = whole(blocks + 1) * rounds * self.aes_round_ns;
                 // Additional data, ciphertext and lengths; Karatsuba takes three multiplications a block, and the
                 // reduction, two for each run of blocks, is left out.
-                let hashed = case.header.div_ceil(16) as f64 + blocks + 1.0;
+                let hashed = whole(case.header.div_ceil(16) + blocks + 1);
                 let multiply = hashed * 3.0 * self.multiply_ns;
                 aes + multiply - self.overlap * aes.min(multiply)
             }
@@ -48,7 +54,7 @@ impl Limit {
                 // RFC 3711 section 4.2: the HMAC covers header, payload and roll-over counter; SHA-1 pads with nine bytes
                 // at least. The blocks of the key are precomputed, the outer hash is one block.
                 let inner = (case.header + case.payload + 4 + 9).div_ceil(64) as f64;
-                blocks * 10.0 * self.aes_round_ns + (inner + 1.0) * self.sha1_block_ns
+                whole(blocks) * 10.0 * self.aes_round_ns + (inner + 1.0) * self.sha1_block_ns
             }
         }
     }
@@ -121,6 +127,7 @@ mod x86_64 {
             multiply_ns: multiply / 8.0 / blocks,
             overlap,
             sha1_block_ns,
+            vector_blocks: blocks as usize,
         })
     }
 
@@ -214,28 +221,42 @@ mod x86_64 {
         let mut s = black_box([zero; 5]);
         for _ in 0..iterations {
             let [mut a, mut b, mut c, mut d, mut e] = s;
-            macro_rules! rounds {
-                ($from:literal, $logic:literal, $k:expr) => {
-                    for i in $from..$from + 20 {
-                        if i >= 16 {
-                            let mixed = _mm512_ternarylogic_epi32::<0x96>(
-                                w[(i + 13) & 15],
-                                w[(i + 8) & 15],
-                                w[(i + 2) & 15],
-                            );
-                            w[i & 15] = _mm512_rol_epi32::<1>(_mm512_xor_si512(mixed, w[i & 15]));
-                        }
-                        let f = _mm512_ternarylogic_epi32::<$logic>(b, c, d);
-                        let sum = _mm512_add_epi32(_mm512_add_epi32(e, w[i & 15]), _mm512_set1_epi32($k));
-                        let sum = _mm512_add_epi32(_mm512_add_epi32(sum, f), _mm512_rol_epi32::<5>(a));
-                        (e, d, c, b, a) = (d, c, _mm512_rol_epi32::<30>(b), a, sum);
+            // The names turn instead of the values, and only the turned `a` is waited for.
+            macro_rules! round {
+                ($a:ident, $b:ident, $c:ident, $d:ident, $e:ident, $i:expr, $logic:literal, $k:ident) => {
+                    if $i >= 16 {
+                        let (x, y, z) = (w[($i + 13) & 15], w[($i + 8) & 15], w[($i + 2) & 15]);
+                        let mixed = _mm512_ternarylogic_epi32::<0x96>(x, y, z);
+                        w[$i & 15] = _mm512_rol_epi32::<1>(_mm512_xor_si512(mixed, w[$i & 15]));
                     }
+                    let f = _mm512_ternarylogic_epi32::<$logic>($b, $c, $d);
+                    let early = _mm512_add_epi32(_mm512_add_epi32($e, _mm512_add_epi32(w[$i & 15], $k)), f);
+                    $e = _mm512_add_epi32(early, _mm512_rol_epi32::<5>($a));
+                    $b = _mm512_rol_epi32::<30>($b);
                 };
             }
-            rounds!(0, 0xca, 0x5a82_7999);
-            rounds!(20, 0x96, 0x6ed9_eba1);
-            rounds!(40, 0xe8, 0x8f1b_bcdc_u32 as i32);
-            rounds!(60, 0x96, 0xca62_c1d6_u32 as i32);
+            macro_rules! five {
+                ($i:expr, $logic:literal, $k:ident) => {
+                    round!(a, b, c, d, e, $i, $logic, $k);
+                    round!(e, a, b, c, d, $i + 1, $logic, $k);
+                    round!(d, e, a, b, c, $i + 2, $logic, $k);
+                    round!(c, d, e, a, b, $i + 3, $logic, $k);
+                    round!(b, c, d, e, a, $i + 4, $logic, $k);
+                };
+            }
+            macro_rules! twenty {
+                ($i:literal, $logic:literal, $k:expr) => {
+                    let k = _mm512_set1_epi32($k as i32);
+                    five!($i, $logic, k);
+                    five!($i + 5, $logic, k);
+                    five!($i + 10, $logic, k);
+                    five!($i + 15, $logic, k);
+                };
+            }
+            twenty!(0, 0xca, 0x5a82_7999_u32);
+            twenty!(20, 0x96, 0x6ed9_eba1_u32);
+            twenty!(40, 0xe8, 0x8f1b_bcdc_u32);
+            twenty!(60, 0x96, 0xca62_c1d6_u32);
             let add = |x, y| _mm512_add_epi32(x, y);
             s = [add(s[0], a), add(s[1], b), add(s[2], c), add(s[3], d), add(s[4], e)];
         }

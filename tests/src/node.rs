@@ -108,17 +108,18 @@ impl Node {
             .collect())
     }
 
-    /// A count of the packet threads, summed over them.
-    pub async fn shard_count(&self, name: &str) -> Result<u64, Error> {
-        let wanted = format!("name=\"{name}\"");
+    /// Packets that went no further for a reason, over all packet threads.
+    pub async fn dropped(&self, reason: &str) -> Result<u64, Error> {
+        let wanted = format!("reason=\"{reason}\"");
         let metrics = self.metrics().await?;
-        let values =
-            metrics.iter().filter(|(n, _)| n.starts_with("kaname_shard_count_total") && n.contains(&wanted));
-        let values: Vec<f64> = values.map(|(_, value)| *value).collect();
-        if values.is_empty() {
-            return Err(Error::Node(format!("it does not count {name}")));
+        let counts = metrics
+            .iter()
+            .filter(|(n, _)| n.starts_with("kaname_packets_dropped_total") && n.contains(&wanted));
+        let counts: Vec<f64> = counts.map(|(_, count)| *count).collect();
+        if counts.is_empty() {
+            return Err(Error::Node(format!("it does not count {reason}")));
         }
-        Ok(values.iter().sum::<f64>() as u64)
+        Ok(counts.iter().sum::<f64>() as u64)
     }
 
     /// Whether the process still runs.

@@ -67,7 +67,7 @@ impl Honest {
     /// Each of these reasons was counted, at least so many times.
     async fn counted(&self, at_least: u64, reasons: &[&str]) {
         for reason in reasons {
-            let count = self.node.shard_count(&format!("packets_dropped_{reason}")).await.unwrap();
+            let count = self.node.dropped(reason).await.unwrap();
             assert!(count >= at_least, "{reason}: {count}");
         }
     }

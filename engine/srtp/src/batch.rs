@@ -27,11 +27,11 @@ impl SendIndex {
 #[derive(Debug)]
 pub struct RtpTicket {
     pub(crate) session: SessionId,
-    pub(crate) ssrc: u32,
     pub(crate) index: u64,
-    pub(crate) header_len: usize,
-    pub(crate) packet_len: usize,
-    pub(crate) plain_len: usize,
+    pub(crate) ssrc: u32,
+    pub(crate) header_len: u32,
+    pub(crate) packet_len: u32,
+    pub(crate) plain_len: u32,
 }
 
 impl RtpTicket {
@@ -46,13 +46,15 @@ impl RtpTicket {
     }
 
     /// Bytes of fixed header, CSRCs and header extension.
+    #[inline]
     pub fn header_len(&self) -> usize {
-        self.header_len
+        self.header_len as usize
     }
 
     /// Bytes of the packet once unprotected, header included.
+    #[inline]
     pub fn plain_len(&self) -> usize {
-        self.plain_len
+        self.plain_len as usize
     }
 }
 
@@ -74,12 +76,12 @@ impl Authentic {
 
     /// Bytes of fixed header, CSRCs and header extension.
     pub fn header_len(&self) -> usize {
-        self.0.header_len
+        self.0.header_len()
     }
 
     /// Bytes of the unprotected packet, header included.
     pub fn plain_len(&self) -> usize {
-        self.0.plain_len
+        self.0.plain_len()
     }
 }
 
@@ -149,12 +151,12 @@ impl<'a> UnprotectJob<'a> {
         packet: &'a [u8],
         out: &'a mut [u8],
     ) -> Result<UnprotectJob<'a>, SrtpError> {
-        if ticket.session != keys.id() || ticket.packet_len != packet.len() {
+        if ticket.session != keys.id() || ticket.packet_len as usize != packet.len() {
             return Err(SrtpError::WrongSession);
         }
-        let out = out.get_mut(..ticket.plain_len).ok_or(SrtpError::Output)?;
+        let out = out.get_mut(..ticket.plain_len()).ok_or(SrtpError::Output)?;
         // The kernels slice by these lengths; `prepare_rtp` made them so.
-        debug_assert!(RTP_FIXED <= ticket.header_len && ticket.header_len <= ticket.plain_len);
+        debug_assert!(RTP_FIXED <= ticket.header_len() && ticket.header_len() <= ticket.plain_len());
         Ok(UnprotectJob { keys, ticket, packet, out, authentic: false })
     }
 
@@ -203,9 +205,27 @@ impl Lots {
     }
 }
 
+/// Every job in the order it came in.
+static ALL: [u8; BATCH] = {
+    let mut all = [0; BATCH];
+    let mut job = 0;
+    while job < BATCH {
+        all[job] = job as u8;
+        job += 1;
+    }
+    all
+};
+
 /// Protects any number of packets of any sessions, suites and sizes. Writes every job's `out`.
 pub fn protect_batch(jobs: &mut [ProtectJob<'_>]) {
     for jobs in jobs.chunks_mut(BATCH) {
+        // Sessions of one node mostly agree on one suite, and then there is nothing to sort.
+        let keys = jobs[0].keys;
+        if jobs.iter().all(|job| job.keys.lot() == keys.lot()) {
+            let lanes = &ALL[..jobs.len()];
+            kernel::protect(keys, jobs, lanes);
+            continue;
+        }
         let lots = Lots::sort(jobs.iter().map(|job| job.keys.lot()));
         for lanes in lots.iter() {
             kernel::protect(jobs[usize::from(lanes[0])].keys, jobs, lanes);
@@ -216,6 +236,12 @@ pub fn protect_batch(jobs: &mut [ProtectJob<'_>]) {
 /// Unprotects any number of packets of any sessions, suites and sizes. A job whose tag is wrong writes nothing.
 pub fn unprotect_batch(jobs: &mut [UnprotectJob<'_>]) {
     for jobs in jobs.chunks_mut(BATCH) {
+        let keys = jobs[0].keys;
+        if jobs.iter().all(|job| job.keys.lot() == keys.lot()) {
+            let lanes = &ALL[..jobs.len()];
+            kernel::unprotect(keys, jobs, lanes);
+            continue;
+        }
         let lots = Lots::sort(jobs.iter().map(|job| job.keys.lot()));
         for lanes in lots.iter() {
             kernel::unprotect(jobs[usize::from(lanes[0])].keys, jobs, lanes);

@@ -65,6 +65,9 @@ pub struct Protection {
 /// Most bytes of an HMAC-SHA1 tag.
 const MAX_SHA1_TAG: usize = 20;
 
+/// Most bytes of an HMAC-SHA1 that the kernels for many packets keep: a vector's, more than any suite's tag has.
+const MAX_BATCH_TAG: usize = 16;
+
 /// The shortest GCM tag there is code for. RFC 7714 section 13.1 has dropped it, old peers have not.
 const SHORT_GCM_TAG: usize = 8;
 
@@ -85,6 +88,10 @@ impl Protection {
 
     /// Whether the kernels for many packets know it.
     pub(crate) fn is_plain(&self) -> bool {
-        if self.cipher.is_gcm() { self.encrypt && self.tag_len == GCM_TAG } else { self.tag_len > 0 }
+        if self.cipher.is_gcm() {
+            self.encrypt && self.tag_len == GCM_TAG
+        } else {
+            (1..=MAX_BATCH_TAG).contains(&self.tag_len)
+        }
     }
 }

@@ -38,6 +38,7 @@ enum Stream {
 /// One direction of one session, as its receiver: keys, and roll-over counter and replay window of each SSRC.
 ///
 /// An SSRC gets state with its first authentic packet, so a stranger cannot make it grow.
+#[repr(C, align(64))]
 pub struct Inbound {
     keys: SessionKeys,
     window: usize,
@@ -98,9 +99,10 @@ impl Inbound {
             session: self.keys.id(),
             ssrc: fields.ssrc,
             index,
-            header_len: fields.header_len,
-            packet_len: packet.len(),
-            plain_len: packet.len() - overhead,
+            // All fit: a packet has at most 65,535 bytes.
+            header_len: fields.header_len as u32,
+            packet_len: packet.len() as u32,
+            plain_len: (packet.len() - overhead) as u32,
         })
     }
 
@@ -118,6 +120,18 @@ impl Inbound {
         }
         // RFC 3711 section 3.3.1: the receiver MUST update roll-over counter and highest sequence number only after
         // the packet was authenticated.
+        if let Some(Stream::Running(window)) = self.rtp.first(ticket.ssrc)
+            && window.highest() + 1 == ticket.index
+            && window.mark_next(ticket.index as u16).is_some()
+        {
+            return Ok(());
+        }
+        self.commit_any(ticket)
+    }
+
+    /// As [`Inbound::commit_rtp`], whatever the SSRC's place and the order of its packets.
+    #[inline(never)]
+    fn commit_any(&mut self, ticket: RtpTicket) -> Result<(), SrtpError> {
         match self.rtp.get_mut(ticket.ssrc) {
             Some(Stream::Running(window)) => take(window, ticket.index),
             Some(told) => {
@@ -126,7 +140,7 @@ impl Inbound {
             }
             None => {
                 let window = Window::starting_at(ticket.index, self.window);
-                self.rtp.insert(ticket.ssrc, Stream::Running(window))
+                self.rtp.insert(ticket.ssrc, Stream::Running(window)).map(drop)
             }
         }
     }
@@ -162,7 +176,7 @@ impl Inbound {
         rtcp::open(&self.keys, ssrc, index, packet, out)?;
         match self.rtcp.get_mut(ssrc) {
             Some(window) => take(window, index)?,
-            None => self.rtcp.insert(ssrc, Window::starting_at(index, self.window))?,
+            None => _ = self.rtcp.insert(ssrc, Window::starting_at(index, self.window))?,
         }
         Ok(len)
     }
@@ -186,7 +200,7 @@ impl Inbound {
                 *stream = Stream::Told { roc };
                 Ok(())
             }
-            None => self.rtp.insert(ssrc, Stream::Told { roc }),
+            None => self.rtp.insert(ssrc, Stream::Told { roc }).map(drop),
         }
     }
 

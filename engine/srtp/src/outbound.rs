@@ -53,6 +53,9 @@ impl Stream {
             self.taken = Some(Window::starting_at(index, size));
             return Ok(index);
         };
+        if let Some(index) = window.mark_next(seq) {
+            return Ok(index);
+        }
         let index = estimate_rtp(window.highest(), seq).ok_or(SrtpError::KeyExhausted)?;
         // RFC 3711 section 9.1: the same key with the same index is a two-time pad.
         if index < self.floor || window.look(index) != Seen::Fresh {
@@ -63,14 +66,16 @@ impl Stream {
     }
 }
 
-/// One direction of one session, as its sender: keys, and the indices taken of each SSRC.
+/// One direction of one session, as its sender: keys, and the indices taken of each SSRC. What every packet needs stands
+/// first and together.
+#[repr(C, align(64))]
 pub struct Outbound {
     keys: SessionKeys,
-    window: usize,
-    streams: Streams<Stream>,
-    retired: HashSet<u32>,
     rtp_left: u64,
+    streams: Streams<Stream>,
+    window: usize,
     rtcp_left: u64,
+    retired: HashSet<u32>,
 }
 
 impl Outbound {
@@ -123,10 +128,20 @@ impl Outbound {
     pub fn take_rtp(&mut self, ssrc: u32, seq: u16) -> Result<SendIndex, SrtpError> {
         // RFC 3711 section 9.2: at most 2^48 SRTP packets under one master key, then the key MUST NOT be used any more.
         let left = self.rtp_left.checked_sub(1).ok_or(SrtpError::KeyExhausted)?;
-        let size = self.window;
-        let index = self.stream(ssrc)?.take(seq, size)?;
+        let next = self.streams.first(ssrc).and_then(|stream| stream.taken.as_mut()?.mark_next(seq));
+        let index = match next {
+            Some(index) => index,
+            None => self.take_any(ssrc, seq)?,
+        };
         self.rtp_left = left;
         Ok(SendIndex { session: self.keys.id(), ssrc, index })
+    }
+
+    /// The index `seq` of `ssrc` stands for, whatever the SSRC's place and the order of its packets.
+    #[inline(never)]
+    fn take_any(&mut self, ssrc: u32, seq: u16) -> Result<u64, SrtpError> {
+        let size = self.window;
+        self.stream(ssrc)?.take(seq, size)
     }
 
     /// The latency path: takes the index the header names and protects one packet. Gives the bytes written to `out`,
@@ -237,14 +252,14 @@ impl Outbound {
 
     #[inline]
     fn stream(&mut self, ssrc: u32) -> Result<&mut Stream, SrtpError> {
-        if self.streams.get(ssrc).is_none() {
-            self.begin(ssrc)?;
+        match self.streams.find(ssrc) {
+            Some(slot) => self.streams.at(slot).ok_or(SrtpError::TooManyStreams),
+            None => self.begin(ssrc),
         }
-        self.streams.get_mut(ssrc).ok_or(SrtpError::TooManyStreams)
     }
 
     #[cold]
-    fn begin(&mut self, ssrc: u32) -> Result<(), SrtpError> {
+    fn begin(&mut self, ssrc: u32) -> Result<&mut Stream, SrtpError> {
         if self.retired.contains(&ssrc) {
             return Err(SrtpError::Retired);
         }

@@ -14,9 +14,13 @@ pub(crate) enum Seen {
 }
 
 /// The `size` indices up to `highest`, one bit each, in a ring: index `i` has bit `i mod size`.
+///
+/// The word that `highest` lies in is kept here and not among the others, so that a packet in order touches nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     highest: u64,
+    /// The word of `highest`; its place in `words` is stale.
+    recent: u64,
     size: u64,
     words: Box<[u64]>,
 }
@@ -31,7 +35,7 @@ impl Window {
     pub(crate) fn starting_at(index: u64, size: usize) -> Window {
         debug_assert!(size.is_power_of_two());
         let mut window =
-            Window { highest: index, size: size as u64, words: vec![0; size.div_ceil(64)].into() };
+            Window { highest: index, recent: 0, size: size as u64, words: vec![0; size.div_ceil(64)].into() };
         window.set(index);
         window
     }
@@ -51,12 +55,39 @@ impl Window {
         if self.highest - index >= self.size {
             return Seen::Behind;
         }
-        let position = index & (self.size - 1);
-        if self.words[(position / 64) as usize] >> (position % 64) & 1 == 0 {
-            Seen::Fresh
-        } else {
-            Seen::Marked
+        let word = self.word(index);
+        let bits = if word == self.word(self.highest) { self.recent } else { self.words[word] };
+        if bits >> (index & (self.size - 1) & 63) & 1 == 0 { Seen::Fresh } else { Seen::Marked }
+    }
+
+    /// The word that has the bit of `index`.
+    #[inline]
+    fn word(&self, index: u64) -> usize {
+        ((index & (self.size - 1)) / 64) as usize
+    }
+
+    /// Makes `index` the highest, and its word the recent one.
+    #[inline]
+    fn advance(&mut self, index: u64) {
+        let (old, new) = (self.word(self.highest), self.word(index));
+        if old != new {
+            self.words[old] = self.recent;
+            self.recent = self.words[new];
         }
+        self.highest = index;
+    }
+
+    /// The usual case: marks the index behind the highest if `seq` are its low bits and the roll-over counter stays. Its bit
+    /// is the only one that belonged to an older index, and it is set.
+    #[inline]
+    pub(crate) fn mark_next(&mut self, seq: u16) -> Option<u64> {
+        let next = self.highest + 1;
+        if next as u16 != seq || seq == 0 {
+            return None;
+        }
+        self.advance(next);
+        self.set(next);
+        Some(next)
     }
 
     /// Marks a fresh index and moves the window up to it if it is ahead.
@@ -64,8 +95,10 @@ impl Window {
     pub(crate) fn mark(&mut self, index: u64) {
         debug_assert_eq!(self.look(index), Seen::Fresh);
         if index > self.highest {
-            self.forget(index);
-            self.highest = index;
+            if index - self.highest > 1 {
+                self.forget(index);
+            }
+            self.advance(index);
         }
         self.set(index);
     }
@@ -74,21 +107,35 @@ impl Window {
     fn forget(&mut self, index: u64) {
         if index - self.highest >= self.size {
             self.words.fill(0);
+            self.recent = 0;
             return;
         }
+        let recent = self.word(self.highest);
         let mut next = self.highest + 1;
         while next <= index {
             let position = next & (self.size - 1);
             let bit = position % 64;
             let count = (64 - bit).min(self.size - position).min(index - next + 1);
-            self.words[(position / 64) as usize] &= !((u64::MAX >> (64 - count)) << bit);
+            let keep = !((u64::MAX >> (64 - count)) << bit);
+            let word = (position / 64) as usize;
+            if word == recent {
+                self.recent &= keep;
+            } else {
+                self.words[word] &= keep;
+            }
             next += count;
         }
     }
 
+    #[inline]
     fn set(&mut self, index: u64) {
-        let position = index & (self.size - 1);
-        self.words[(position / 64) as usize] |= 1 << (position % 64);
+        let word = self.word(index);
+        let bit = 1 << (index & (self.size - 1) & 63);
+        if word == self.word(self.highest) {
+            self.recent |= bit;
+        } else {
+            self.words[word] |= bit;
+        }
     }
 }
 
@@ -123,8 +170,15 @@ mod tests {
         for index in indices {
             let seen = window.look(index);
             assert_eq!(seen, model.look(index), "size {size}, start {start}, index {index}");
+            let next = model.marked.last().unwrap() + 1;
+            if index == next && index & 0xffff != 0 {
+                assert_eq!(window.clone().mark_next(index as u16), Some(index));
+                assert_eq!(window.mark_next(index as u16 ^ 1), None);
+            }
             if seen == Seen::Fresh {
-                window.mark(index);
+                if index % 3 != 0 || window.mark_next(index as u16).is_none() {
+                    window.mark(index);
+                }
                 model.marked.insert(index);
             }
             assert_eq!(window.highest(), *model.marked.last().unwrap());

@@ -44,8 +44,8 @@ fn unprotect_cm(keys: &(impl Cm + ?Sized), job: &mut UnprotectJob<'_>) {
     let roc = (job.ticket.index >> 16) as u32;
     job.authentic = ct::equal(&keys.code(message, &roc.to_be_bytes())[..tag.len()], tag);
     if job.authentic {
-        let (header, input) = message.split_at(job.ticket.header_len);
-        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+        let (header, input) = message.split_at(job.ticket.header_len());
+        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len());
         out_header.copy_from_slice(header);
         keys.crypt(job.ticket.ssrc, job.ticket.index, input, out);
     }
@@ -54,8 +54,8 @@ fn unprotect_cm(keys: &(impl Cm + ?Sized), job: &mut UnprotectJob<'_>) {
 /// Unprotects one packet with AES-GCM.
 pub(crate) fn unprotect_gcm(keys: &(impl Gcm + ?Sized), job: &mut UnprotectJob<'_>) {
     let (message, tag) = job.packet.split_at(job.out.len());
-    let (header, input) = message.split_at(job.ticket.header_len);
-    let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+    let (header, input) = message.split_at(job.ticket.header_len());
+    let (out_header, out) = job.out.split_at_mut(job.ticket.header_len());
     job.authentic = match tag.first_chunk() {
         Some(tag) => keys.open(job.ticket.ssrc, job.ticket.index, header, input, tag, out),
         None => false,

@@ -49,9 +49,9 @@ impl Receiving {
             session: self.keys.session.id(),
             ssrc: self.fields.ssrc,
             index: self.place.index,
-            header_len: self.fields.header_len,
-            packet_len: packet.len(),
-            plain_len: self.len,
+            header_len: self.fields.header_len as u32,
+            packet_len: packet.len() as u32,
+            plain_len: self.len as u32,
         };
         let fits = packet.len() == self.len + self.keys.session.rtp_overhead();
         plain.then(|| match fits {

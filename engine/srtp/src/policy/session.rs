@@ -177,7 +177,7 @@ impl Session {
         {
             stream.indices = indices;
         }
-        self.streams.insert(ssrc, stream)
+        self.streams.insert(ssrc, stream).map(drop)
     }
 
     /// Remembers what is worth telling, and stops at the limit of a key.

@@ -48,13 +48,13 @@ on_every_backend! {
     }
 }
 
-/// Full batches: sixteen lanes of unlike lengths, each with its own guarded buffers.
-fn batch(backend: Backend, profile: Profile, edge: Edge, count: usize) {
+/// Full batches: lanes of like and unlike lengths, each with its own guarded buffers.
+fn batch(backend: Backend, profile: Profile, edge: Edge, count: usize, len: impl Fn(usize) -> usize) {
     let mut wires: Vec<_> = (0..count).map(|_| Guarded::new()).collect();
     let mut payloads: Vec<_> = (0..count).map(|_| Guarded::new()).collect();
     let mut sender = Outbound::new(backend, &keying(profile, 1));
     let mut receiver = Inbound::new(backend, &keying(profile, 1));
-    let parts: Vec<_> = (0..count).map(|i| (header(1, i as u16, 0, None), i * 37 % 260)).collect();
+    let parts: Vec<_> = (0..count).map(|i| (header(1, i as u16, 0, None), len(i))).collect();
     let indices: Vec<_> = (0..count).map(|i| sender.take_rtp(1, i as u16).unwrap()).collect();
     let mut jobs: Vec<_> = parts
         .iter()
@@ -87,7 +87,10 @@ on_every_backend! {
         for profile in PROFILES {
             for edge in [Edge::Start, Edge::End] {
                 for count in [1, 2, 3, 7, 11, 16, 40] {
-                    batch(backend, profile, edge, count);
+                    batch(backend, profile, edge, count, |i| i * 37 % 260);
+                }
+                for len in (0..140).chain([1100, 1500]) {
+                    batch(backend, profile, edge, 16, |_| len);
                 }
             }
         }

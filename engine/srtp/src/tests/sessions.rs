@@ -129,6 +129,84 @@ on_every_backend! {
     }
 }
 
+on_every_backend! {
+    fn one_length_for_all_equals_single_packets(backend) {
+        // Fan-out: every remainder of a block, and sizes that go whole and half passes.
+        for profile in PROFILES {
+            for len in (0..200).chain([1100, 1101, 1450, 1521, 2100]) {
+                fan_out_equals_singles(backend, profile, len, [16, 17, 23, 9][len % 4]);
+            }
+        }
+    }
+}
+
+fn fan_out_equals_singles(backend: crate::Backend, profile: Profile, len: usize, count: usize) {
+    let session = |i: usize| Outbound::new(backend, &keying(profile, i as u8));
+    let (mut batched, mut single): (Vec<_>, Vec<_>) = (0..count).map(|i| (session(i), session(i))).unzip();
+    let mut receivers: Vec<_> =
+        (0..count).map(|i| Inbound::new(backend, &keying(profile, i as u8))).collect();
+    let payload: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
+    let headers: Vec<_> = (0..count)
+        .map(|i| {
+            header(
+                i as u32 + 1,
+                7 + i as u16,
+                (len % 3) as u8,
+                len.is_multiple_of(2).then_some((len % 5) as u16),
+            )
+        })
+        .collect();
+    // Roll-over counters that differ: they stand behind each message.
+    for (i, (a, b)) in batched.iter_mut().zip(&mut single).enumerate() {
+        for session in [a, b] {
+            session.set_roc(i as u32 + 1, 0x0102_0304 * i as u32).unwrap();
+        }
+        receivers[i].set_roc(i as u32 + 1, 0x0102_0304 * i as u32).unwrap();
+    }
+    let indices: Vec<_> =
+        (0..count).map(|i| batched[i].take_rtp(i as u32 + 1, 7 + i as u16).unwrap()).collect();
+    let overhead = batched[0].rtp_overhead();
+    let mut outs = vec![vec![0; headers[0].len() + len + overhead]; count];
+    let mut jobs: Vec<_> = indices
+        .into_iter()
+        .zip(&mut outs)
+        .enumerate()
+        .map(|(i, (index, out))| {
+            ProtectJob::new(batched[i].keys(), index, &headers[i], &payload, out).unwrap()
+        })
+        .collect();
+    protect_batch(&mut jobs);
+    drop(jobs);
+    for ((session, header), out) in single.iter_mut().zip(&headers).zip(&outs) {
+        let mut expected = vec![0; out.len()];
+        session.protect_rtp(header, &payload, &mut expected).unwrap();
+        assert_eq!(*out, expected, "{profile:?} {len}");
+    }
+    let mut plains = vec![vec![0xee; headers[0].len() + len]; count];
+    let bad = len % count;
+    let last = outs[bad].len() - 1 - len % 10;
+    outs[bad][last] ^= 1;
+    let mut jobs: Vec<_> = (0..count)
+        .zip(&outs)
+        .zip(&mut plains)
+        .map(|((i, wire), plain)| {
+            let ticket = receivers[i].prepare_rtp(wire).unwrap();
+            UnprotectJob::new(receivers[i].keys(), ticket, wire, plain).unwrap()
+        })
+        .collect();
+    unprotect_batch(&mut jobs);
+    let done: Vec<_> = jobs.into_iter().map(UnprotectJob::finish).collect();
+    for (i, done) in done.into_iter().enumerate() {
+        if i == bad {
+            assert_eq!(done.unwrap_err(), SrtpError::Tag);
+            assert!(plains[i].iter().all(|&byte| byte == 0xee), "wrote ahead of authentication");
+        } else {
+            receivers[i].commit_rtp(done.unwrap()).unwrap();
+            assert_eq!(plains[i], [&headers[i][..], &payload].concat());
+        }
+    }
+}
+
 fn batch_equals_singles(backend: crate::Backend, count: usize) {
     let outbound = |i: usize| Outbound::new(backend, &keying(PROFILES[i % PROFILES.len()], (i % 11) as u8));
     let mut batched: Vec<_> = (0..44).map(outbound).collect();

@@ -15,20 +15,19 @@ use super::x86::{CmKeys, GcmKeys, mem};
 use super::{Cm, GCM_TAG, Gcm};
 use crate::cpu::AesNi;
 use crate::ct;
-use crate::nonce;
 
 impl<const N: usize> Cm for CmKeys<N> {
     fn crypt(&self, ssrc: u32, index: u64, input: &[u8], out: &mut [u8]) {
         if N == 0 {
             return out.copy_from_slice(input);
         }
-        let iv = nonce::cm(&self.salt, ssrc, index);
-        crypt(self.aesni, &self.round_keys, &iv, input, out);
+        let iv = self.counter_zero(ssrc, index);
+        crypt(self.aesni, &self.round_keys, iv, input, out);
     }
 
     fn code(&self, message: &[u8], suffix: &[u8]) -> [u8; 20] {
         let mut state = [self.inner];
-        hmac::codes(self.aesni.into(), &mut state, &[Message::new(message, suffix)], &[self.outer]);
+        hmac::codes(self.aesni, 1, &mut state, &[Message::new(message, suffix)], &[self.outer]);
         hmac::bytes(&state[0])
     }
 }
@@ -37,12 +36,12 @@ impl<const N: usize> Cm for CmKeys<N> {
 pub(crate) fn crypt<const N: usize>(
     _proof: AesNi,
     round_keys: &[[u8; 16]; N],
-    iv: &[u8; 16],
+    iv: __m128i,
     input: &[u8],
     out: &mut [u8],
 ) {
     // SAFETY: the token proves the features.
-    unsafe { counter_mode(round_keys, mem::load(iv), input, out) }
+    unsafe { counter_mode(round_keys, iv, input, out) }
 }
 
 impl<const N: usize> Gcm for GcmKeys<N> {

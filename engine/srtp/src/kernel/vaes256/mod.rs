@@ -17,12 +17,12 @@ use crate::ct;
 pub(crate) fn crypt<const N: usize>(
     _proof: Vaes256,
     round_keys: &[[u8; 16]; N],
-    iv: &[u8; 16],
+    iv: __m128i,
     input: &[u8],
     out: &mut [u8],
 ) {
     // SAFETY: the token proves the features.
-    unsafe { counter_mode(&spread(round_keys), mem::load(iv), input, out) }
+    unsafe { counter_mode(&spread(round_keys), iv, input, out) }
 }
 
 /// Protects the jobs named by `lanes` with AES-GCM.
@@ -70,12 +70,12 @@ where
         let job = &mut jobs[usize::from(lane)];
         let keys = GcmKeys::<N>::of(&job.keys.rtp);
         let (message, tag) = job.packet.split_at(job.out.len());
-        let (header, input) = message.split_at(job.ticket.header_len);
+        let (header, input) = message.split_at(job.ticket.header_len());
         let round_keys = spread(&keys.round_keys);
         let (ssrc, index) = (job.ticket.ssrc, job.ticket.index);
         job.authentic = ct::equal(&code(keys, &round_keys, ssrc, index, header, input), tag);
         if job.authentic {
-            let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+            let (out_header, out) = job.out.split_at_mut(job.ticket.header_len());
             out_header.copy_from_slice(header);
             counter_mode(&round_keys, keys.counter(ssrc, index, 2), input, out);
         }

@@ -7,24 +7,29 @@ use crate::kernel::x86::mem;
 /// Vectors in flight: enough to hide the latency of a round.
 const WIDE: usize = 4;
 
-/// Round keys, one in each of the four places of a vector.
-pub(super) type RoundKeys<const N: usize> = [__m512i; N];
-
+/// A round key in each of the four places.
 #[target_feature(enable = "avx512f")]
 #[inline]
-pub(super) fn spread<const N: usize>(round_keys: &[[u8; 16]; N]) -> RoundKeys<N> {
-    let mut spread = [_mm512_setzero_si512(); N];
-    for (spread, key) in spread.iter_mut().zip(round_keys) {
-        *spread = _mm512_broadcast_i32x4(mem::load(key));
+pub(super) fn spread(key: &[u8; 16]) -> __m512i {
+    _mm512_broadcast_i32x4(mem::load(key))
+}
+
+/// All of them.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(super) fn spread_all<const N: usize>(keys: &[[u8; 16]; N]) -> [__m512i; N] {
+    let mut spread_keys = [_mm512_setzero_si512(); N];
+    for (spread_key, key) in spread_keys.iter_mut().zip(keys) {
+        *spread_key = spread(key);
     }
-    spread
+    spread_keys
 }
 
 /// Encrypts `W` vectors to which the first round key was added already.
 #[target_feature(enable = "vaes,avx512f")]
 #[inline]
 pub(super) fn encrypt<const N: usize, const W: usize>(
-    keys: &RoundKeys<N>,
+    keys: &[__m512i; N],
     mut blocks: [__m512i; W],
 ) -> [__m512i; W] {
     for key in &keys[1..N - 1] {
@@ -54,7 +59,7 @@ impl Counter {
     /// The next `W` vectors of counter blocks.
     #[target_feature(enable = "avx512f,avx512bw")]
     #[inline]
-    fn next<const N: usize, const W: usize>(&mut self, keys: &RoundKeys<N>) -> [__m512i; W] {
+    fn next<const N: usize, const W: usize>(&mut self, keys: &[__m512i; N]) -> [__m512i; W] {
         let four = _mm512_set_epi32(4, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0);
         let mut blocks = [self.0; W];
         for block in &mut blocks {
@@ -74,19 +79,14 @@ fn swap_last() -> __m512i {
 
 /// `out = input ^ E(iv) E(iv + 1) ..`. Both slices have the same length.
 #[target_feature(enable = "vaes,avx512f,avx512bw,avx512vl,bmi2")]
-pub(super) fn counter_mode<const N: usize>(
-    round_keys: &[[u8; 16]; N],
-    iv: __m128i,
-    input: &[u8],
-    out: &mut [u8],
-) {
+pub(super) fn counter_mode<const N: usize>(keys: &[[u8; 16]; N], iv: __m128i, input: &[u8], out: &mut [u8]) {
     debug_assert_eq!(input.len(), out.len());
-    let keys = spread(round_keys);
+    let keys = &spread_all(keys);
     let mut counter = Counter::new(iv);
     let mut input = input.chunks_exact(64 * WIDE);
     let mut out = out.chunks_exact_mut(64 * WIDE);
     for (input, out) in (&mut input).zip(&mut out) {
-        let stream = encrypt(&keys, counter.next::<N, WIDE>(&keys));
+        let stream = encrypt(keys, counter.next::<N, WIDE>(keys));
         let (input, out) = (input.as_chunks().0, out.as_chunks_mut().0);
         for w in 0..WIDE {
             mem::store_512(&mut out[w], _mm512_xor_si512(mem::load_512(&input[w]), stream[w]));
@@ -95,10 +95,10 @@ pub(super) fn counter_mode<const N: usize>(
     let (input, out) = (input.remainder(), out.into_remainder());
     match input.len().div_ceil(64) {
         0 => {}
-        1 => rest::<N, 1>(&keys, counter, input, out),
-        2 => rest::<N, 2>(&keys, counter, input, out),
-        3 => rest::<N, 3>(&keys, counter, input, out),
-        _ => rest::<N, 4>(&keys, counter, input, out),
+        1 => rest::<N, 1>(keys, counter, input, out),
+        2 => rest::<N, 2>(keys, counter, input, out),
+        3 => rest::<N, 3>(keys, counter, input, out),
+        _ => rest::<N, 4>(keys, counter, input, out),
     }
 }
 
@@ -106,7 +106,7 @@ pub(super) fn counter_mode<const N: usize>(
 #[target_feature(enable = "vaes,avx512f,avx512bw,avx512vl,bmi2")]
 #[inline]
 fn rest<const N: usize, const W: usize>(
-    keys: &RoundKeys<N>,
+    keys: &[__m512i; N],
     mut counter: Counter,
     input: &[u8],
     out: &mut [u8],

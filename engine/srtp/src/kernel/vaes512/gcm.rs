@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-use super::aes::{RoundKeys, counter_mode, encrypt, spread};
+use super::aes::{counter_mode, encrypt, spread_all};
 use super::ghash::{Products, first_power, turned};
 use crate::batch::{ProtectJob, UnprotectJob};
 use crate::kernel::GCM_TAG;
@@ -43,7 +43,6 @@ const fn counters() -> [[[u8; 16]; 4]; MOST] {
 /// One packet on its way through the cipher.
 struct Packet<'a, const N: usize> {
     keys: &'a GcmKeys<N>,
-    round_keys: RoundKeys<N>,
     /// The counter block of zero, the first round key added, in all places.
     start: __m512i,
     aad: &'a [u8],
@@ -59,7 +58,6 @@ impl<'a, const N: usize> Packet<'a, N> {
         let start = mem::xor(keys.counter_zero(ssrc, index), mem::load(&keys.round_keys[0]));
         Packet {
             keys,
-            round_keys: spread(&keys.round_keys),
             start: _mm512_broadcast_i32x4(start),
             aad,
             input,
@@ -80,8 +78,10 @@ impl<'a, const N: usize> Packet<'a, N> {
     /// of ciphertext is hashed together with, `behind` stands in the last vector behind the text.
     #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3")]
     #[inline]
+    #[expect(clippy::too_many_arguments, reason = "registers, not a structure: this is the inside of a loop")]
     fn vectors<const W: usize, const LAST: bool>(
         &self,
+        round_keys: &[__m512i; N],
         from: usize,
         out: &mut impl Sink,
         hash: &mut Products,
@@ -91,12 +91,9 @@ impl<'a, const N: usize> Packet<'a, N> {
     ) -> __m512i {
         let mut blocks = [self.start; W];
         for (i, block) in blocks.iter_mut().enumerate() {
-            *block = _mm512_xor_si512(
-                *block,
-                mem::load_512(COUNTERS[from + i].as_flattened().first_chunk().unwrap()),
-            );
+            *block = _mm512_xor_si512(*block, mem::load_blocks(&COUNTERS[from + i]));
         }
-        let stream = encrypt(&self.round_keys, blocks);
+        let stream = encrypt(round_keys, blocks);
         for (i, stream) in stream.into_iter().enumerate() {
             let whole = !(LAST && i + 1 == W || from == 0 && i == 0);
             let offset = (64 * (from + i)) as isize - LEAD as isize;
@@ -149,7 +146,8 @@ impl<'a, const N: usize> Packet<'a, N> {
             let (ahead, blocks) = self.ahead();
             hash.add(self.keys, at - blocks, ahead);
         }
-        let first = self.vectors::<W, true>(from, out, &mut hash, at, sum, behind);
+        let round_keys = spread_all(&self.keys.round_keys);
+        let first = self.vectors::<W, true>(&round_keys, from, out, &mut hash, at, sum, behind);
         (first, hash.reduce())
     }
 
@@ -185,16 +183,17 @@ impl<'a, const N: usize> Packet<'a, N> {
                 let nothing = _mm512_setzero_si512();
                 let mut hash = Products::none();
                 let group = first_power(4 * WIDE);
+                let round_keys = spread_all(&self.keys.round_keys);
                 if self.aad.len() > 16 {
                     let (ahead, blocks) = self.ahead();
                     hash.add(self.keys, group - blocks, ahead);
                 }
-                let mask = self.vectors::<WIDE, false>(0, out, &mut hash, group, sum, nothing);
+                let mask = self.vectors::<WIDE, false>(&round_keys, 0, out, &mut hash, group, sum, nothing);
                 sum = hash.reduce();
                 let mut done = WIDE;
                 while vectors - done > WIDE {
                     let mut hash = Products::none();
-                    self.vectors::<WIDE, false>(done, out, &mut hash, group, sum, nothing);
+                    self.vectors::<WIDE, false>(&round_keys, done, out, &mut hash, group, sum, nothing);
                     sum = hash.reduce();
                     done += WIDE;
                 }
@@ -303,8 +302,8 @@ where
         let keys = GcmKeys::<N>::of(&job.keys.rtp);
         let (ssrc, index) = (job.ticket.ssrc, job.ticket.index);
         let (message, tag) = job.packet.split_at(job.out.len());
-        let (header, input) = message.split_at(job.ticket.header_len);
-        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len);
+        let (header, input) = message.split_at(job.ticket.header_len());
+        let (out_header, out) = job.out.split_at_mut(job.ticket.header_len());
         let Some(tag) = tag.first_chunk::<GCM_TAG>() else { continue };
         if !fits(header, input.len()) {
             job.authentic = open_long(keys, ssrc, index, header, input, tag, out);
@@ -401,6 +400,6 @@ fn code_long<const N: usize>(keys: &GcmKeys<N>, ssrc: u32, index: u64, aad: &[u8
     let sum = _mm512_castsi512_si128(turned(hash.reduce()));
     let mask =
         _mm512_zextsi128_si512(_mm_xor_si128(keys.counter(ssrc, index, 1), mem::load(&keys.round_keys[0])));
-    let [mask] = encrypt(&spread(&keys.round_keys), [mask]);
+    let [mask] = encrypt(&spread_all(&keys.round_keys), [mask]);
     _mm_xor_si128(sum, _mm512_castsi512_si128(mask))
 }

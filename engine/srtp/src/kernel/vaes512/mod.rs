@@ -1,13 +1,14 @@
 //! VAES, VPCLMULQDQ and AVX-512: four AES blocks an instruction, sixteen SHA-1 messages side by side.
 
 mod aes;
+mod cm;
 mod gcm;
 mod ghash;
 mod sha1;
 
-use super::portable::sha1::State;
-use super::x86::hmac::Message;
-use super::x86::{GcmKeys, Laid, mem};
+use std::arch::x86_64::__m128i;
+
+use super::x86::{CmKeys, GcmKeys, Laid};
 use crate::batch::{ProtectJob, UnprotectJob};
 use crate::cpu::Vaes512;
 
@@ -15,24 +16,30 @@ use crate::cpu::Vaes512;
 pub(crate) fn crypt<const N: usize>(
     _proof: Vaes512,
     round_keys: &[[u8; 16]; N],
-    iv: &[u8; 16],
+    iv: __m128i,
     input: &[u8],
     out: &mut [u8],
 ) {
     // SAFETY: the token proves the features.
-    unsafe { aes::counter_mode(round_keys, mem::load(iv), input, out) }
+    unsafe { aes::counter_mode(round_keys, iv, input, out) }
 }
 
-/// Takes blocks `from..until` of up to sixteen messages into their states.
-pub(crate) fn sha1_sixteen(
-    _proof: Vaes512,
-    states: &mut [State],
-    messages: &[Message<'_>],
-    from: usize,
-    until: usize,
-) {
+/// Protects the jobs named by `lanes`, at most sixteen, with AES-CM and HMAC-SHA1.
+pub(crate) fn protect_cm<const N: usize>(_proof: Vaes512, jobs: &mut [ProtectJob<'_>], lanes: &[u8])
+where
+    CmKeys<N>: Laid,
+{
     // SAFETY: the token proves the features.
-    unsafe { sha1::sixteen(states, messages, from, until) }
+    unsafe { cm::protect::<N>(jobs, lanes) }
+}
+
+/// Unprotects the jobs named by `lanes`, at most sixteen, with AES-CM and HMAC-SHA1.
+pub(crate) fn unprotect_cm<const N: usize>(_proof: Vaes512, jobs: &mut [UnprotectJob<'_>], lanes: &[u8])
+where
+    CmKeys<N>: Laid,
+{
+    // SAFETY: the token proves the features.
+    unsafe { cm::unprotect::<N>(jobs, lanes) }
 }
 
 /// Protects the jobs named by `lanes` with AES-GCM.

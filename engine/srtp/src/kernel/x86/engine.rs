@@ -1,5 +1,7 @@
 //! The widest instructions a backend may use.
 
+use std::arch::x86_64::__m128i;
+
 use crate::cpu::{AesNi, Vaes256, Vaes512};
 use crate::kernel::{aesni, vaes256, vaes512};
 
@@ -35,7 +37,7 @@ impl Engine {
     pub(crate) fn crypt<const N: usize>(
         self,
         round_keys: &[[u8; 16]; N],
-        iv: &[u8; 16],
+        iv: __m128i,
         input: &[u8],
         out: &mut [u8],
     ) {

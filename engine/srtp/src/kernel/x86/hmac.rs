@@ -1,24 +1,23 @@
-//! HMAC-SHA1 of up to 16 messages side by side (RFC 2104), from the midstates in the keys.
+//! HMAC-SHA1 by SHA-NI of up to four messages side by side (RFC 2104), from the midstates in the keys.
 //!
 //! Every message is seen as a row of blocks: whole ones where they lie, and one or two at its end that hold the rest, the
 //! suffix and the padding. Longer messages come first, so that those still running are always a front part.
 
-use super::engine::Engine;
-use crate::kernel::aesni;
+use crate::cpu::AesNi;
+use crate::kernel::aesni::sha1;
 use crate::kernel::portable::sha1::{BLOCK, State};
-use crate::kernel::vaes512;
 
-/// Messages worked on at once.
+/// Messages that AVX-512 works on at once.
 pub(crate) const LANES: usize = 16;
-
-/// Live lanes from which one padded pass of 16 AVX-512 lanes is cheaper than SHA-NI: such a pass costs what about 11 blocks
-/// cost SHA-NI four at a time.
-const WORTH_SIXTEEN: usize = 11;
 
 /// Bytes of padding at least: the bit 1 and the length.
 const PADDING: usize = 9;
 
+/// Messages that SHA-NI works on at once, at most.
+pub(crate) const GROUP: usize = 4;
+
 /// A message behind one block that was already taken in.
+#[derive(Clone, Copy)]
 pub(crate) struct Message<'a> {
     whole: &'a [[u8; BLOCK]],
     tail: [[u8; BLOCK]; 2],
@@ -31,9 +30,16 @@ impl<'a> Message<'a> {
     /// `message || suffix`; the suffix is at most four bytes.
     #[inline]
     pub(crate) fn new(message: &'a [u8], suffix: &[u8]) -> Message<'a> {
+        let mut new = Message::EMPTY;
+        new.set(message, suffix);
+        new
+    }
+
+    /// Makes an empty one `message || suffix`.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, message: &'a [u8], suffix: &[u8]) {
         let (whole, rest) = message.as_chunks::<BLOCK>();
-        let mut tail = [[0; BLOCK]; 2];
-        let bytes = tail.as_flattened_mut();
+        let bytes = self.tail.as_flattened_mut();
         bytes[..rest.len()].copy_from_slice(rest);
         let used = rest.len() + suffix.len();
         bytes[rest.len()..used].copy_from_slice(suffix);
@@ -41,7 +47,8 @@ impl<'a> Message<'a> {
         let tail_blocks = (used + PADDING).div_ceil(BLOCK);
         let bits = 8 * (BLOCK + message.len() + suffix.len()) as u64;
         bytes[tail_blocks * BLOCK - 8..tail_blocks * BLOCK].copy_from_slice(&bits.to_be_bytes());
-        Message { whole, tail, blocks: whole.len() + tail_blocks }
+        self.whole = whole;
+        self.blocks = whole.len() + tail_blocks;
     }
 
     /// Blocks of a message of `len` bytes, suffix included, with its padding.
@@ -57,15 +64,13 @@ impl<'a> Message<'a> {
 }
 
 impl Message<'static> {
-    /// The outer hash's message: the inner digest.
-    #[inline]
-    fn digest(state: &State) -> Message<'static> {
-        let mut message = Message::EMPTY;
-        let block = &mut message.tail[0];
+    /// Makes an empty one the outer hash's message: the inner digest.
+    #[inline(always)]
+    fn set_digest(&mut self, state: &State) {
+        let block = &mut self.tail[0];
         block[..20].copy_from_slice(&bytes(state));
         block[20] = 0x80;
         block[BLOCK - 8..].copy_from_slice(&(8 * (BLOCK as u64 + 20)).to_be_bytes());
-        message
     }
 }
 
@@ -79,43 +84,39 @@ pub(crate) fn bytes(state: &State) -> [u8; 20] {
     bytes
 }
 
-/// The codes of `messages`, longest first and at most [`LANES`]. `states` holds the inner midstates and gets the codes;
-/// `outer` holds the outer midstates.
-pub(crate) fn codes(engine: Engine, states: &mut [State], messages: &[Message<'_>], outer: &[State]) {
-    debug_assert!(messages.is_sorted_by_key(|message| usize::MAX - message.blocks));
-    run(engine, states, messages);
-    let mut digests = [Message::EMPTY; LANES];
+/// The codes of `count` messages, longest first. `states` holds the inner midstates and gets the codes; `outer` holds the
+/// outer midstates.
+pub(crate) fn codes<const G: usize>(
+    aesni: AesNi,
+    count: usize,
+    states: &mut [State; G],
+    messages: &[Message<'_>; G],
+    outer: &[State; G],
+) {
+    debug_assert!(messages[..count].is_sorted_by_key(|message| usize::MAX - message.blocks));
+    run(aesni, &mut states[..count], &messages[..count]);
+    let mut digests = [Message::EMPTY; G];
     for (digest, state) in digests.iter_mut().zip(&*states) {
-        *digest = Message::digest(state);
+        digest.set_digest(state);
     }
-    states.copy_from_slice(outer);
-    run(engine, states, &digests[..states.len()]);
+    *states = *outer;
+    run(aesni, &mut states[..count], &digests[..count]);
 }
 
 /// Takes all blocks of all messages into their states.
-fn run(engine: Engine, states: &mut [State], messages: &[Message<'_>]) {
+fn run(aesni: AesNi, states: &mut [State], messages: &[Message<'_>]) {
     let mut done = 0;
     for live in (1..=messages.len()).rev() {
         let until = messages[live - 1].blocks;
         if until > done {
-            advance(engine, &mut states[..live], &messages[..live], done, until);
+            advance(aesni, &mut states[..live], &messages[..live], done, until);
             done = until;
         }
     }
 }
 
 /// Takes blocks `from..until` of all messages into their states.
-fn advance(
-    engine: Engine,
-    mut states: &mut [State],
-    mut messages: &[Message<'_>],
-    from: usize,
-    until: usize,
-) {
-    if let (Some(token), true) = (engine.vaes512, states.len() >= WORTH_SIXTEEN) {
-        vaes512::sha1_sixteen(token, states, messages, from, until);
-        return;
-    }
+fn advance(aesni: AesNi, mut states: &mut [State], mut messages: &[Message<'_>], from: usize, until: usize) {
     while !states.is_empty() {
         let lanes = match states.len() {
             1 => 1,
@@ -123,7 +124,7 @@ fn advance(
             _ => 4,
         };
         let (now, later) = states.split_at_mut(lanes);
-        aesni::sha1(engine.aesni, now, &messages[..lanes], from, until);
+        sha1(aesni, now, &messages[..lanes], from, until);
         (states, messages) = (later, &messages[lanes..]);
     }
 }

@@ -157,6 +157,14 @@ pub(crate) fn store_512(bytes: &mut [u8; 64], value: __m512i) {
     unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), value) }
 }
 
+/// Four blocks.
+#[target_feature(enable = "avx512f")]
+#[inline]
+pub(crate) fn load_blocks(blocks: &[[u8; 16]; 4]) -> __m512i {
+    // SAFETY: the reference covers the 64 bytes, and the load needs no alignment.
+    unsafe { _mm512_loadu_si512(blocks.as_ptr().cast()) }
+}
+
 /// Sixteen words.
 #[target_feature(enable = "avx512f")]
 #[inline]
@@ -165,12 +173,12 @@ pub(crate) fn load_words(words: &[u32; 16]) -> __m512i {
     unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
 }
 
-/// Sixteen words.
+/// Four blocks.
 #[target_feature(enable = "avx512f")]
 #[inline]
-pub(crate) fn store_words(words: &mut [u32; 16], value: __m512i) {
+pub(crate) fn store_blocks(blocks: &mut [[u8; 16]; 4], value: __m512i) {
     // SAFETY: the reference covers the 64 bytes, and the store needs no alignment.
-    unsafe { _mm512_storeu_si512(words.as_mut_ptr().cast(), value) }
+    unsafe { _mm512_storeu_si512(blocks.as_mut_ptr().cast(), value) }
 }
 
 /// 32 bytes.

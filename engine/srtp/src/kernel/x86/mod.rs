@@ -26,23 +26,48 @@ use crate::nonce;
 pub(crate) struct CmKeys<const N: usize> {
     pub(crate) inner: State,
     pub(crate) outer: State,
-    pub(crate) salt: [u8; nonce::CM_SALT],
+    /// The salt, zeros behind it where the counter goes.
+    pub(crate) salt: [u8; BLOCK],
     pub(crate) aesni: AesNi,
-    _to_next_line: [u8; 10],
+    _to_next_line: [u8; 8],
     pub(crate) round_keys: [[u8; BLOCK]; N],
 }
 
 impl<const N: usize> CmKeys<N> {
     pub(crate) fn new(aesni: AesNi, cipher: Cipher, material: &Material) -> CmKeys<N> {
         let hmac = HmacKey::new(&material.auth[..]);
+        let mut salt = [0; BLOCK];
+        salt[..nonce::CM_SALT].copy_from_slice(&material.salt[..]);
         CmKeys {
             inner: hmac.inner,
             outer: hmac.outer,
-            salt: *material.salt,
+            salt,
             aesni,
-            _to_next_line: [0; 10],
+            _to_next_line: [0; 8],
             round_keys: round_keys(&material.key[..cipher.key_len()]),
         }
+    }
+}
+
+impl<const N: usize> CmKeys<N> {
+    /// The counter block with counter zero (RFC 3711 section 4.1.1).
+    #[inline(always)]
+    pub(crate) fn counter_zero(&self, ssrc: u32, index: u64) -> __m128i {
+        let place = (u128::from(ssrc) << 64) | (u128::from(index) << 16);
+        let place = mem::halves(((place >> 64) as u64).swap_bytes(), (place as u64).swap_bytes());
+        mem::xor(mem::load(&self.salt), place)
+    }
+
+    /// Both midstates, one behind the other, at the beginning of a whole cache line.
+    #[inline(always)]
+    pub(crate) fn midstates(&self) -> &[u32; 16] {
+        const {
+            assert!(
+                std::mem::offset_of!(CmKeys<N>, inner) == 0 && std::mem::offset_of!(CmKeys<N>, outer) == 20
+            )
+        };
+        // SAFETY: the structure begins with both midstates and is longer than a cache line, all of it initialised.
+        unsafe { &*std::ptr::from_ref(self).cast() }
     }
 }
 
