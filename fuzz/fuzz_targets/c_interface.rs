@@ -44,11 +44,8 @@ fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
     let mut key = [7u8; 46];
     let mut mki = [1u8; 128];
-    let mut master = srtp_master_key_t {
-        key: key.as_mut_ptr(),
-        mki_id: mki.as_mut_ptr(),
-        mki_size: input.int(4) as u32,
-    };
+    let mut master =
+        srtp_master_key_t { key: key.as_mut_ptr(), mki_id: mki.as_mut_ptr(), mki_size: input.int(4) as u32 };
     let mut masters: [*mut srtp_master_key_t; 2] = [&mut master, null_mut()];
     let mut ids: [c_int; 3] = [1, input.int(4), input.int(5)];
     let policy = srtp_policy_t {

@@ -1,8 +1,8 @@
 //! Anything at all as a packet with cryptex or encrypted header extensions, both ways.
 #![no_main]
 
-use kaname_srtp::policy::{MasterKey, Policy, Scope, Session};
-use kaname_srtp::{Backend, Profile};
+use kaname_fuzz::{master, profile, session};
+use kaname_srtp::policy::Policy;
 use libfuzzer_sys::fuzz_target;
 
 /// The X bit.
@@ -10,8 +10,8 @@ const X: u8 = 0x10;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&[choice, switches], packet)) = data.split_first_chunk() else { return };
-    let profile = Profile::ALL[usize::from(choice) % Profile::ALL.len()];
-    let mut policy = Policy::new(profile, MasterKey::new(&[7; 32], &[9; 14]).unwrap());
+    let profile = profile(choice);
+    let mut policy = Policy::new(profile, master());
     policy.cryptex = switches & 1 != 0;
     if switches & 2 != 0 {
         policy.encrypted_extensions = vec![1, 4, 7, 200];
@@ -20,11 +20,7 @@ fuzz_target!(|data: &[u8]| {
     if switches & 4 != 0 && !profile.is_gcm() {
         policy.rtp.tag_len = 0;
     }
-    let session = || {
-        let mut session = Session::new(Backend::best());
-        session.add(Scope::Any, policy.clone()).unwrap();
-        session
-    };
+    let session = || session(&policy);
     let mut out = vec![0xee; packet.len() + 64];
     if session().unprotect_rtp(packet, &mut out, false).is_err() {
         assert!(out.iter().all(|&byte| byte == 0xee));

@@ -1,15 +1,15 @@
 //! Anything at all as an SRTP packet: refused, nothing written, nothing changed; and what was sent comes back.
 #![no_main]
 
-use kaname_srtp::{Backend, Inbound, Keying, Outbound, Profile};
+use kaname_fuzz::{keying, profile};
+use kaname_srtp::{Backend, Inbound, Outbound};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, packet)) = data.split_first() else { return };
-    let profile = Profile::ALL[usize::from(choice) % Profile::ALL.len()];
     let backends: Vec<_> = Backend::all_available().collect();
     let backend = backends[usize::from(choice >> 4) % backends.len()];
-    let keying = Keying::new(profile, &[7; 32][..profile.key_len()], &[9; 14][..profile.salt_len()]).unwrap();
+    let keying = keying(profile(choice));
     let mut inbound = Inbound::new(backend, &keying);
     let mut outbound = Outbound::new(backend, &keying);
     let mut out = vec![0xee; packet.len() + 64];

@@ -56,7 +56,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ),
 ];
 /// Where `unsafe` may stand: kernels and CPU detection, the C interface, packet io, what measures against C, and the
-/// tests of the kernels (guard pages, a C library as the oracle).
+/// tests of the kernels (guard pages, a C library as the oracle, fuzzing the C interface).
 const UNSAFE_PLACES: [&str; 10] = [
     "engine/srtp/src/kernel/",
     "engine/srtp/src/cpu/",
@@ -66,8 +66,8 @@ const UNSAFE_PLACES: [&str; 10] = [
     "engine/srtp/tests/",
     "engine/media/src/kernel/",
     "engine/io/",
-    "perf/",
     "fuzz/",
+    "perf/",
 ];
 /// A counting allocator is unsafe by its trait; it exists in tests only.
 const UNSAFE_TESTS: &str = "/tests/allocations.rs";
@@ -199,14 +199,8 @@ fn no_foreign_names(tree: &Tree) -> Vec<String> {
         .collect()
 }
 
-/// A crate with a workspace of its own cannot inherit: the fuzz targets, which need another compiler.
-fn is_apart(manifest: &toml::Table) -> bool {
-    manifest.contains_key("workspace")
-}
-
 fn inherited_lints(tree: &Tree) -> Vec<String> {
     tree.crates()
-        .filter(|(_, manifest)| !is_apart(manifest))
         .filter(|(_, manifest)| {
             manifest.get("lints").and_then(|l| l.get("workspace")).and_then(|w| w.as_bool()) != Some(true)
         })
@@ -217,7 +211,6 @@ fn inherited_lints(tree: &Tree) -> Vec<String> {
 fn crate_docs(tree: &Tree) -> Vec<String> {
     let documented = |path: String| tree.get(&path).map(|text| text.starts_with("//!"));
     tree.crates()
-        .filter(|(_, manifest)| !is_apart(manifest))
         .filter_map(|(folder, manifest)| {
             let described = manifest["package"].get("description").is_some();
             let docs = documented(format!("{folder}src/lib.rs"))
