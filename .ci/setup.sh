@@ -36,12 +36,12 @@ install_missing() {
 
 need_cargo() {
     command -v cargo >/dev/null 2>&1 && return 0
-    if [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
-        PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    if [ -x "${CARGO_HOME:-${HOME:-/root}/.cargo}/bin/cargo" ]; then
+        PATH="${CARGO_HOME:-${HOME:-/root}/.cargo}/bin:$PATH"
         export PATH
         return 0
     fi
-    say "error: cargo is missing; install Rust 1.90 or later with rustup (https://rustup.rs), then try again"
+    say "error: cargo is missing; install Rust 1.90 or later with rustup, then try again"
     exit 1
 }
 

@@ -23,7 +23,9 @@ pub(crate) type Sink = dyn Fn(ShardId, EngineEvent) + Send + Sync;
 pub(crate) struct ShardPort {
     /// From the control plane. Lossless: refused when full.
     pub(crate) commands: ArrayQueue<Command>,
-    /// From the workers.
+    /// Keys from the workers: carried out before the packets that they may be for.
+    pub(crate) keys: ArrayQueue<Command>,
+    /// Everything else from the workers, in order.
     pub(crate) lane: ArrayQueue<Command>,
     pub(crate) waker: Waker,
     pub(crate) down: AtomicBool,
@@ -35,6 +37,7 @@ impl ShardPort {
     pub(crate) fn new(waker: Waker) -> ShardPort {
         ShardPort {
             commands: ArrayQueue::new(COMMAND_QUEUE),
+            keys: ArrayQueue::new(LANE_QUEUE),
             lane: ArrayQueue::new(LANE_QUEUE),
             waker,
             down: AtomicBool::new(false),
@@ -54,7 +57,15 @@ impl ShardPort {
 
     /// From a worker: gives the command back when there is no room. Call the waker after the last one.
     pub(crate) fn push_lane(&self, command: Command) -> Result<(), Command> {
-        self.lane.push(command)
+        match command {
+            Command::SetKeys { .. } => self.keys.push(command),
+            _ => self.lane.push(command),
+        }
+    }
+
+    /// Something of the workers waits.
+    pub(crate) fn lane_waits(&self) -> bool {
+        !self.keys.is_empty() || !self.lane.is_empty()
     }
 }
 

@@ -142,6 +142,11 @@ impl<'e, I: PacketIo> Round<'e, I> {
         if received.is_empty() {
             return Ok(());
         }
+        // Keys first: what a peer sends at once behind its handshake may be in this very batch.
+        for _ in 0..COMMAND_TURN {
+            let Some(keys) = self.around.port.keys.pop() else { break };
+            self.shard.command(now, keys);
+        }
         let mut batch = recycle(std::mem::take(&mut self.batch));
         batch.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
         self.shard.ingest(now, &batch);
@@ -156,10 +161,9 @@ impl<'e, I: PacketIo> Round<'e, I> {
     fn commands(&mut self, now: Time) -> std::io::Result<bool> {
         for _ in 0..COMMAND_TURN {
             // The handshakes first: without keys there is no media.
-            let Some(command) = self.around.port.lane.pop().or_else(|| self.around.port.commands.pop())
-            else {
-                break;
-            };
+            let ShardPort { keys, lane, commands, .. } = &*self.around.port;
+            let next = keys.pop().or_else(|| lane.pop()).or_else(|| commands.pop());
+            let Some(command) = next else { break };
             if let Command::RemoveLeg { leg } = command {
                 self.forget.push_back(leg);
             }
@@ -167,7 +171,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             self.drain(now)?;
         }
         self.tell_workers();
-        Ok(!self.around.port.lane.is_empty() || !self.around.port.commands.is_empty())
+        Ok(self.around.port.lane_waits() || !self.around.port.commands.is_empty())
     }
 
     /// The workers forget legs that were removed.

@@ -178,7 +178,7 @@ impl Worker {
             act(session, &mut context);
             session.deadline()
         }));
-        if !port.lane.is_empty() {
+        if port.lane_waits() {
             port.waker.wake();
         }
         self.half_open = self.half_open + usize::from(session.is_half_open()) - usize::from(was_half_open);

@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// Where and how the node runs.
 #[derive(Debug)]
-pub struct Ready {
+pub(crate) struct Ready {
     pub(crate) development: bool,
     pub(crate) development_key: bool,
     pub(crate) pages: Vec<String>,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kaname_engine::{Engine, EngineConfig, ShardId};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Config, Loaded, Mode};
 use crate::http::{App, Facts, Listener, RequestLimits, Server};
@@ -24,6 +24,11 @@ const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 /// The join link of a development node outlives a working day.
 const LINK_TTL: Duration = Duration::from_secs(12 * 3600);
+
+/// Signals so soon after the first are the same wish: `timeout` and terminals signal the process and then its whole group.
+const SAME_WISH: Duration = Duration::from_secs(1);
+/// As shells have it for a program that SIGINT ended.
+const EXIT_INTERRUPTED: i32 = 130;
 
 /// How the node says that it is ready, and when it stops.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,6 +48,8 @@ pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
     let runtime = runtime
         .map_err(|error| format!("cannot start threads: {error}; raise the process limit (ulimit -u)"))?;
     runtime.block_on(async {
+        // Ahead of the ready message: whoever reads it may send a signal at once.
+        let signals = Signals::listen()?;
         let running = start(&loaded.config)?;
         let ready = running.ready(&loaded.config, started.elapsed());
         if options.json {
@@ -51,7 +58,7 @@ pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
             print!("{}", ready.text());
         }
         tracing::info!(mode = ?loaded.config.mode, "ready");
-        let reason = stop_signal(options.until_stdin_closes).await?;
+        let reason = signals.wait(options.until_stdin_closes).await;
         tracing::info!(reason, "stopping: telling everyone and closing");
         running.stop().await;
         tracing::info!("stopped");
@@ -59,12 +66,21 @@ pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
     })
 }
 
+/// Where the page and everything beside it is served.
+#[derive(Debug, Clone, Copy)]
+pub struct PageAddress {
+    /// Over TLS.
+    pub tls: bool,
+    /// The address really listened on.
+    pub address: SocketAddr,
+}
+
 /// A node with everything it needs.
 pub struct Running {
     /// The node.
     pub node: NodeHandle,
     /// Where it listens, plain ones first.
-    pub pages: Vec<(bool, SocketAddr)>,
+    pub pages: Vec<PageAddress>,
     engine: Arc<Engine>,
     server: Server,
     tokens: Tokens,
@@ -107,13 +123,13 @@ pub fn start(config: &Config) -> Result<Running, String> {
     Ok(Running { node, pages, engine, server, tokens })
 }
 
-fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<(bool, SocketAddr)>), String> {
+fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<PageAddress>), String> {
     let plain = config.http.listen.iter().map(|address| (false, *address, "http.listen"));
     let secure = config.https.listen.iter().map(|address| (true, *address, "https.listen"));
     let (mut listeners, mut pages) = (Vec::new(), Vec::new());
     for (tls, address, setting) in plain.chain(secure) {
         let listener = Listener::bind(address, tls, setting).map_err(|error| error.to_string())?;
-        pages.push((tls, listener.address().map_err(|error| error.to_string())?));
+        pages.push(PageAddress { tls, address: listener.address().map_err(|error| error.to_string())? });
         listeners.push(listener);
     }
     Ok((listeners, pages))
@@ -158,7 +174,7 @@ impl Running {
         let shards = 0..self.engine.shards();
         let media = shards.flat_map(|shard| self.engine.addresses(ShardId(shard)).to_vec()).collect();
         let development = config.mode == Mode::Development;
-        let pages: Vec<String> = self.pages.iter().map(|(tls, address)| page(*tls, *address)).collect();
+        let pages: Vec<String> = self.pages.iter().map(PageAddress::url).collect();
         let token = development
             .then(|| self.tokens.sign(&Claims::new("lobby", GrantClaims::PARTICIPANT, LINK_TTL)))
             .flatten();
@@ -190,34 +206,58 @@ impl Running {
     }
 }
 
-fn page(tls: bool, address: SocketAddr) -> String {
-    let scheme = if tls { "https" } else { "http" };
-    // A listener on all addresses is reached by name; the machine's own knows itself as localhost.
-    if address.ip().is_unspecified() {
-        format!("{scheme}://localhost:{}/", address.port())
-    } else {
-        format!("{scheme}://{address}/")
+impl PageAddress {
+    /// As it is typed into a browser on this machine.
+    fn url(&self) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        // A listener on all addresses is reached by name; the machine's own knows itself as localhost.
+        match self.address.ip().is_unspecified() {
+            true => format!("{scheme}://localhost:{}/", self.address.port()),
+            false => format!("{scheme}://{}/", self.address),
+        }
     }
 }
 
-/// Waits until someone wants the node to stop; says who.
-async fn stop_signal(until_stdin_closes: bool) -> Result<&'static str, String> {
-    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-    let (mut interrupt, mut terminate) = (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    let reason = tokio::select! {
-        _ = interrupt.recv() => "SIGINT",
-        _ = terminate.recv() => "SIGTERM",
-        () = stdin_closes(), if until_stdin_closes => "standard input closed",
-    };
-    // Whoever asks twice means it.
-    tokio::spawn(async move {
+/// What ends a node.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Signals, String> {
+        let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+        Ok(Signals {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// The next signal's name.
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
-        std::process::exit(130);
-    });
-    Ok(reason)
+    }
+
+    /// Waits until someone wants the node to stop; says who. From then on, whoever signals again means it.
+    async fn wait(mut self, until_stdin_closes: bool) -> &'static str {
+        let reason = tokio::select! {
+            signal = self.next() => signal,
+            () = stdin_closes(), if until_stdin_closes => "standard input closed",
+        };
+        let asked = Instant::now();
+        tokio::spawn(async move {
+            loop {
+                self.next().await;
+                if asked.elapsed() >= SAME_WISH {
+                    std::process::exit(EXIT_INTERRUPTED);
+                }
+            }
+        });
+        reason
+    }
 }
 
 /// A thread of its own: a read of standard input cannot be given up, and would keep the runtime from ending.

@@ -75,9 +75,9 @@ impl Node {
         self.url("ws").replacen("http", "ws", 1)
     }
 
-    /// A token from the development door.
-    pub async fn token(&self, room: &str, name: &str) -> Result<String, Error> {
-        let body = json!({ "room": room, "name": name }).to_string();
+    /// A token from the development door. It carries no name, so that each bearer may choose one.
+    pub async fn token(&self, room: &str) -> Result<String, Error> {
+        let body = json!({ "room": room }).to_string();
         let headers = [("content-type", "application/json")];
         let answer = web::request("POST", &self.url("dev/token"), &headers, body, &Trust::Plain).await?;
         let token = serde_json::from_str::<serde_json::Value>(&answer.body).ok();
@@ -87,7 +87,7 @@ impl Node {
 
     /// A page address that joins a room.
     pub async fn join_url(&self, room: &str, name: &str, query: &str) -> Result<String, Error> {
-        let token = self.token(room, name).await?;
+        let token = self.token(room).await?;
         Ok(format!("{}{query}#room={room}&name={name}&token={token}", self.ready.pages[0]))
     }
 
@@ -106,6 +106,20 @@ impl Node {
                 Some((name.to_owned(), value.parse().ok()?))
             })
             .collect())
+    }
+
+    /// Packets that went no further for a reason, over all packet threads.
+    pub async fn dropped(&self, reason: &str) -> Result<u64, Error> {
+        let wanted = format!("reason=\"{reason}\"");
+        let metrics = self.metrics().await?;
+        let counts = metrics
+            .iter()
+            .filter(|(n, _)| n.starts_with("kaname_packets_dropped_total") && n.contains(&wanted));
+        let counts: Vec<f64> = counts.map(|(_, count)| *count).collect();
+        if counts.is_empty() {
+            return Err(Error::Node(format!("it does not count {reason}")));
+        }
+        Ok(counts.iter().sum::<f64>() as u64)
     }
 
     /// Whether the process still runs.

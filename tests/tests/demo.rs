@@ -8,7 +8,7 @@ use kaname_tests::Node;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_publishers_reach_five_subscribers_whole() {
     let node = Node::start("demo").await.unwrap();
-    let token = node.token("demo", "demo").await.unwrap();
+    let token = node.token("demo").await.unwrap();
     let options = DemoOptions {
         ws_url: node.ws_url(),
         accept_any_certificate: false,

@@ -8,7 +8,7 @@ use kaname_tests::{Node, must};
 
 async fn one_to_three(test: &str, publisher: SessionOptions, subscriber: SessionOptions) {
     let node = Node::start(test).await.unwrap();
-    let token = node.token("lobby", test).await.unwrap();
+    let token = node.token("lobby").await.unwrap();
     let ledger = Arc::new(Ledger::new());
     let options = |name: &str, number, session| {
         let mut options = PeerOptions::new(&node.ws_url(), &token, name, number);

@@ -6,7 +6,7 @@ use kaname_tests::{Node, must};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn messages_reach_the_others_and_not_oneself() {
     let node = Node::start("foreign_data").await.unwrap();
-    let token = node.token("lobby", "data").await.unwrap();
+    let token = node.token("lobby").await.unwrap();
     let mut peers = Vec::new();
     for number in 0..3 {
         let mut options = PeerOptions::new(&node.ws_url(), &token, "peer", number);

@@ -21,7 +21,7 @@ fn options(node: &Node, door: &str, token: &str) -> HttpOptions {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_published_by_whip_plays_by_whep() {
     let node = Node::start("foreign_http").await.unwrap();
-    let token = node.token("stage", "camera").await.unwrap();
+    let token = node.token("stage").await.unwrap();
     let mut stage = HttpPeer::publish(options(&node, "whip", &token)).await.unwrap();
     must("the publisher's connection", stage.until(|s| s.connected)).await.unwrap().unwrap();
     let mut audience = HttpPeer::play(options(&node, "whep", &token)).await.unwrap();
@@ -39,10 +39,10 @@ async fn what_is_published_by_whip_plays_by_whep() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_offers_and_bad_tokens_are_refused() {
     let node = Node::start("foreign_http_bad").await.unwrap();
-    let token = node.token("stage", "camera").await.unwrap();
+    let token = node.token("stage").await.unwrap();
     let refused = HttpPeer::publish(options(&node, "whip", "no.such.token")).await.err().unwrap();
     assert!(matches!(&refused, ClientError::Refused { code, .. } if code == "401"), "{refused}");
-    let other = node.token("lobby", "camera").await.unwrap();
+    let other = node.token("lobby").await.unwrap();
     let refused = HttpPeer::publish(options(&node, "whip", &other)).await.err().unwrap();
     assert!(matches!(&refused, ClientError::Refused { code, .. } if code == "403"), "{refused}");
     let bearer = format!("Bearer {token}");

@@ -4,7 +4,7 @@ use kaname_bench::client::{Kind, Peer, PeerOptions};
 use kaname_tests::{Node, must};
 
 async fn pair(node: &Node) -> (Peer, Peer) {
-    let token = node.token("lobby", "ice").await.unwrap();
+    let token = node.token("lobby").await.unwrap();
     let mut options = PeerOptions::new(&node.ws_url(), &token, "speaker", 0);
     options.publish = vec![Kind::Audio, Kind::Video];
     let speaker = Peer::join(options).await.unwrap();

@@ -12,7 +12,7 @@ const PER_MILLE: u64 = 50;
 
 async fn call(test: &str) -> (Node, Peer, Peer, Arc<Ledger>) {
     let node = Node::start(test).await.unwrap();
-    let token = node.token("lobby", test).await.unwrap();
+    let token = node.token("lobby").await.unwrap();
     let ledger = Arc::new(Ledger::new());
     let mut options = PeerOptions::new(&node.ws_url(), &token, "speaker", 0);
     options.publish = vec![Kind::Video];
@@ -56,9 +56,11 @@ async fn loss_from_the_speaker_is_asked_for_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_viewer_gets_a_key_frame_and_many_ask_for_few() {
-    let (node, mut speaker, _viewer, ledger) = call("key_frame").await;
+    let (node, mut speaker, mut viewer, ledger) = call("key_frame").await;
+    // Past the key frame that the first viewer's own wish brings: six can join before it comes.
+    must("a running call", viewer.until(|s| s.receives(1, 15))).await.unwrap().unwrap();
     let before = speaker.state().key_frame_requests;
-    let token = node.token("lobby", "late").await.unwrap();
+    let token = node.token("lobby").await.unwrap();
     let mut late = Vec::new();
     for number in 10..16 {
         let mut options = PeerOptions::new(&node.ws_url(), &token, "late", number);

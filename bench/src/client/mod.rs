@@ -43,6 +43,9 @@ pub enum ClientError {
     /// What the node said makes no sense.
     #[error("the node broke the protocol: {0}")]
     Protocol(String),
+    /// What was waited for did not come; what came instead.
+    #[error("in vain: {0:?}")]
+    Hung(Box<PeerState>),
     /// An encoder or decoder could not be made.
     #[error("codec: {0}")]
     Codec(String),

@@ -16,7 +16,7 @@ use super::ClientError;
 use super::media::{CHAT, Media, add_sources, media_kind};
 use super::session::{Impair, SessionOptions};
 use super::signal::{FromNode, PeerInfo, Publish, ToNode, TrackInfo};
-use super::state::{Heard, Kind, PeerState};
+use super::state::{self, Heard, Kind, PeerState};
 use super::web::{self, Trust, WebSocket};
 use crate::stamp::Ledger;
 
@@ -126,14 +126,9 @@ impl Peer {
         self.state.borrow().clone()
     }
 
-    /// Waits until what it has seen satisfies a condition; fails when the session ends first.
+    /// Waits until what it has seen satisfies a condition; fails when the session ends first, or nothing comes of it.
     pub async fn until(&mut self, condition: impl Fn(&PeerState) -> bool) -> Result<PeerState, ClientError> {
-        let seen = self.state.wait_for(|s| condition(s) || s.ended.is_some()).await;
-        let seen = seen.map_err(|_| ClientError::Closed("the client's task ended".into()))?.clone();
-        if condition(&seen) {
-            return Ok(seen);
-        }
-        Err(ClientError::Closed(seen.ended.unwrap_or_default()))
+        state::until(&mut self.state, condition).await
     }
 
     /// Lets all sources run, or holds them.
@@ -431,7 +426,13 @@ impl Actor {
                 self.media.subscribe(mid, &track, heard.clone())?;
             }
         }
-        self.media.state.send_modify(|s| s.negotiations += 1);
+        let own = self.media.session.rtc.direct_api().local_ice_credentials().ufrag;
+        let theirs = sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:"));
+        let user = theirs.map(|theirs| format!("{}:{own}", theirs.trim()));
+        self.media.state.send_modify(|s| {
+            s.ice_user = user;
+            s.negotiations += 1;
+        });
         self.media.take_events()?;
         self.negotiate().await
     }

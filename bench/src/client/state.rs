@@ -1,6 +1,15 @@
 //! What a client has seen so far, for its owner to look at and to wait on.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::ClientError;
+
+/// How long a client is waited for before it is called hung. Nothing that works takes a tenth of it, except the end of
+/// consent (30 s, RFC 7675).
+const HUNG: Duration = Duration::from_secs(75);
 
 /// Sound or picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +85,8 @@ pub struct PeerState {
     pub key_frame_requests: u64,
     /// RTX packets sent, and received.
     pub repairs: (u64, u64),
+    /// The user name of its connectivity checks (RFC 8445 section 7.2.2): the node's fragment, `:`, its own.
+    pub ice_user: Option<String>,
     /// Offers answered by the node.
     pub negotiations: u64,
     /// Who speaks, loudest first, as the node last said.
@@ -91,4 +102,23 @@ impl PeerState {
     pub fn receives(&self, tracks: usize, at_least: u64) -> bool {
         self.heard.len() >= tracks && self.heard.values().all(|h| h.right >= at_least)
     }
+}
+
+/// Waits until a client has seen what a condition asks for.
+pub(super) async fn until(
+    state: &mut watch::Receiver<PeerState>,
+    condition: impl Fn(&PeerState) -> bool,
+) -> Result<PeerState, ClientError> {
+    let came = {
+        let wait = tokio::time::timeout(HUNG, state.wait_for(|s| condition(s) || s.ended.is_some()));
+        wait.await.map(|came| came.map(|s| s.clone()))
+    };
+    let Ok(came) = came else {
+        return Err(ClientError::Hung(Box::new(state.borrow().clone())));
+    };
+    let seen = came.map_err(|_| ClientError::Closed("the client's task ended".into()))?;
+    if condition(&seen) {
+        return Ok(seen);
+    }
+    Err(ClientError::Closed(seen.ended.unwrap_or_default()))
 }

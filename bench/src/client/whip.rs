@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use super::ClientError;
 use super::media::{Media, add_sources, media_kind};
 use super::session::SessionOptions;
-use super::state::{Heard, Kind, PeerState};
+use super::state::{self, Heard, Kind, PeerState};
 use super::web::{self, Trust};
 use crate::stamp::Ledger;
 
@@ -102,14 +102,9 @@ impl HttpPeer {
         self.state.borrow().clone()
     }
 
-    /// Waits until what it has seen satisfies a condition; fails when the session ends first.
+    /// Waits until what it has seen satisfies a condition; fails when the session ends first, or nothing comes of it.
     pub async fn until(&mut self, condition: impl Fn(&PeerState) -> bool) -> Result<PeerState, ClientError> {
-        let seen = self.state.wait_for(|s| condition(s) || s.ended.is_some()).await;
-        let seen = seen.map_err(|_| ClientError::Closed("the client's task ended".into()))?.clone();
-        if condition(&seen) {
-            return Ok(seen);
-        }
-        Err(ClientError::Closed(seen.ended.unwrap_or_default()))
+        state::until(&mut self.state, condition).await
     }
 
     /// Deletes the session at the node; the status it answered.

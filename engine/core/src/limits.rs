@@ -52,8 +52,8 @@ pub const CONSENT_TIME: Duration = Duration::from_secs(30);
 /// Attributes of a connectivity check that are looked at: browsers send nine.
 pub const STUN_ATTRIBUTES: usize = 24;
 
-/// Bytes of a connectivity check: user names are at most 513 bytes (RFC 8489 section 14.3).
-pub const STUN_LEN: usize = 1024;
+/// Bytes of a connectivity check: an Ethernet frame's payload, since browsers try out DTLS inside of checks.
+pub const STUN_LEN: usize = 1500;
 
 /// Checks a second from one source: browsers send 20 to 50 while connecting, then one each 2.5 s.
 pub const CHECKS_PER_SECOND: u32 = 100;
@@ -174,8 +174,9 @@ pub const TICK: Duration = Duration::from_millis(5);
 /// Sender reports remembered a sender for round trips.
 pub const REPORTS_REMEMBERED: usize = 4;
 
-/// SSRCs that a leg sent with and no longer uses: their sequence must go on should they come back.
-pub const RETIRED_SSRCS: usize = 1_024;
+/// SSRCs that a leg sent with and that are never used again under its keys: what its SRTP session remembers at
+/// most. Beyond, the leg takes no more senders until it is re-keyed.
+pub const RETIRED_SSRCS: usize = kaname_srtp::limits::MAX_RETIRED;
 
 /// Packets that wait for their fan-out: sixteen batches, should the transmit slots be full for a while.
 pub const FORWARDS: usize = 16 * BATCH;

@@ -60,9 +60,9 @@ impl Outbox {
         self.messages.is_empty()
     }
 
-    /// The leg is gone: so is what waited for it.
+    /// The leg is gone, and with it the keys for what waited for it. What is ready as it is leaves all the same.
     pub(crate) fn forget(&mut self, leg: u32) {
-        self.messages.retain(|message| message.leg != leg);
+        self.messages.retain(|message| message.leg != leg || message.way != Way::Rtcp);
         if self.messages.is_empty() {
             self.bytes.clear();
         }

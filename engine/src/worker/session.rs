@@ -65,8 +65,9 @@ enum State {
 pub(super) struct Session {
     state: State,
     params: Option<DtlsParams>,
-    /// The client's random of the handshake in progress: tells its repetitions from another's ClientHello.
-    random: [u8; RANDOM],
+    /// The client's random of the handshake in progress, once its first fragment came: tells repetitions from
+    /// another's ClientHello.
+    random: Option<[u8; RANDOM]>,
     /// The first ClientHello came then.
     began: Option<Instant>,
     attempts: u32,
@@ -82,7 +83,7 @@ impl Session {
         Session {
             state: State::Waiting,
             params: None,
-            random: [0; RANDOM],
+            random: None,
             began: None,
             attempts: 0,
             broke: false,
@@ -126,8 +127,8 @@ impl Session {
     }
 
     pub(super) fn datagram(&mut self, datagram: &[u8], context: &mut Context<'_>) {
-        if let Some(random) = client_random(datagram) {
-            self.maybe_begin(random, context);
+        if let Some(hello) = client_hello(datagram) {
+            self.maybe_begin(hello, context);
         }
         let (State::Handshaking(association) | State::Secured(association)) = &mut self.state else {
             count(&context.counters().dtls_dropped_no_handshake);
@@ -140,11 +141,14 @@ impl Session {
 
     /// A ClientHello begins a handshake; another's, while none has ended well, begins it anew: whoever forged the
     /// first cannot finish it, and must not keep the peer out.
-    fn maybe_begin(&mut self, random: [u8; RANDOM], context: &Context<'_>) {
+    fn maybe_begin(&mut self, hello: Hello, context: &Context<'_>) {
         let counters = context.counters();
-        match &self.state {
-            State::Waiting => {}
-            State::Handshaking(_) if random != self.random => count(&counters.dtls_restarted),
+        match (&self.state, hello, self.random) {
+            (State::Waiting, ..) => {}
+            (State::Handshaking(_), Hello::First(random), None) => return self.random = Some(random),
+            (State::Handshaking(_), Hello::First(random), Some(known)) if random != known => {
+                count(&counters.dtls_restarted);
+            }
             _ => return,
         }
         let Some(params) = &self.params else { return };
@@ -158,7 +162,7 @@ impl Session {
         }
         count(&counters.dtls_started);
         self.attempts += 1;
-        self.random = random;
+        self.random = hello.random();
         self.began.get_or_insert(context.now);
         let association = Association::new(context.identity, params.remote_fingerprint.clone(), context.now);
         self.state = State::Handshaking(Box::new(association));
@@ -319,20 +323,38 @@ fn tell_channel(news: ChannelNews, context: &Context<'_>) {
 /// Bytes of a ClientHello's random.
 const RANDOM: usize = 32;
 
-/// The random of a datagram that begins with the first fragment of a ClientHello in the clear: record header 13
-/// bytes (RFC 6347 section 4.1), handshake header 12 bytes (section 4.2.2), version 2 bytes, random.
-fn client_random(datagram: &[u8]) -> Option<[u8; RANDOM]> {
+/// A fragment of a ClientHello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hello {
+    /// The first, with the client's random.
+    First([u8; RANDOM]),
+    /// Any other: datagrams may change places on the way.
+    Later,
+}
+
+impl Hello {
+    fn random(self) -> Option<[u8; RANDOM]> {
+        match self {
+            Hello::First(random) => Some(random),
+            Hello::Later => None,
+        }
+    }
+}
+
+/// What fragment of a ClientHello in the clear the datagram begins with: record header 13 bytes (RFC 6347 section
+/// 4.1), handshake header 12 bytes (section 4.2.2), version 2 bytes, random.
+fn client_hello(datagram: &[u8]) -> Option<Hello> {
     const HANDSHAKE: u8 = 22;
     const CLIENT_HELLO: u8 = 1;
     let (record, rest) = datagram.split_first_chunk::<13>()?;
     let (handshake, rest) = rest.split_first_chunk::<12>()?;
-    let epoch = [record[3], record[4]];
-    let fragment_offset = [handshake[6], handshake[7], handshake[8]];
-    let first = record[0] == HANDSHAKE && epoch == [0; 2] && handshake[0] == CLIENT_HELLO;
-    if !first || fragment_offset != [0; 3] {
+    if record[0] != HANDSHAKE || record[3..5] != [0; 2] || handshake[0] != CLIENT_HELLO {
         return None;
     }
-    rest.get(2..2 + RANDOM)?.try_into().ok()
+    if handshake[6..9] != [0; 3] {
+        return Some(Hello::Later);
+    }
+    Some(Hello::First(rest.get(2..2 + RANDOM)?.try_into().ok()?))
 }
 
 #[cfg(test)]
@@ -340,19 +362,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_first_fragment_of_a_client_hello_tells_its_random() {
+    fn fragments_of_a_client_hello_are_told_apart() {
         let mut hello = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80];
         hello.extend([1, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0, 60, 254, 253]);
         hello.extend([7; RANDOM]);
         hello.extend([0; 26]);
-        assert_eq!(client_random(&hello), Some([7; RANDOM]));
+        assert_eq!(client_hello(&hello), Some(Hello::First([7; RANDOM])));
         for cut in 0..13 + 12 + 2 + RANDOM {
-            assert_eq!(client_random(&hello[..cut]), None);
+            assert_eq!(client_hello(&hello[..cut]), None);
         }
-        for (at, what) in [(0, "content type"), (4, "epoch"), (13, "message type"), (21, "fragment offset")] {
+        for (at, what) in [(0, "content type"), (4, "epoch"), (13, "message type")] {
             let mut other = hello.clone();
             other[at] ^= 2;
-            assert_eq!(client_random(&other), None, "{what}");
+            assert_eq!(client_hello(&other), None, "{what}");
         }
+        hello[21] = 30;
+        assert_eq!(client_hello(&hello), Some(Hello::Later));
     }
 }

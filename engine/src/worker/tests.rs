@@ -79,7 +79,7 @@ impl Bench {
 
     /// What went to the shard since the last call.
     fn commands(&self) -> Vec<Command> {
-        std::iter::from_fn(|| self.shard().lane.pop()).collect()
+        std::iter::from_fn(|| self.shard().keys.pop().or_else(|| self.shard().lane.pop())).collect()
     }
 
     /// What was reported since the last call.

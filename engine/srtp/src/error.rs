@@ -21,12 +21,22 @@ pub enum SrtpError {
     Header,
     /// The authentication tag is wrong.
     Tag,
+    /// What the session was asked to be is impossible or forbidden.
+    Policy,
     /// The index was received before.
     Replayed,
     /// The index lies behind the replay window.
     TooOld,
     /// SRTCP with E=0 in a session that encrypts (RFC 3711 section 3.4).
     Unencrypted,
+    /// SRTCP with E=1 in a session that does not encrypt.
+    Encrypted,
+    /// The MKI names no master key of the session.
+    Mki,
+    /// The session has no keys for this SSRC.
+    NoStream,
+    /// The header extension cannot be encrypted or decrypted as the session is to (RFC 6904, RFC 9335).
+    Extension,
     /// The session already follows as many SSRCs as its limit allows.
     TooManyStreams,
     /// `out` is not large enough (unprotect) or not of the exact length (protect).
@@ -53,8 +63,13 @@ impl SrtpError {
             | SrtpError::Replayed
             | SrtpError::TooOld
             | SrtpError::Unencrypted
+            | SrtpError::Encrypted
+            | SrtpError::Mki
+            | SrtpError::NoStream
+            | SrtpError::Extension
             | SrtpError::TooManyStreams => Fault::Peer,
-            SrtpError::Output
+            SrtpError::Policy
+            | SrtpError::Output
             | SrtpError::IndexTaken
             | SrtpError::Retired
             | SrtpError::HeaderMismatch
@@ -73,7 +88,12 @@ impl std::fmt::Display for SrtpError {
             SrtpError::Replayed => "the packet was received before",
             SrtpError::TooOld => "the packet is older than the replay window",
             SrtpError::Unencrypted => "SRTCP without encryption in a session that encrypts",
+            SrtpError::Encrypted => "SRTCP with encryption in a session that does not encrypt",
+            SrtpError::Mki => "the MKI names no master key of the session",
+            SrtpError::NoStream => "the session has no keys for the SSRC",
+            SrtpError::Extension => "the header extension is not one that can be encrypted",
             SrtpError::TooManyStreams => "the session follows too many SSRCs",
+            SrtpError::Policy => "the policy is impossible or forbidden",
             SrtpError::Output => "the output buffer has the wrong length",
             SrtpError::IndexTaken => "the packet index was used before",
             SrtpError::Retired => "the SSRC was retired under this key",

@@ -162,11 +162,11 @@ impl Inbound {
     /// Checks and decrypts one SRTCP packet. Gives the bytes written to `out`.
     ///
     /// # Errors
-    /// [`SrtpError::Length`], [`SrtpError::Header`], [`SrtpError::Unencrypted`], [`SrtpError::Replayed`],
+    /// [`SrtpError::Length`], [`SrtpError::Header`], [`SrtpError::Unencrypted`], [`SrtpError::Encrypted`], [`SrtpError::Replayed`],
     /// [`SrtpError::TooOld`], [`SrtpError::Tag`], [`SrtpError::TooManyStreams`], [`SrtpError::Output`]; nothing is written
     /// and nothing changed then.
     pub fn unprotect_rtcp(&mut self, packet: &[u8], out: &mut [u8]) -> Result<usize, SrtpError> {
-        let (ssrc, index) = rtcp::look(&self.keys, packet)?;
+        let (ssrc, index) = rtcp::look(&self.keys, packet, 0)?;
         match self.rtcp.get(ssrc) {
             Some(window) => fresh(window, index)?,
             None => self.rtcp.room()?,

@@ -2,6 +2,9 @@
 
 use zeroize::Zeroizing;
 
+use crate::cipher::{Cipher, Protection};
+use crate::kernel::GCM_TAG;
+
 /// A protection profile: cipher, key sizes and tag length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Profile {
@@ -13,45 +16,100 @@ pub enum Profile {
     AeadAes128Gcm,
     /// RFC 7714.
     AeadAes256Gcm,
+    /// RFC 6188, 80-bit tag.
+    Aes192CmSha1_80,
+    /// RFC 6188, 32-bit tag for SRTP and 80-bit for SRTCP.
+    Aes192CmSha1_32,
+    /// RFC 6188, 80-bit tag.
+    Aes256CmSha1_80,
+    /// RFC 6188, 32-bit tag for SRTP and 80-bit for SRTCP.
+    Aes256CmSha1_32,
+    /// Authentication without encryption (RFC 5764 section 4.1.2); SRTCP has E=0.
+    NullSha1_80,
+    /// The same with a 32-bit tag for SRTP and 80-bit for SRTCP.
+    NullSha1_32,
 }
 
+/// Bytes of an HMAC-SHA1 tag cut to 80 bits.
+const SHA1_80: usize = 10;
+
+/// Bytes of an HMAC-SHA1 tag cut to 32 bits.
+const SHA1_32: usize = 4;
+
 impl Profile {
+    /// Every profile there is.
+    pub const ALL: [Profile; 10] = [
+        Profile::Aes128CmSha1_80,
+        Profile::Aes128CmSha1_32,
+        Profile::AeadAes128Gcm,
+        Profile::AeadAes256Gcm,
+        Profile::Aes192CmSha1_80,
+        Profile::Aes192CmSha1_32,
+        Profile::Aes256CmSha1_80,
+        Profile::Aes256CmSha1_32,
+        Profile::NullSha1_80,
+        Profile::NullSha1_32,
+    ];
+
+    /// The cipher.
+    pub const fn cipher(self) -> Cipher {
+        match self {
+            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => Cipher::AesCm128,
+            Profile::Aes192CmSha1_80 | Profile::Aes192CmSha1_32 => Cipher::AesCm192,
+            Profile::Aes256CmSha1_80 | Profile::Aes256CmSha1_32 => Cipher::AesCm256,
+            Profile::NullSha1_80 | Profile::NullSha1_32 => Cipher::Null,
+            Profile::AeadAes128Gcm => Cipher::AeadAes128Gcm,
+            Profile::AeadAes256Gcm => Cipher::AeadAes256Gcm,
+        }
+    }
+
     /// Bytes of the master key.
     pub const fn key_len(self) -> usize {
-        match self {
-            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 | Profile::AeadAes128Gcm => 16,
-            Profile::AeadAes256Gcm => 32,
-        }
+        self.cipher().key_len()
     }
 
     /// Bytes of the master salt.
     pub const fn salt_len(self) -> usize {
-        match self {
-            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => 14,
-            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 12,
-        }
+        self.cipher().salt_len()
     }
 
     /// Bytes of an SRTP tag.
     pub const fn rtp_tag_len(self) -> usize {
         match self {
-            Profile::Aes128CmSha1_80 => 10,
-            Profile::Aes128CmSha1_32 => 4,
-            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 16,
+            Profile::Aes128CmSha1_80
+            | Profile::Aes192CmSha1_80
+            | Profile::Aes256CmSha1_80
+            | Profile::NullSha1_80 => SHA1_80,
+            Profile::Aes128CmSha1_32
+            | Profile::Aes192CmSha1_32
+            | Profile::Aes256CmSha1_32
+            | Profile::NullSha1_32 => SHA1_32,
+            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => GCM_TAG,
         }
     }
 
     /// Bytes of an SRTCP tag. RFC 3711 section 5.2: SRTCP MUST NOT use the short tag.
     pub const fn rtcp_tag_len(self) -> usize {
-        match self {
-            Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => 10,
-            Profile::AeadAes128Gcm | Profile::AeadAes256Gcm => 16,
-        }
+        if self.is_gcm() { GCM_TAG } else { SHA1_80 }
     }
 
-    /// Whether it is an AEAD (RFC 7714) rather than AES-CM with HMAC-SHA1.
+    /// Whether it is an AEAD (RFC 7714) rather than counter mode with HMAC-SHA1.
     pub const fn is_gcm(self) -> bool {
-        matches!(self, Profile::AeadAes128Gcm | Profile::AeadAes256Gcm)
+        self.cipher().is_gcm()
+    }
+
+    /// What it does to SRTP packets.
+    pub const fn rtp(self) -> Protection {
+        Protection { cipher: self.cipher(), encrypt: self.encrypts(), tag_len: self.rtp_tag_len() }
+    }
+
+    /// What it does to SRTCP packets.
+    pub const fn rtcp(self) -> Protection {
+        Protection { cipher: self.cipher(), encrypt: self.encrypts(), tag_len: self.rtcp_tag_len() }
+    }
+
+    const fn encrypts(self) -> bool {
+        !matches!(self.cipher(), Cipher::Null)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::backend::Backend;
-use crate::derive::{Material, Protocol};
+use crate::cipher::{Cipher, Protection};
+use crate::derive::{Master, Material, Use};
 use crate::kernel::KeySet;
-use crate::keying::{Keying, Profile};
+use crate::keying::Keying;
 use crate::packet::RTCP_INDEX;
 
 /// Names one [`SessionKeys`] among all this process ever made, so that tickets and indices cannot be used with keys
@@ -16,8 +17,9 @@ pub(crate) struct SessionId(u64);
 /// The session keys of one direction, SRTP and SRTCP, laid out for one backend. Zeroized on drop, never printed.
 pub struct SessionKeys {
     id: SessionId,
-    profile: Profile,
     backend: Backend,
+    rtp_protection: Protection,
+    rtcp_protection: Protection,
     lot: usize,
     rtp_overhead: usize,
     rtcp_overhead: usize,
@@ -27,28 +29,43 @@ pub struct SessionKeys {
 
 impl SessionKeys {
     pub(crate) fn new(backend: Backend, keying: &Keying) -> SessionKeys {
-        let material = |protocol| Material::derive(keying, protocol);
-        let (rtp, rtcp) = (material(Protocol::Rtp), material(Protocol::Rtcp));
-        SessionKeys::from_material(backend, keying.profile(), &rtp, &rtcp)
+        let profile = keying.profile();
+        let master = Master { key: keying.key(), salt: keying.salt() };
+        SessionKeys::derive(backend, profile.rtp(), profile.rtcp(), master, 0)
+    }
+
+    /// Derives the keys for packets whose index DIV the key derivation rate is `r`.
+    pub(crate) fn derive(
+        backend: Backend,
+        rtp: Protection,
+        rtcp: Protection,
+        master: Master<'_>,
+        r: u64,
+    ) -> SessionKeys {
+        let rtp_material = Material::derive(master, rtp.used(), Use::Rtp, r);
+        let rtcp_material = Material::derive(master, rtcp.used(), Use::Rtcp, r);
+        SessionKeys::from_material(backend, rtp, rtcp, &rtp_material, &rtcp_material)
     }
 
     pub(crate) fn from_material(
         backend: Backend,
-        profile: Profile,
+        rtp_protection: Protection,
+        rtcp_protection: Protection,
         rtp: &Material,
         rtcp: &Material,
     ) -> SessionKeys {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let rtp = KeySet::new(backend, profile, rtp);
+        let rtp = KeySet::new(backend, rtp_protection.used(), rtp);
         SessionKeys {
             id: SessionId(NEXT.fetch_add(1, Ordering::Relaxed)),
-            profile,
             backend,
+            rtp_protection,
+            rtcp_protection,
             lot: rtp.lot(backend),
-            rtp_overhead: profile.rtp_tag_len(),
-            rtcp_overhead: RTCP_INDEX + profile.rtcp_tag_len(),
+            rtp_overhead: rtp_protection.tag_len,
+            rtcp_overhead: RTCP_INDEX + rtcp_protection.tag_len,
             rtp,
-            rtcp: KeySet::new(backend, profile, rtcp),
+            rtcp: KeySet::new(backend, rtcp_protection.used(), rtcp),
         }
     }
 
@@ -74,9 +91,19 @@ impl SessionKeys {
         self.rtcp_overhead
     }
 
-    /// The protection profile.
-    pub fn profile(&self) -> Profile {
-        self.profile
+    /// The cipher of SRTP packets.
+    pub fn cipher(&self) -> Cipher {
+        self.rtp_protection.cipher
+    }
+
+    /// What is done to SRTP packets.
+    pub(crate) fn rtp_protection(&self) -> Protection {
+        self.rtp_protection
+    }
+
+    /// What is done to SRTCP packets.
+    pub(crate) fn rtcp_protection(&self) -> Protection {
+        self.rtcp_protection
     }
 
     /// The backend the keys are laid out for.
@@ -88,7 +115,7 @@ impl SessionKeys {
 impl std::fmt::Debug for SessionKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionKeys")
-            .field("profile", &self.profile)
+            .field("cipher", &self.cipher())
             .field("backend", &self.backend)
             .finish_non_exhaustive()
     }

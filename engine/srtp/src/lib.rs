@@ -16,10 +16,12 @@
 
 mod backend;
 mod batch;
+mod cipher;
 #[cfg(target_arch = "x86_64")]
 mod cpu;
 mod ct;
 mod derive;
+pub mod double;
 mod error;
 mod inbound;
 mod index;
@@ -30,6 +32,7 @@ pub mod limits;
 mod nonce;
 mod outbound;
 mod packet;
+pub mod policy;
 mod rtcp;
 mod streams;
 #[cfg(test)]
@@ -40,6 +43,7 @@ mod window;
 
 pub use backend::Backend;
 pub use batch::{Authentic, ProtectJob, RtpTicket, SendIndex, UnprotectJob, protect_batch, unprotect_batch};
+pub use cipher::{Cipher, Protection};
 pub use error::{Fault, SrtpError};
 pub use inbound::{Inbound, InboundOptions};
 pub use keying::{Keying, Profile};

@@ -33,3 +33,21 @@ pub const MAX_RTP_PACKETS: u64 = 1 << 48;
 
 /// SRTCP indices are 31 bits wide, and RFC 3711 section 9.2 allows at most 2^31 SRTCP packets under one master key.
 pub const MAX_RTCP_PACKETS: u64 = 1 << 31;
+
+/// Largest replay window of a [`crate::policy::Policy`]: beyond it an index cannot be told from one of the next turn.
+pub const MAX_POLICY_WINDOW: usize = 1 << 15;
+
+/// Replay window for SRTCP under a policy, in packets: RFC 3711 section 3.3.2 demands at least 64, and reports are few.
+pub const RTCP_WINDOW: usize = 128;
+
+/// Master keys of one policy, as many as libsrtp2 takes.
+pub const MAX_MASTER_KEYS: usize = 16;
+
+/// Longest MKI in bytes, as libsrtp2 has it.
+pub const MAX_MKI: usize = 128;
+
+/// Largest key derivation rate (RFC 3711 section 4.3.1).
+pub const MAX_DERIVATION_RATE: u32 = 1 << 24;
+
+/// So many packets ahead of a key's limit its owner is told.
+pub const KEY_WARNING: u64 = 1 << 16;

@@ -188,7 +188,7 @@ impl Outbound {
         // RFC 3711 section 3.4: the index MUST be incremented by one after each SRTCP packet.
         stream.next_rtcp = index + 1;
         self.rtcp_left = left;
-        rtcp::seal(&self.keys, ssrc, index, packet, out);
+        rtcp::seal(&self.keys, ssrc, index, &[], packet, out);
         Ok(len)
     }
 

@@ -43,7 +43,7 @@ impl<T> Streams<T> {
         }
         // An empty slot has an SSRC too, but the slots are in use from the front.
         let slot = hits.trailing_zeros() as usize;
-        if slot < self.len() { Some(slot) } else { self.find_far(ssrc) }
+        if slot < NEAR.min(self.len()) { Some(slot) } else { self.find_far(ssrc) }
     }
 
     #[inline(never)]
@@ -103,6 +103,19 @@ impl<T> Streams<T> {
         }
         self.name(slot, ssrc);
         self.at(slot).ok_or(SrtpError::TooManyStreams)
+    }
+
+    /// All SSRCs with their state, in no order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let others = self.others.iter().map(|(ssrc, state)| (*ssrc, state));
+        self.first.iter().map(|state| (self.near[0], state)).chain(others)
+    }
+
+    /// The same to be changed.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        let others = self.others.iter_mut().map(|(ssrc, state)| (*ssrc, state));
+        let ssrc = self.near[0];
+        self.first.iter_mut().map(move |state| (ssrc, state)).chain(others)
     }
 
     /// Forgets an SSRC; the last slot takes its place.
@@ -172,8 +185,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_a_map(steps in prop::collection::vec((0u32..24, any::<bool>()), 1..400)) {
-            let mut streams = Streams::new(20);
+        fn equals_a_map(steps in prop::collection::vec((0u32..64, prop::bool::weighted(0.3)), 1..400)) {
+            let mut streams = Streams::new(50);
             let mut model = BTreeMap::new();
             for (i, (ssrc, out)) in steps.into_iter().enumerate() {
                 if out {
@@ -181,8 +194,8 @@ mod tests {
                 } else if streams.get(ssrc).is_none() && streams.insert(ssrc, i).is_ok() {
                     model.insert(ssrc, i);
                 }
-                prop_assert!(model.len() <= 20);
-                for ssrc in 0..24 {
+                prop_assert!(model.len() <= 50);
+                for ssrc in 0..64 {
                     prop_assert_eq!(streams.get(ssrc), model.get(&ssrc));
                     prop_assert_eq!(streams.get_mut(ssrc), model.get_mut(&ssrc));
                 }

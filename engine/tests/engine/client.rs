@@ -2,18 +2,18 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
-use std::time::{Duration, Instant};
+use std::os::fd::AsRawFd;
+use std::time::Instant;
 
 use kaname_engine::core::command::{IceCredentials, MediaKind};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
 use str0m::channel::{ChannelConfig, ChannelId};
 use str0m::config::DtlsVersion;
 use str0m::ice::IceCreds;
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc};
-
-/// How long one turn waits for a datagram.
-const TURN: Duration = Duration::from_millis(1);
 
 /// How a client speaks.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,8 @@ pub(crate) struct Client {
     split_hello: bool,
     fingerprint: String,
     pub(crate) connected: bool,
+    /// It is over: by goodbye or by an error.
+    pub(crate) closed: bool,
     pub(crate) packets: Vec<RtpPacket>,
     pub(crate) channel: Option<ChannelId>,
     pub(crate) opened: bool,
@@ -57,11 +59,11 @@ impl Client {
         let socket = if wire.tcp {
             let stream = TcpStream::connect(server).expect("listening");
             stream.set_nodelay(true).expect("an option");
-            stream.set_read_timeout(Some(TURN)).expect("an option");
+            stream.set_nonblocking(true).expect("an option");
             Socket::Tcp(stream, Vec::new())
         } else {
             let udp = UdpSocket::bind(any).expect("loopback");
-            udp.set_read_timeout(Some(TURN)).expect("an option");
+            udp.set_nonblocking(true).expect("an option");
             Socket::Udp(udp)
         };
         let local = match &socket {
@@ -79,6 +81,7 @@ impl Client {
             split_hello: wire.split_hello,
             fingerprint,
             connected: false,
+            closed: false,
             packets: Vec::new(),
             channel: None,
             opened: false,
@@ -152,7 +155,16 @@ impl Client {
         self.drain();
     }
 
-    /// Reads what waits, or waits for a moment, and does what is due.
+    /// Tells the poller about its socket.
+    pub(crate) fn register(&self, registry: &Registry) {
+        let fd = match &self.socket {
+            Socket::Udp(udp) => udp.as_raw_fd(),
+            Socket::Tcp(stream, _) => stream.as_raw_fd(),
+        };
+        registry.register(&mut SourceFd(&fd), Token(0), Interest::READABLE).expect("registered");
+    }
+
+    /// Reads what waits, and does what is due.
     pub(crate) fn drive(&mut self) {
         while let Some(datagram) = self.receive() {
             let receive = Receive {
@@ -184,7 +196,11 @@ impl Client {
                 }
                 Ok(Output::Transmit(transmit)) => self.transmit(&transmit.contents),
                 Ok(Output::Event(event)) => self.event(event),
-                Err(_) => return,
+                // str0m fails of a goodbye that comes while its SCTP shakes hands.
+                Err(_) => {
+                    self.closed = true;
+                    return;
+                }
             }
         }
     }
@@ -192,6 +208,7 @@ impl Client {
     fn event(&mut self, event: Event) {
         match event {
             Event::Connected => self.connected = true,
+            Event::Closed => self.closed = true,
             Event::RtpPacket(packet) => self.packets.push(packet),
             Event::ChannelOpen(..) => self.opened = true,
             Event::ChannelData(data) => self.messages.push((data.binary, data.data)),

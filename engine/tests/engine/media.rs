@@ -86,12 +86,15 @@ fn a_client_hello_in_two_datagrams_is_the_normal_case() {
 }
 
 #[test]
-fn a_subscriber_who_leaves_is_gone_and_the_other_goes_on() {
+fn goodbye_is_said_to_one_leg_and_heard_of_the_other() {
     let mut world = two_legs(World::on("127.0.0.1"), Wire::PLAIN, Wire::PLAIN);
     world.engine.close(SHARD, LegId(0)).expect("room");
-    world.until("goodbye", |world| !world.clients[0].rtc.is_alive() || !world.clients[0].rtc.is_connected());
+    world.until("our goodbye", |world| world.clients[0].closed);
+    // The figures are published once a second.
+    world.until("its leg's end", |world| world.engine.counters(SHARD).get("core_legs") == 1);
+    assert!(!world.clients[1].closed);
     world.clients[1].rtc.close().expect("open");
-    world.until("goodbye", |world| {
+    world.until("its goodbye", |world| {
         world.count(|event| matches!(event, EngineEvent::LegClosed { leg } if *leg == LegId(1))) == 1
     });
 }

@@ -12,10 +12,15 @@ use kaname_engine::core::command::{
 };
 use kaname_engine::{DtlsParams, Engine, EngineConfig, EngineEvent, Fingerprint, ShardId};
 
+use mio::{Events, Poll};
+
 use crate::client::{Client, Wire};
 
 /// How long a test waits for loopback before it calls it a failure.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long one turn waits for a datagram.
+const TURN: Duration = Duration::from_millis(1);
 
 /// The one shard of most tests.
 pub(crate) const SHARD: ShardId = ShardId(0);
@@ -40,6 +45,7 @@ pub(crate) struct World {
     /// All news so far.
     pub(crate) seen: Vec<(ShardId, EngineEvent)>,
     pub(crate) clients: Vec<Client>,
+    poll: Poll,
 }
 
 impl World {
@@ -63,7 +69,8 @@ impl World {
             extra(&event);
             assert!(kept.push((shard, event)).is_ok(), "few events");
         });
-        World { engine: engine.expect("loopback"), events, seen: Vec::new(), clients: Vec::new() }
+        let poll = Poll::new().expect("a poller");
+        World { engine: engine.expect("loopback"), events, seen: Vec::new(), clients: Vec::new(), poll }
     }
 
     /// A client of that number, with its leg of the same number: announced on both sides.
@@ -89,10 +96,12 @@ impl World {
             remote_ufrag,
         };
         let remote: Fingerprint = fingerprint(&client).parse().expect("a fingerprint");
-        client.begin(&ice, self.engine.fingerprint());
         let config = LegConfig { leg, ice, extensions: EXTENSIONS };
         self.engine.secure(shard, leg, DtlsParams::new(remote)).expect("room");
+        let ice = config.ice.clone();
         self.command(shard, Command::AddLeg(Box::new(config)));
+        client.begin(&ice, self.engine.fingerprint());
+        client.register(self.poll.registry());
         self.clients.push(client);
         leg
     }
@@ -154,8 +163,9 @@ impl World {
         figures.map(|(name, value)| format!("{name}={value} ")).collect()
     }
 
-    /// One turn of all clients; each waits for a datagram for a moment.
+    /// One turn of all clients, after a moment's wait for something to read.
     pub(crate) fn drive(&mut self) {
+        self.poll.poll(&mut Events::with_capacity(16), Some(TURN)).expect("polls");
         self.clients.iter_mut().for_each(Client::drive);
         while let Some(event) = self.events.pop() {
             self.seen.push(event);

@@ -11,19 +11,19 @@ use crate::token::TokenError;
 
 /// The body of every error.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ErrorBody {
+pub(super) struct ErrorBody {
     /// The error.
-    pub error: ErrorDetail,
+    error: ErrorDetail,
 }
 
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ErrorDetail {
+pub(super) struct ErrorDetail {
     /// A stable word for programs, such as `token_expired`.
     #[schema(example = "token_expired")]
-    pub code: String,
+    code: String,
     /// What is wrong and what to do, for people.
-    pub message: String,
+    message: String,
 }
 
 /// An error on its way to the client.

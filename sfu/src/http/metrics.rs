@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use super::state::Facts;
 use crate::node::NodeCounters;
 
+/// How the node names a packet thread's count of drops for one reason.
+const DROPPED: &str = "packets_dropped_";
+
 /// All counts as text.
 pub(super) fn render(counters: &NodeCounters, facts: &Facts) -> String {
     let mut page = Page(String::with_capacity(4096));
@@ -93,23 +96,39 @@ impl Page {
         );
     }
 
-    /// Each shard names its counts itself; the same name of all shards must stand together.
+    /// Each shard names its counts itself. Samples of one name stand together, drops under one name with their reason.
     fn shards(&mut self, shards: &[BTreeMap<String, u64>]) {
-        self.head(
-            "kaname_shard_count_total",
-            "counter",
-            "Each packet thread's own counts, drops by reason among them.",
-        );
+        let mut families: BTreeMap<&str, Vec<(usize, u64)>> = BTreeMap::new();
         for (shard, counts) in shards.iter().enumerate() {
             for (name, value) in counts {
+                families.entry(name).or_default().push((shard, *value));
+            }
+        }
+        self.head("kaname_packets_dropped_total", "counter", "Packets that went no further, by reason.");
+        for (reason, samples) in
+            families.iter().filter_map(|(name, samples)| Some((name.strip_prefix(DROPPED)?, samples)))
+        {
+            for (shard, value) in samples {
                 let _ = writeln!(
                     self.0,
-                    "kaname_shard_count_total{{shard=\"{shard}\",name=\"{}\"}} {value}",
-                    escape(name)
+                    "kaname_packets_dropped_total{{shard=\"{shard}\",reason=\"{}\"}} {value}",
+                    escape(reason)
                 );
             }
         }
+        for (name, samples) in families.iter().filter(|(name, _)| !name.starts_with(DROPPED) && is_name(name))
+        {
+            self.head(&format!("kaname_{name}"), "untyped", "A figure of each packet thread.");
+            for (shard, value) in samples {
+                let _ = writeln!(self.0, "kaname_{name}{{shard=\"{shard}\"}} {value}");
+            }
+        }
     }
+}
+
+/// What may stand in a metric's name.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn escape(label: &str) -> String {
@@ -125,14 +144,25 @@ mod tests {
         let counters = NodeCounters {
             rooms: 2,
             refused_total: BTreeMap::from([("bad_sdp", 3)]),
-            shards: vec![BTreeMap::from([("drop \"x\"".to_owned(), 7)])],
+            shards: vec![
+                BTreeMap::from([
+                    ("io_packets_sent".to_owned(), 7),
+                    ("packets_dropped_bad \"tag\"".to_owned(), 8),
+                    ("not a name".to_owned(), 9),
+                ]),
+                BTreeMap::from([("io_packets_sent".to_owned(), 5)]),
+            ],
             ..NodeCounters::default()
         };
         let text =
             render(&counters, &Facts { development: true, srtp_backend: "vaes512", io_backend: "mmsg" });
         assert!(text.contains("\nkaname_rooms 2\n"));
         assert!(text.contains("\nkaname_requests_refused_total{code=\"bad_sdp\"} 3\n"));
-        assert!(text.contains("\nkaname_shard_count_total{shard=\"0\",name=\"drop \\\"x\\\"\"} 7\n"));
+        assert!(
+            text.contains("\nkaname_io_packets_sent{shard=\"0\"} 7\nkaname_io_packets_sent{shard=\"1\"} 5\n")
+        );
+        assert!(text.contains("\nkaname_packets_dropped_total{shard=\"0\",reason=\"bad \\\"tag\\\"\"} 8\n"));
+        assert!(!text.contains("not a name"));
         for line in text.lines() {
             let sample = line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<u64>().is_ok());
             assert!(line.starts_with("# ") || sample, "{line}");

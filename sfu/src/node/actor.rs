@@ -82,11 +82,11 @@ fn serve(state: &mut State, now: Time, request: Request, dropped: u64) {
             let _ = reply.send(state.count(result));
         }
         Request::Ingest(peer, offer, reply) => {
-            let result = state.ingest(now, &peer, &offer);
+            let result = state.ingest(now, &peer, offer);
             let _ = reply.send(state.count(result));
         }
         Request::Watch(peer, offer, reply) => {
-            let result = state.watch(now, &peer, &offer);
+            let result = state.watch(now, &peer, offer);
             let _ = reply.send(state.count(result));
         }
         Request::Fragment(peer, text, reply) => {

@@ -22,25 +22,35 @@ use crate::sdp::{
 };
 
 impl State {
+    /// The offer was read by the asker's own task, so that a large one costs nobody else.
     pub(super) fn negotiate(
         &mut self,
         now: Time,
         id: &PeerId,
-        wish: Negotiation,
+        wish: Result<Wish, SdpError>,
     ) -> Result<Answer, NodeError> {
         self.peer(id)?;
-        let offer = Offer::parse(&wish.sdp)?;
-        self.answer(now, id, Wish { offer, publish: wish.publish, subscribe: wish.subscribe })
+        self.answer(now, id, wish?)
     }
 
-    pub(super) fn ingest(&mut self, now: Time, id: &PeerId, offer: &str) -> Result<Answer, NodeError> {
+    pub(super) fn ingest(
+        &mut self,
+        now: Time,
+        id: &PeerId,
+        offer: Result<Offer, SdpError>,
+    ) -> Result<Answer, NodeError> {
         self.peer(id)?;
-        let wish = self.ingest_wish(Offer::parse(offer)?)?;
+        let wish = self.ingest_wish(offer?)?;
         self.answer(now, id, wish)
     }
 
-    pub(super) fn watch(&mut self, now: Time, id: &PeerId, offer: &str) -> Result<Answer, NodeError> {
-        let wish = self.watch_wish(self.peer(id)?, Offer::parse(offer)?)?;
+    pub(super) fn watch(
+        &mut self,
+        now: Time,
+        id: &PeerId,
+        offer: Result<Offer, SdpError>,
+    ) -> Result<Answer, NodeError> {
+        let wish = self.watch_wish(self.peer(id)?, offer?)?;
         self.answer(now, id, wish)
     }
 

@@ -11,8 +11,10 @@ use super::engine::MediaEngine;
 use super::error::NodeError;
 use super::limits::NodeLimits;
 use super::names::Random;
+use super::plan::Wish;
 use super::queue::{EventQueue, EventSink, event_queue};
 use super::state::State;
+use crate::sdp::{Offer, SdpError};
 
 /// Requests waiting for the actor. Each is handled in well under a millisecond, so this is a fraction of a second
 /// of work; beyond, callers wait.
@@ -78,9 +80,9 @@ impl Node {
 /// What can be asked of the actor; each with the way back.
 pub(super) enum Request {
     Join(JoinRequest, oneshot::Sender<Result<Joined, NodeError>>),
-    Negotiate(PeerId, Negotiation, oneshot::Sender<Result<Answer, NodeError>>),
-    Ingest(PeerId, String, oneshot::Sender<Result<Answer, NodeError>>),
-    Watch(PeerId, String, oneshot::Sender<Result<Answer, NodeError>>),
+    Negotiate(PeerId, Result<Wish, SdpError>, oneshot::Sender<Result<Answer, NodeError>>),
+    Ingest(PeerId, Result<Offer, SdpError>, oneshot::Sender<Result<Answer, NodeError>>),
+    Watch(PeerId, Result<Offer, SdpError>, oneshot::Sender<Result<Answer, NodeError>>),
     Fragment(PeerId, String, oneshot::Sender<Result<FragmentReply, NodeError>>),
     Mute(PeerId, TrackId, bool, oneshot::Sender<Result<(), NodeError>>),
     MuteIn(String, TrackId, bool, oneshot::Sender<Result<(), NodeError>>),
@@ -119,17 +121,20 @@ impl NodeHandle {
     /// Answers an offer: the first one connects the peer, later ones change what it publishes and subscribes to,
     /// or restart ICE. A refused offer changes nothing.
     pub async fn negotiate(&self, peer: PeerId, wish: Negotiation) -> Result<Answer, NodeError> {
+        let wish = Wish::read(wish);
         self.ask(|reply| Request::Negotiate(peer, wish, reply)).await
     }
 
     /// WHIP: publishes every m-line of the offer that sends; audio as microphone, video as camera.
     pub async fn ingest(&self, peer: PeerId, offer: String) -> Result<Answer, NodeError> {
+        let offer = Offer::parse(&offer);
         self.ask(|reply| Request::Ingest(peer, offer, reply)).await
     }
 
     /// WHEP: subscribes each m-line of the offer that receives to a published track of its kind, of one
     /// publisher as far as possible.
     pub async fn watch(&self, peer: PeerId, offer: String) -> Result<Answer, NodeError> {
+        let offer = Offer::parse(&offer);
         self.ask(|reply| Request::Watch(peer, offer, reply)).await
     }
 

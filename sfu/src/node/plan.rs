@@ -20,6 +20,14 @@ pub(super) struct Wish {
     pub(super) subscribe: BTreeMap<String, TrackId>,
 }
 
+impl Wish {
+    /// Reads the offer.
+    pub(super) fn read(wish: Negotiation) -> Result<Wish, SdpError> {
+        let offer = Offer::parse(&wish.sdp)?;
+        Ok(Wish { offer, publish: wish.publish, subscribe: wish.subscribe })
+    }
+}
+
 /// What becomes of one m-line.
 pub(super) enum Intent {
     /// Port 0.

@@ -8,6 +8,7 @@ mod layers;
 mod limits;
 mod muting;
 mod negotiation;
+mod random;
 mod subscribing;
 mod whip;
 
@@ -26,7 +27,9 @@ use super::error::NodeError;
 use super::handle::NodeConfig;
 use super::limits::NodeLimits;
 use super::names::Random;
+use super::plan::Wish;
 use super::state::State;
+use crate::sdp::Offer;
 use fake::FakeEngine;
 
 /// A node and all it talks to.
@@ -80,7 +83,7 @@ impl World {
             publish: publish.iter().map(|(mid, source)| (mid.to_string(), *source)).collect(),
             subscribe: subscribe.iter().map(|(mid, track)| (mid.to_string(), (*track).clone())).collect(),
         };
-        self.state.negotiate(self.now, &peer.id, wish)
+        self.state.negotiate(self.now, &peer.id, Wish::read(wish))
     }
 
     /// Someone who publishes microphone (mid 0) and camera (mid 1) over a connection that is up.

@@ -41,6 +41,17 @@ async fn connections_are_bounded_and_places_come_back() {
     assert_eq!(Ask::new("GET /healthz").send(doors.address).await.status, 200);
 }
 
+/// Without this, whoever asks once and stays keeps a place for ever.
+#[tokio::test]
+async fn an_idle_keep_alive_connection_is_closed() {
+    let doors = open(Setup { read_timeout: Duration::from_secs(1), ..Setup::default() });
+    let mut idle = TcpStream::connect(doors.address).await.unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut all = Vec::new();
+    idle.read_to_end(&mut all).await.unwrap();
+    assert!(all.starts_with(b"HTTP/1.1 200") && all.ends_with(b"ok\n"), "{}", String::from_utf8_lossy(&all));
+}
+
 #[tokio::test]
 async fn nonsense_is_answered_or_dropped() {
     let doors = open(Setup::default());

@@ -15,13 +15,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Only the key counts; nothing is listening.
-pub const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
-pub const MAX_BODY: usize = 32 * 1024;
+pub(crate) const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
+pub(crate) const MAX_BODY: usize = 32 * 1024;
 /// Long enough that only a test of time-outs meets it.
-pub const PATIENT: Duration = Duration::from_secs(60);
+pub(crate) const PATIENT: Duration = Duration::from_secs(60);
 
 /// Takes every command and does nothing, but answers when it is asked for figures.
-pub struct PretendEngine {
+pub(crate) struct PretendEngine {
     sink: EventSink,
 }
 
@@ -55,17 +55,17 @@ impl MediaEngine for PretendEngine {
     }
 }
 
-pub struct Doors {
-    pub address: SocketAddr,
-    pub node: NodeHandle,
-    pub server: Server,
+pub(crate) struct Doors {
+    pub(crate) address: SocketAddr,
+    pub(crate) node: NodeHandle,
+    pub(crate) server: Server,
 }
 
 /// What differs between tests.
-pub struct Setup {
-    pub development: bool,
-    pub read_timeout: Duration,
-    pub max_connections: usize,
+pub(crate) struct Setup {
+    pub(crate) development: bool,
+    pub(crate) read_timeout: Duration,
+    pub(crate) max_connections: usize,
 }
 
 impl Default for Setup {
@@ -74,11 +74,11 @@ impl Default for Setup {
     }
 }
 
-pub fn tokens() -> Tokens {
+pub(crate) fn tokens() -> Tokens {
     Tokens::new(TokenKey::secret(SECRET), 0)
 }
 
-pub fn app(setup: &Setup) -> (App, NodeHandle) {
+pub(crate) fn app(setup: &Setup) -> (App, NodeHandle) {
     let (node, sink) = Node::new(NodeConfig::default());
     let node = node.start(Arc::new(PretendEngine { sink })).unwrap();
     let facts = Facts { development: setup.development, srtp_backend: "portable", io_backend: "pretended" };
@@ -86,7 +86,7 @@ pub fn app(setup: &Setup) -> (App, NodeHandle) {
     (App::new(node.clone(), tokens(), facts, limits), node)
 }
 
-pub fn open(setup: Setup) -> Doors {
+pub(crate) fn open(setup: Setup) -> Doors {
     let (app, node) = app(&setup);
     let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), false, "http.listen").unwrap();
     let address = listener.address().unwrap();
@@ -94,27 +94,27 @@ pub fn open(setup: Setup) -> Doors {
     Doors { address, node, server }
 }
 
-pub fn participant(room: &str) -> String {
+pub(crate) fn participant(room: &str) -> String {
     token(room, GrantClaims::PARTICIPANT)
 }
 
-pub fn admin(room: &str) -> String {
+pub(crate) fn admin(room: &str) -> String {
     token(room, GrantClaims { admin: true, ..GrantClaims::PARTICIPANT })
 }
 
-pub fn token(room: &str, grants: GrantClaims) -> String {
+pub(crate) fn token(room: &str, grants: GrantClaims) -> String {
     tokens().sign(&Claims::new(room, grants, Duration::from_secs(600))).unwrap()
 }
 
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let wanted = name.to_ascii_lowercase();
         self.head
             .lines()
@@ -124,17 +124,17 @@ impl Reply {
             .map(|(_, value)| value.trim())
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {:?}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The code of the error, which must have the one shape.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let json = self.json();
         assert!(json["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{json}");
         json["error"]["code"].as_str().unwrap().to_owned()
@@ -142,19 +142,19 @@ impl Reply {
 }
 
 /// A request in words: `GET /path`, headers, body.
-pub struct Ask<'a> {
-    pub line: &'a str,
-    pub token: Option<&'a str>,
-    pub headers: &'a [(&'a str, &'a str)],
-    pub body: &'a [u8],
+pub(crate) struct Ask<'a> {
+    pub(crate) line: &'a str,
+    pub(crate) token: Option<&'a str>,
+    pub(crate) headers: &'a [(&'a str, &'a str)],
+    pub(crate) body: &'a [u8],
 }
 
 impl<'a> Ask<'a> {
-    pub fn new(line: &'a str) -> Ask<'a> {
+    pub(crate) fn new(line: &'a str) -> Ask<'a> {
         Ask { line, token: None, headers: &[], body: b"" }
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", self.line);
         if let Some(token) = self.token {
             head.push_str(&format!("Authorization: Bearer {token}\r\n"));
@@ -170,13 +170,16 @@ impl<'a> Ask<'a> {
         bytes
     }
 
-    pub async fn send(&self, address: SocketAddr) -> Reply {
+    pub(crate) async fn send(&self, address: SocketAddr) -> Reply {
         exchange(TcpStream::connect(address).await.unwrap(), &self.bytes()).await.unwrap()
     }
 }
 
 /// Writes, reads to the end, and takes the reply apart. The server may stop reading early, so a write may fail.
-pub async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> io::Result<Reply> {
+pub(crate) async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    request: &[u8],
+) -> io::Result<Reply> {
     let _refused_early = stream.write_all(request).await;
     let mut bytes = Vec::new();
     if let Err(error) = stream.read_to_end(&mut bytes).await
@@ -207,7 +210,7 @@ fn unchunk(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A browser's offer to send one Opus stream, as small as it can be.
-pub fn audio_offer(direction: &str) -> String {
+pub(crate) fn audio_offer(direction: &str) -> String {
     let fingerprint = ["AB"; 32].join(":");
     [
         "v=0",

@@ -273,8 +273,12 @@ impl State {
         leg.senders.retain(|other| *other != index);
         for ssrc in std::iter::once(sender.ssrc).chain(sender.rtx_ssrc) {
             leg.sinks.remove(ssrc);
-            // The SSRC may have been used under these keys, and a new sender would begin at another number.
-            leg.retired.push(ssrc);
+            // What was used under these keys cannot come back: a new sender would begin at another number.
+            if let Some(outbound) = leg.outbound.as_mut().filter(|outbound| outbound.roc(ssrc).is_some())
+                && outbound.retire_ssrc(ssrc).is_ok()
+            {
+                leg.retired.push(ssrc);
+            }
         }
         Some(())
     }

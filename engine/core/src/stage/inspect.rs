@@ -2,7 +2,7 @@
 //! them into the arena.
 //!
 //! Next: route.
-//! Drops: `RtpMalformed`, `UnclaimedSsrc`, `RepairMalformed`, `Probe`, `Duplicate`, `ArenaFull`.
+//! Drops: `RtpMalformed`, `UnclaimedSsrc`, `PayloadTypeUnmapped`, `RepairMalformed`, `Probe`, `Duplicate`, `ArenaFull`.
 
 use kaname_wire::extension::dependency::Descriptor;
 use kaname_wire::extension::{AudioLevel, read_transport_sequence};
@@ -95,16 +95,12 @@ fn inspect(
         extensions: passed(&view, &ids),
         arrival: now,
     };
-    if let Place::New { gap: 1.. } = place
-        && stream.nack
-    {
-        let Place::New { gap } = place else { return Ok(meta) };
+    if let Place::New { gap: gap @ 1.. } = place {
         note_gap(stream, sequence, gap, now);
     }
     if meta.key_frame {
-        stream.key_frames.arrived();
-        // What is missing from before it is of no use any more.
-        stream.missing.clear();
+        stream.key_frames.arrived(meta.timestamp);
+        stream.missing.forget_before(sequence);
     }
     [stream.missing.due(), stream.key_frames.due()]
         .into_iter()
@@ -164,11 +160,13 @@ fn unwrap(view: &RtpView<'_>, stream: &Stream) -> Result<Original, DropReason> {
 }
 
 fn note_gap(stream: &mut Stream, sequence: u64, gap: u64, now: Time) {
-    if !stream.missing.note(sequence, gap, now)
-        && stream.kind == MediaKind::Video
-        && !stream.senders.is_empty()
-    {
-        // More than can be asked for: only a key frame helps.
+    // What nobody watches is not worth asking for.
+    if !stream.nack || stream.senders.is_empty() {
+        return;
+    }
+    let too_many = !stream.missing.note(sequence, gap, now);
+    if too_many && stream.kind == MediaKind::Video && (stream.pli || stream.fir) {
+        // Only a key frame helps.
         stream.key_frames.want(now);
     }
 }

@@ -31,20 +31,23 @@ pub(crate) fn run<'a>(state: &mut State, tx: &mut impl TxSlots<'a>) -> bool {
 fn send<'a>(state: &mut State, tx: &mut impl TxSlots<'a>) -> Result<bool, DropReason> {
     let State { outbox, legs, counters, events, .. } = state;
     let Some((message, bytes)) = outbox.front() else { return Ok(true) };
-    let leg = legs.get_mut(message.leg).ok_or(DropReason::Removed)?;
+    let mut leg = legs.get_mut(message.leg);
     let mut protected = [0; SLOT_LEN];
-    let (path, bytes) = match message.way {
-        Way::Plain(path) => (path, bytes),
+    let (path, bytes) = match (message.way, &mut leg) {
+        (Way::Plain(path), _) => (path, bytes),
         // An index is lost when no slot is left: the next try takes another, which SRTCP allows.
-        Way::Rtcp => {
+        (Way::Rtcp, Some(leg)) => {
             let (path, len) = protect(leg, bytes, &mut protected, |event| events.push_back(event))?;
             (path, &protected[..len])
         }
+        (Way::Rtcp, None) => return Err(DropReason::Removed),
     };
     let Some(out) = tx.take(&path, bytes.len()) else { return Ok(false) };
     out.copy_from_slice(bytes);
-    leg.packets_out += 1;
-    leg.bytes_out += bytes.len() as u64;
+    if let Some(leg) = leg {
+        leg.packets_out += 1;
+        leg.bytes_out += bytes.len() as u64;
+    }
     counters.packets_out += 1;
     counters.bytes_out += bytes.len() as u64;
     Ok(true)

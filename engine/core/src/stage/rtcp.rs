@@ -71,11 +71,12 @@ fn compound(state: &mut State, leg: u32, bytes: &[u8], now: Time) -> Result<(), 
 fn message(state: &mut State, leg: u32, message: Message<'_>, now: Time) -> Result<(), DropReason> {
     match message {
         Message::SenderReport(report) => {
-            report.report_blocks().try_for_each(|block| report_block(state, leg, block, now))?;
+            report_blocks(state, leg, report.report_blocks(), now);
             sender_report(state, leg, &report, now)
         }
         Message::ReceiverReport(report) => {
-            report.report_blocks().try_for_each(|block| report_block(state, leg, block, now))
+            report_blocks(state, leg, report.report_blocks(), now);
+            Ok(())
         }
         Message::Bye(bye) => {
             bye.ssrcs().for_each(|ssrc| goodbye(state, leg, ssrc));
@@ -111,6 +112,15 @@ fn sender_report(
             Some(RemoteReport { ntp: info.ntp, timestamp: info.rtp_timestamp, arrival: now });
     }
     Ok(())
+}
+
+/// A block about an SSRC that has just gone does not spoil the others.
+fn report_blocks(state: &mut State, leg: u32, blocks: impl Iterator<Item = ReportBlock>, now: Time) {
+    for block in blocks {
+        if let Err(reason) = report_block(state, leg, block, now) {
+            state.counters.drop(reason);
+        }
+    }
 }
 
 fn report_block(state: &mut State, leg: u32, block: ReportBlock, now: Time) -> Result<(), DropReason> {

@@ -14,6 +14,8 @@ pub(crate) struct KeyFrames {
     due: Time,
     /// Of FIR (RFC 5104 section 4.3.1.1): grows with each new request.
     fir_sequence: u8,
+    /// Timestamp of the last one.
+    last: Option<u32>,
     /// Requests sent.
     pub(crate) requests: u64,
     /// Key frames seen.
@@ -37,10 +39,10 @@ impl KeyFrames {
         self.wanted = true;
     }
 
-    /// One came.
-    pub(crate) fn arrived(&mut self) {
+    /// A packet that begins one came; several of them can belong to one frame.
+    pub(crate) fn arrived(&mut self, timestamp: u32) {
         self.wanted = false;
-        self.seen += 1;
+        self.seen += u64::from(self.last.replace(timestamp) != Some(timestamp));
     }
 
     /// Nobody waits any more.
@@ -77,7 +79,7 @@ mod tests {
                 let now = Time::from_nanos(ms * 1_000_000);
                 keys.want(now);
                 if ms % 100 == 50 {
-                    keys.arrived();
+                    keys.arrived(7);
                 }
                 keys.ask(now).is_some()
             })
@@ -93,7 +95,7 @@ mod tests {
         assert_eq!(keys.ask(start), Some(1));
         assert_eq!(keys.ask(start + Duration::from_millis(999)), None);
         assert_eq!(keys.ask(start + Duration::from_secs(1)), Some(2));
-        keys.arrived();
+        keys.arrived(7);
         assert_eq!(keys.due(), None);
         assert_eq!(keys.ask(start + Duration::from_secs(9)), None);
     }
@@ -104,7 +106,7 @@ mod tests {
         let start = Time::from_nanos(7);
         keys.want(start);
         assert!(keys.ask(start).is_some());
-        keys.arrived();
+        keys.arrived(7);
         let later = start + limits::KEY_FRAME_ROUTE_INTERVAL;
         keys.want_for_route(start);
         assert!(keys.ask(start).is_none());

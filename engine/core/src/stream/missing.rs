@@ -46,6 +46,11 @@ impl Missing {
         self.gaps.remove(at).tries > 0
     }
 
+    /// What lies before `sequence` is of no use any more.
+    pub(crate) fn forget_before(&mut self, sequence: u64) {
+        self.gaps.retain(|gap| gap.sequence >= sequence);
+    }
+
     pub(crate) fn clear(&mut self) {
         self.gaps.clear();
     }

@@ -39,7 +39,12 @@ pub(crate) struct Slots<'a> {
 
 impl<'a> Slots<'a> {
     pub(crate) fn new(memory: &'a mut [u8], packets: usize) -> Self {
-        Slots { rest: memory, taken: Vec::new(), left: packets }
+        Slots::with_list(memory, packets, Vec::new())
+    }
+
+    /// With a list that is already there.
+    pub(crate) fn with_list(memory: &'a mut [u8], packets: usize, taken: Vec<(Path, usize)>) -> Self {
+        Slots { rest: memory, taken, left: packets }
     }
 }
 
@@ -206,6 +211,17 @@ impl Peer {
             number,
             inbound: Inbound::new(Backend::best(), &ours),
             outbound: Outbound::new(Backend::best(), &theirs),
+        }
+    }
+
+    /// One that shares a single keying with the shard in both directions.
+    pub(crate) fn outside(number: u32, keying: &Keying) -> Peer {
+        Peer {
+            leg: LegId(number),
+            path: path(number),
+            number,
+            inbound: Inbound::new(Backend::best(), keying),
+            outbound: Outbound::new(Backend::best(), keying),
         }
     }
 

@@ -84,11 +84,7 @@ fn a_hello_over_several_datagrams_may_come_in_any_order_and_twice() {
         bench.secure(KEY, peer.params());
         let hello = peer.transmits(bench.now);
         assert!(hello.len() >= 2, "{version:?}: {}", hello.len());
-        // The first fragment begins the handshake, so what comes ahead of it is lost; the client repeats it.
-        let mut order: Vec<&Vec<u8>> = hello.iter().rev().collect();
-        order.extend(hello.iter().rev());
-        order.extend(hello.iter());
-        for datagram in order {
+        for datagram in hello.iter().rev().chain(hello.iter().rev()) {
             bench.deliver(KEY, datagram);
         }
         let commands = bench.converse(KEY, &mut peer, || false);
@@ -257,6 +253,30 @@ fn an_unfinished_handshake_is_bounded_in_bytes_and_in_number() {
 }
 
 #[test]
+fn large_fragments_are_not_collected_beyond_the_bound() {
+    const PIECE: usize = 1400;
+    let mut bench = Bench::new();
+    bench.secure(KEY, Peer::new(Version::V13, 1400, bench.now).params());
+    let fragment = |number: usize| {
+        // Of a hello of 60,000 bytes, none twice.
+        let mut datagram = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, number as u8];
+        datagram.extend(((PIECE + 12) as u16).to_be_bytes());
+        datagram.extend([1, 0, 0xea, 0x60, 0, 0]);
+        datagram.extend(&((number * PIECE) as u32).to_be_bytes()[1..]);
+        datagram.extend(&(PIECE as u32).to_be_bytes()[1..]);
+        datagram.extend(vec![7; PIECE]);
+        datagram
+    };
+    let fitting = HANDSHAKE_BYTES / fragment(0).len();
+    for number in 0..fitting {
+        bench.deliver(KEY, &fragment(number));
+    }
+    assert_eq!(bench.worker.half_open, 1, "nothing else ended it");
+    bench.deliver(KEY, &fragment(fitting));
+    assert_eq!(bench.worker.half_open, 0);
+}
+
+#[test]
 fn what_never_ends_is_ended() {
     let mut bench = Bench::new();
     let mut peer = Peer::new(Version::V13, 1400, bench.now);
@@ -350,7 +370,10 @@ fn keys_wait_for_a_full_queue_and_are_not_lost() {
     while !peer.connected {
         let flight = peer.transmits(bench.now);
         assert!(!flight.is_empty(), "the handshake goes on");
-        let filler = || Command::QueryStats { leg: KEY.leg, token: 0 };
+        let key = || kaname_srtp::Keying::new(kaname_srtp::Profile::AeadAes128Gcm, &[0; 16], &[0; 12]);
+        let half = || Box::new(key().expect("lengths"));
+        let other = LegId(KEY.leg.0 + 1);
+        let filler = || Command::SetKeys { leg: other, inbound: half(), outbound: half() };
         let last = bench.worker.sessions[&KEY].is_half_open();
         while last && bench.shard().push_lane(filler()).is_ok() {}
         flight.iter().for_each(|datagram| bench.deliver(KEY, datagram));

@@ -19,8 +19,8 @@ mod x86;
 
 use crate::backend::{Backend, KINDS, Kind};
 use crate::batch::{ProtectJob, UnprotectJob};
+use crate::cipher::Cipher;
 use crate::derive::Material;
-use crate::keying::Profile;
 use crate::keys::SessionKeys;
 #[cfg(target_arch = "x86_64")]
 use x86::{CmKeys, GcmKeys, engine::Engine};
@@ -40,6 +40,8 @@ pub(crate) trait Cm {
 pub(crate) trait Gcm {
     /// Encrypts `input` into `out`, which has the same length, and gives the tag.
     fn seal(&self, ssrc: u32, index: u64, aad: &[u8], input: &[u8], out: &mut [u8]) -> [u8; GCM_TAG];
+    /// The tag of additional data and ciphertext, for those who check it themselves.
+    fn tag(&self, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG];
     /// Checks the tag, and only if it is right decrypts `input` into `out`, which has the same length.
     fn open(
         &self,
@@ -58,7 +60,13 @@ pub(crate) enum KeySet {
     PortableCm(Box<portable::CmKeys>),
     PortableGcm(Box<portable::GcmKeys>),
     #[cfg(target_arch = "x86_64")]
+    NullCm(Box<CmKeys<0>>),
+    #[cfg(target_arch = "x86_64")]
     Cm128(Box<CmKeys<11>>),
+    #[cfg(target_arch = "x86_64")]
+    Cm192(Box<CmKeys<13>>),
+    #[cfg(target_arch = "x86_64")]
+    Cm256(Box<CmKeys<15>>),
     #[cfg(target_arch = "x86_64")]
     Gcm128(Box<GcmKeys<11>>),
     #[cfg(target_arch = "x86_64")]
@@ -72,13 +80,13 @@ pub(crate) enum Suite<'a> {
 }
 
 /// Kernels of one backend that cannot share a pass.
-const LAYOUTS: usize = 3;
+const LAYOUTS: usize = 6;
 
 /// How many lots there are: see [`KeySet::lot`].
 pub(crate) const LOTS: usize = KINDS * LAYOUTS;
 
 impl KeySet {
-    pub(crate) fn new(backend: Backend, profile: Profile, material: &Material) -> KeySet {
+    pub(crate) fn new(backend: Backend, cipher: Cipher, material: &Material) -> KeySet {
         #[cfg(target_arch = "x86_64")]
         let aesni = match backend.kind() {
             Kind::Portable => None,
@@ -88,19 +96,20 @@ impl KeySet {
         };
         #[cfg(target_arch = "x86_64")]
         if let Some(token) = aesni {
-            return match profile {
-                Profile::Aes128CmSha1_80 | Profile::Aes128CmSha1_32 => {
-                    KeySet::Cm128(Box::new(CmKeys::new(token, profile, material)))
-                }
-                Profile::AeadAes128Gcm => KeySet::Gcm128(Box::new(GcmKeys::new(token, profile, material))),
-                Profile::AeadAes256Gcm => KeySet::Gcm256(Box::new(GcmKeys::new(token, profile, material))),
+            return match cipher {
+                Cipher::Null => KeySet::NullCm(Box::new(CmKeys::new(token, cipher, material))),
+                Cipher::AesCm128 => KeySet::Cm128(Box::new(CmKeys::new(token, cipher, material))),
+                Cipher::AesCm192 => KeySet::Cm192(Box::new(CmKeys::new(token, cipher, material))),
+                Cipher::AesCm256 => KeySet::Cm256(Box::new(CmKeys::new(token, cipher, material))),
+                Cipher::AeadAes128Gcm => KeySet::Gcm128(Box::new(GcmKeys::new(token, cipher, material))),
+                Cipher::AeadAes256Gcm => KeySet::Gcm256(Box::new(GcmKeys::new(token, cipher, material))),
             };
         }
         debug_assert_eq!(backend.kind().number(), 0);
-        if profile.is_gcm() {
-            KeySet::PortableGcm(Box::new(portable::GcmKeys::new(profile, material)))
+        if cipher.is_gcm() {
+            KeySet::PortableGcm(Box::new(portable::GcmKeys::new(cipher, material)))
         } else {
-            KeySet::PortableCm(Box::new(portable::CmKeys::new(profile, material)))
+            KeySet::PortableCm(Box::new(portable::CmKeys::new(cipher, material)))
         }
     }
 
@@ -109,7 +118,13 @@ impl KeySet {
             KeySet::PortableCm(keys) => Suite::Cm(&**keys),
             KeySet::PortableGcm(keys) => Suite::Gcm(&**keys),
             #[cfg(target_arch = "x86_64")]
+            KeySet::NullCm(keys) => Suite::Cm(&**keys),
+            #[cfg(target_arch = "x86_64")]
             KeySet::Cm128(keys) => Suite::Cm(&**keys),
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Cm192(keys) => Suite::Cm(&**keys),
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Cm256(keys) => Suite::Cm(&**keys),
             #[cfg(target_arch = "x86_64")]
             KeySet::Gcm128(keys) => Suite::Gcm(&**keys),
             #[cfg(target_arch = "x86_64")]
@@ -128,6 +143,12 @@ impl KeySet {
             KeySet::Gcm128(_) => 1,
             #[cfg(target_arch = "x86_64")]
             KeySet::Gcm256(_) => 2,
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Cm192(_) => 3,
+            #[cfg(target_arch = "x86_64")]
+            KeySet::Cm256(_) => 4,
+            #[cfg(target_arch = "x86_64")]
+            KeySet::NullCm(_) => 5,
         };
         backend.kind().number() * LAYOUTS + layout
     }
@@ -146,7 +167,10 @@ pub(crate) fn protect(keys: &SessionKeys, jobs: &mut [ProtectJob<'_>], lanes: &[
     };
     #[cfg(target_arch = "x86_64")]
     match keys.rtp {
+        KeySet::NullCm(_) => x86::cm::protect::<0>(engine, jobs, lanes),
         KeySet::Cm128(_) => x86::cm::protect::<11>(engine, jobs, lanes),
+        KeySet::Cm192(_) => x86::cm::protect::<13>(engine, jobs, lanes),
+        KeySet::Cm256(_) => x86::cm::protect::<15>(engine, jobs, lanes),
         KeySet::Gcm128(_) => x86::gcm::protect::<11>(engine, jobs, lanes),
         KeySet::Gcm256(_) => x86::gcm::protect::<15>(engine, jobs, lanes),
         KeySet::PortableCm(_) | KeySet::PortableGcm(_) => unreachable!("the portable backend has returned"),
@@ -166,7 +190,10 @@ pub(crate) fn unprotect(keys: &SessionKeys, jobs: &mut [UnprotectJob<'_>], lanes
     };
     #[cfg(target_arch = "x86_64")]
     match keys.rtp {
+        KeySet::NullCm(_) => x86::cm::unprotect::<0>(engine, jobs, lanes),
         KeySet::Cm128(_) => x86::cm::unprotect::<11>(engine, jobs, lanes),
+        KeySet::Cm192(_) => x86::cm::unprotect::<13>(engine, jobs, lanes),
+        KeySet::Cm256(_) => x86::cm::unprotect::<15>(engine, jobs, lanes),
         KeySet::Gcm128(_) => x86::gcm::unprotect::<11>(engine, jobs, lanes),
         KeySet::Gcm256(_) => x86::gcm::unprotect::<15>(engine, jobs, lanes),
         KeySet::PortableCm(_) | KeySet::PortableGcm(_) => unreachable!("the portable backend has returned"),

@@ -2,6 +2,8 @@
 
 #[cfg(target_os = "linux")]
 mod guards;
+mod packets;
+mod policies;
 mod properties;
 mod sessions;
 mod vectors;
@@ -23,8 +25,7 @@ macro_rules! on_every_backend {
 }
 pub(crate) use on_every_backend;
 
-pub(crate) const PROFILES: [Profile; 4] =
-    [Profile::Aes128CmSha1_80, Profile::Aes128CmSha1_32, Profile::AeadAes128Gcm, Profile::AeadAes256Gcm];
+pub(crate) const PROFILES: [Profile; 10] = Profile::ALL;
 
 /// A master key that differs for each `seed`.
 pub(crate) fn keying(profile: Profile, seed: u8) -> Keying {

@@ -34,7 +34,7 @@ fn keys(backend: Backend, profile: Profile) -> SessionKeys {
             salt: Zeroizing::new(salt),
         }
     };
-    SessionKeys::from_material(backend, profile, &material(), &material())
+    SessionKeys::from_material(backend, profile.rtp(), profile.rtcp(), &material(), &material())
 }
 
 const CASES: [(Profile, &str, &str); 2] =

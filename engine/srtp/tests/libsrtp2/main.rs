@@ -2,6 +2,7 @@
 //! and the same verdicts. `KANAME_FULL=1` runs ten times as many.
 
 mod ffi;
+mod policies;
 
 use ffi::{Direction, Session};
 use kaname_srtp::{
@@ -9,8 +10,17 @@ use kaname_srtp::{
     unprotect_batch,
 };
 
-const PROFILES: [Profile; 4] =
-    [Profile::Aes128CmSha1_80, Profile::Aes128CmSha1_32, Profile::AeadAes128Gcm, Profile::AeadAes256Gcm];
+/// Those of libsrtp2 that are what the RFCs say: see `policies` for its AES-192.
+const PROFILES: [Profile; 8] = [
+    Profile::Aes128CmSha1_80,
+    Profile::Aes128CmSha1_32,
+    Profile::AeadAes128Gcm,
+    Profile::AeadAes256Gcm,
+    Profile::Aes256CmSha1_80,
+    Profile::Aes256CmSha1_32,
+    Profile::NullSha1_80,
+    Profile::NullSha1_32,
+];
 
 /// SSRCs of each session.
 const STREAMS: usize = 8;

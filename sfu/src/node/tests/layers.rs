@@ -108,7 +108,7 @@ fn without_the_extensions_that_name_layers_there_are_none() {
     let text = OfferText::new("Ada").simulcast("0", &["q", "f"]).text();
     let sdp = text.replace("urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id", "urn:x");
     let wish = Negotiation { sdp, publish: [("0".to_owned(), Source::Camera)].into(), ..Default::default() };
-    let answer = world.state.negotiate(world.now, &ada.id, wish).expect("answered");
+    let answer = world.state.negotiate(world.now, &ada.id, Wish::read(wish)).expect("answered");
     assert!(!answer.sdp.contains("a=simulcast"));
     assert_eq!(world.told()[2..], ["add stream 1 leg 0 Video mid 0 Vp8 96/97"]);
 }

@@ -216,7 +216,7 @@ fn one_ssrc_for_two_m_lines() {
     let sdp = text.replace("FID 1010", "FID 1000").replace("ssrc:1010", "ssrc:1000");
     let publish = FIRST.map(|(mid, source)| (mid.to_owned(), source)).into();
     let wish = Negotiation { sdp, publish, ..Negotiation::default() };
-    let error = world.state.negotiate(world.now, &ada.id, wish).expect_err("refused");
+    let error = world.state.negotiate(world.now, &ada.id, Wish::read(wish)).expect_err("refused");
     assert!(error.to_string().contains("SSRC \"1000\" is used twice"), "{error}");
 }
 

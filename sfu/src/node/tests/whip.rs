@@ -9,7 +9,7 @@ const OBS: &str = include_str!("../../../tests/fixtures/offers/obs-whip.sdp");
 fn obs_publishes_and_a_player_watches() {
     let mut world = World::new();
     let obs = world.join("OBS");
-    let answer = world.state.ingest(world.now, &obs.id, OBS).expect("answered");
+    let answer = world.state.ingest(world.now, &obs.id, Offer::parse(OBS)).expect("answered");
     assert_eq!(
         world.told(),
         [
@@ -22,13 +22,13 @@ fn obs_publishes_and_a_player_watches() {
     assert_eq!(answer.publish.len(), 2);
     let player = world.join("Player");
     let sdp = include_str!("../../../tests/fixtures/offers/chromium-subscribe.sdp");
-    let watched = world.state.watch(world.now, &player.id, sdp).expect("answered");
+    let watched = world.state.watch(world.now, &player.id, Offer::parse(sdp)).expect("answered");
     assert_eq!(watched.subscribe, answer.publish);
     let told = world.told();
     assert!(told.contains(&"route 2 to 5 96>108".to_owned()), "H264 of the same profile: {told:?}");
 
     // Watching again (an ICE restart, say) keeps the tracks.
-    let again = world.state.watch(world.now, &player.id, sdp).expect("answered");
+    let again = world.state.watch(world.now, &player.id, Offer::parse(sdp)).expect("answered");
     assert_eq!(again.subscribe, watched.subscribe);
     assert_eq!(world.told(), Vec::<String>::new());
 }
@@ -38,7 +38,7 @@ fn watching_what_is_not_there() {
     let mut world = World::new();
     let player = world.join("Player");
     let offer = OfferText::new("Player").audio("0", "recvonly").video("1", "recvonly");
-    let watch = |world: &mut World, text: &str| world.state.watch(world.now, &player.id, text);
+    let watch = |world: &mut World, text: &str| world.state.watch(world.now, &player.id, Offer::parse(text));
     assert_eq!(watch(&mut world, &offer.text()), Err(NodeError::NothingPublished));
     let sends = OfferText::new("Player").audio("0", "sendonly");
     assert_eq!(watch(&mut world, &sends.text()).map_err(|e| e.code()), Err("bad_request"));
@@ -57,9 +57,9 @@ fn an_offer_that_sends_nothing_is_no_ingest() {
     let mut world = World::new();
     let ada = world.join("Ada");
     let offer = OfferText::new("Ada").video("0", "recvonly").data("1");
-    let error = world.state.ingest(world.now, &ada.id, &offer.text()).expect_err("refused");
+    let error = world.state.ingest(world.now, &ada.id, Offer::parse(&offer.text())).expect_err("refused");
     assert_eq!((error.code(), error.status()), ("bad_request", 400));
-    let error = world.state.ingest(world.now, &ada.id, "not SDP").expect_err("refused");
+    let error = world.state.ingest(world.now, &ada.id, Offer::parse("not SDP")).expect_err("refused");
     assert_eq!((error.code(), error.status()), ("bad_sdp", 400));
 }
 
@@ -69,7 +69,7 @@ fn fragments_restart_ice() {
     let obs = world.join("OBS");
     let old = "a=ice-ufrag:jBua\r\na=ice-pwd:sGroYRYWvR7JHCNhKgRLQz\r\n";
     assert_eq!(world.state.fragment(&obs.id, old), Err(NodeError::NotNegotiated));
-    world.state.ingest(world.now, &obs.id, OBS).expect("answered");
+    world.state.ingest(world.now, &obs.id, Offer::parse(OBS)).expect("answered");
     world.told();
     assert_eq!(world.state.fragment(&obs.id, old), Ok(FragmentReply::Accepted));
     assert_eq!(world.state.fragment(&obs.id, "a=end-of-candidates\r\n"), Ok(FragmentReply::Accepted));

@@ -10,22 +10,23 @@ use sha1::HmacKey;
 use zeroize::Zeroize;
 
 use super::{Cm, GCM_TAG, Gcm};
+use crate::cipher::Cipher;
 use crate::ct;
 use crate::derive::Material;
-use crate::keying::Profile;
 use crate::nonce;
 
 /// AES-CM and HMAC-SHA1 keys.
 pub(crate) struct CmKeys {
-    aes: Aes,
+    /// `None` with the NULL cipher.
+    aes: Option<Aes>,
     hmac: HmacKey,
     salt: [u8; nonce::CM_SALT],
 }
 
 impl CmKeys {
-    pub(crate) fn new(profile: Profile, material: &Material) -> CmKeys {
+    pub(crate) fn new(cipher: Cipher, material: &Material) -> CmKeys {
         CmKeys {
-            aes: Aes::new(&material.key[..profile.key_len()]),
+            aes: (cipher != Cipher::Null).then(|| Aes::new(&material.key[..cipher.key_len()])),
             hmac: HmacKey::new(&material.auth[..]),
             salt: *material.salt,
         }
@@ -40,9 +41,10 @@ impl Drop for CmKeys {
 
 impl Cm for CmKeys {
     fn crypt(&self, ssrc: u32, index: u64, input: &[u8], out: &mut [u8]) {
+        let Some(aes) = &self.aes else { return out.copy_from_slice(input) };
         // RFC 3711 section 4.1.1: the block counter is the low 16 bits of the IV and starts at zero.
         let iv = nonce::cm(&self.salt, ssrc, index);
-        counter_mode(&self.aes, iv, input, out);
+        counter_mode(aes, iv, input, out);
     }
 
     fn code(&self, message: &[u8], suffix: &[u8]) -> [u8; 20] {
@@ -76,8 +78,8 @@ pub(crate) struct GcmKeys {
 }
 
 impl GcmKeys {
-    pub(crate) fn new(profile: Profile, material: &Material) -> GcmKeys {
-        let aes = Aes::new(&material.key[..profile.key_len()]);
+    pub(crate) fn new(cipher: Cipher, material: &Material) -> GcmKeys {
+        let aes = Aes::new(&material.key[..cipher.key_len()]);
         let mut salt = [0; nonce::GCM_SALT];
         salt.copy_from_slice(&material.salt[..nonce::GCM_SALT]);
         let hash_key = hash_key(&aes);
@@ -85,7 +87,7 @@ impl GcmKeys {
     }
 
     /// The tag of additional data and ciphertext (NIST SP 800-38D section 7.1).
-    fn tag(&self, first: [u8; aes::BLOCK], aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
+    fn sum(&self, first: [u8; aes::BLOCK], aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
         let mut hash = Ghash::new(self.hash_key);
         hash.update(aad);
         hash.update(text);
@@ -122,7 +124,11 @@ impl Gcm for GcmKeys {
     fn seal(&self, ssrc: u32, index: u64, aad: &[u8], input: &[u8], out: &mut [u8]) -> [u8; GCM_TAG] {
         let first = self.first_counter(ssrc, index);
         counter_mode(&self.aes, text_counter(first), input, out);
-        self.tag(first, aad, out)
+        self.sum(first, aad, out)
+    }
+
+    fn tag(&self, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
+        self.sum(self.first_counter(ssrc, index), aad, text)
     }
 
     fn open(
@@ -135,7 +141,7 @@ impl Gcm for GcmKeys {
         out: &mut [u8],
     ) -> bool {
         let first = self.first_counter(ssrc, index);
-        let good = ct::equal(&self.tag(first, aad, input), tag);
+        let good = ct::equal(&self.sum(first, aad, input), tag);
         if good {
             counter_mode(&self.aes, text_counter(first), input, out);
         }

@@ -95,9 +95,9 @@ fn copy_header(header: &[u8], out: &mut [u8]) {
 /// Writes the front part of a code: ten bytes nearly always.
 #[inline]
 fn put_tag(tag: &mut [u8], code: &[u8; 16]) {
-    match tag.first_chunk_mut::<10>() {
-        Some(ten) => ten.copy_from_slice(&code[..10]),
-        None => tag.copy_from_slice(&code[..tag.len()]),
+    match <&mut [u8; 10]>::try_from(&mut *tag) {
+        Ok(ten) => ten.copy_from_slice(&code[..10]),
+        Err(_) => tag.copy_from_slice(&code[..tag.len()]),
     }
 }
 
@@ -120,6 +120,10 @@ fn same(code: &[u8; 16], tag: &[u8]) -> bool {
 #[inline]
 fn crypt<const N: usize>(keys: &CmKeys<N>, ssrc: u32, index: u64, input: &[u8], out: &mut [u8]) {
     debug_assert_eq!(input.len(), out.len());
+    // The NULL cipher.
+    if N == 0 {
+        return out.copy_from_slice(input);
+    }
     let iv = keys.counter_zero(ssrc, index);
     let vectors = input.len().div_ceil(64);
     if vectors > MOST {

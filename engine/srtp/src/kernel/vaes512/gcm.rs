@@ -319,7 +319,12 @@ where
             for (i, text) in waiting[..packet.vectors].iter().enumerate() {
                 // SAFETY: `run` wrote every vector of the packet, and the mask has only bytes of the text.
                 unsafe {
-                    mem::store_masked(out, (64 * i) as isize - LEAD as isize, packet.mask(i), text.assume_init());
+                    mem::store_masked(
+                        out,
+                        (64 * i) as isize - LEAD as isize,
+                        packet.mask(i),
+                        text.assume_init(),
+                    );
                 }
             }
         }
@@ -392,7 +397,8 @@ fn code_long<const N: usize>(keys: &GcmKeys<N>, ssrc: u32, index: u64, aad: &[u8
     let mut hash = Products::none();
     hash.add(keys, first_power(1), _mm512_xor_si512(_mm512_zextsi128_si512(lengths), sum));
     let sum = _mm512_castsi512_si128(turned(hash.reduce()));
-    let mask = _mm512_zextsi128_si512(_mm_xor_si128(keys.counter(ssrc, index, 1), mem::load(&keys.round_keys[0])));
+    let mask =
+        _mm512_zextsi128_si512(_mm_xor_si128(keys.counter(ssrc, index, 1), mem::load(&keys.round_keys[0])));
     let [mask] = encrypt(&spread_all(&keys.round_keys), [mask]);
     _mm_xor_si128(sum, _mm512_castsi512_si128(mask))
 }

@@ -67,7 +67,11 @@ impl<'a> Lanes<'a> {
         transpose(&mut rows);
         let [a, b, c, d, e, outer @ ..] = rows;
         let mut sum = [a, b, c, d, e];
-        if self.even { self.even_blocks(&mut sum) } else { self.uneven_blocks(&mut sum) }
+        if self.even {
+            self.even_blocks(&mut sum)
+        } else {
+            self.uneven_blocks(&mut sum)
+        }
         // The outer hash: the inner digest, the bit 1, and the length of key block and digest.
         let zero = _mm512_setzero_si512();
         let mut words = [zero; 16];
@@ -121,7 +125,8 @@ impl<'a> Lanes<'a> {
         } else if (8..12).contains(&step) {
             let w = step - 8;
             let [a, b, c, d] = places([four[4 * w], four[4 * w + 1], four[4 * w + 2], four[4 * w + 3]]);
-            (words[w], words[4 + w], words[8 + w], words[12 + w]) = (swapped(a), swapped(b), swapped(c), swapped(d));
+            (words[w], words[4 + w], words[8 + w], words[12 + w]) =
+                (swapped(a), swapped(b), swapped(c), swapped(d));
         }
     }
 

@@ -15,13 +15,13 @@ use super::portable;
 use super::portable::aes::{Aes, BLOCK, expand};
 use super::portable::ghash::multiply;
 use super::portable::sha1::{HmacKey, State};
+use crate::cipher::Cipher;
 use crate::cpu::AesNi;
 use crate::derive::Material;
-use crate::keying::Profile;
 use crate::nonce;
 
 /// AES-CM and HMAC-SHA1 keys: 256 bytes for AES-128. Both midstates and the salt share the first cache line.
-/// `N` is the number of round keys.
+/// `N` is the number of round keys: none with the NULL cipher.
 #[repr(C, align(64))]
 pub(crate) struct CmKeys<const N: usize> {
     pub(crate) inner: State,
@@ -34,7 +34,7 @@ pub(crate) struct CmKeys<const N: usize> {
 }
 
 impl<const N: usize> CmKeys<N> {
-    pub(crate) fn new(aesni: AesNi, profile: Profile, material: &Material) -> CmKeys<N> {
+    pub(crate) fn new(aesni: AesNi, cipher: Cipher, material: &Material) -> CmKeys<N> {
         let hmac = HmacKey::new(&material.auth[..]);
         let mut salt = [0; BLOCK];
         salt[..nonce::CM_SALT].copy_from_slice(&material.salt[..]);
@@ -44,7 +44,7 @@ impl<const N: usize> CmKeys<N> {
             salt,
             aesni,
             _to_next_line: [0; 8],
-            round_keys: round_keys(&material.key[..profile.key_len()]),
+            round_keys: round_keys(&material.key[..cipher.key_len()]),
         }
     }
 }
@@ -61,7 +61,11 @@ impl<const N: usize> CmKeys<N> {
     /// Both midstates, one behind the other, at the beginning of a whole cache line.
     #[inline(always)]
     pub(crate) fn midstates(&self) -> &[u32; 16] {
-        const { assert!(std::mem::offset_of!(CmKeys<N>, inner) == 0 && std::mem::offset_of!(CmKeys<N>, outer) == 20) };
+        const {
+            assert!(
+                std::mem::offset_of!(CmKeys<N>, inner) == 0 && std::mem::offset_of!(CmKeys<N>, outer) == 20
+            )
+        };
         // SAFETY: the structure begins with both midstates and is longer than a cache line, all of it initialised.
         unsafe { &*std::ptr::from_ref(self).cast() }
     }
@@ -92,8 +96,8 @@ pub(crate) struct GcmKeys<const N: usize> {
 }
 
 impl<const N: usize> GcmKeys<N> {
-    pub(crate) fn new(aesni: AesNi, profile: Profile, material: &Material) -> GcmKeys<N> {
-        let hash_key = portable::hash_key(&Aes::new(&material.key[..profile.key_len()]));
+    pub(crate) fn new(aesni: AesNi, cipher: Cipher, material: &Material) -> GcmKeys<N> {
+        let hash_key = portable::hash_key(&Aes::new(&material.key[..cipher.key_len()]));
         let mut powers = [0; POWERS];
         let mut power = hash_key;
         for slot in powers.iter_mut().rev() {
@@ -102,7 +106,7 @@ impl<const N: usize> GcmKeys<N> {
         }
         let mut salt = [0; BLOCK];
         salt[..nonce::GCM_SALT].copy_from_slice(&material.salt[..nonce::GCM_SALT]);
-        let round_keys = round_keys(&material.key[..profile.key_len()]);
+        let round_keys = round_keys(&material.key[..cipher.key_len()]);
         power.zeroize();
         GcmKeys { powers, salt, round_keys, aesni }
     }
@@ -124,7 +128,11 @@ impl<const N: usize> GcmKeys<N> {
     /// The address of power `at` of `powers`. 64 bytes can be read from there: round keys lie behind the powers.
     #[inline(always)]
     pub(crate) fn power(&self, at: usize) -> *const u8 {
-        const { assert!(std::mem::offset_of!(GcmKeys<N>, powers) == 0 && size_of::<GcmKeys<N>>() >= 16 * POWERS + 64) };
+        const {
+            assert!(
+                std::mem::offset_of!(GcmKeys<N>, powers) == 0 && size_of::<GcmKeys<N>>() >= 16 * POWERS + 64
+            )
+        };
         std::ptr::from_ref(self).cast::<u8>().wrapping_add(16 * at.min(POWERS - 1))
     }
 }
@@ -144,6 +152,9 @@ fn divided_by_x(a: u128) -> u128 {
 }
 
 fn round_keys<const N: usize>(key: &[u8]) -> [[u8; BLOCK]; N] {
+    if N == 0 {
+        return [[0; BLOCK]; N];
+    }
     let mut all = [[0; BLOCK]; 15];
     let rounds = expand(key, &mut all);
     debug_assert_eq!(rounds + 1, N);
@@ -173,7 +184,10 @@ macro_rules! laid {
     };
 }
 
+laid!(CmKeys<0>, NullCm);
 laid!(CmKeys<11>, Cm128);
+laid!(CmKeys<13>, Cm192);
+laid!(CmKeys<15>, Cm256);
 laid!(GcmKeys<11>, Gcm128);
 laid!(GcmKeys<15>, Gcm256);
 

@@ -1,0 +1,199 @@
+//! Memory: nothing is allocated for a packet, and nothing is left of those who have gone.
+//!
+//! A binary of its own with a single test, since the allocator counts for the whole process.
+
+mod kit;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use kaname_core::command::*;
+use kaname_core::{Datagram, Drained};
+use kit::*;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
+
+struct Counting;
+
+// SAFETY: hands every call on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        LIVE_BYTES.fetch_add(layout.size() as i64, Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE_BYTES.fetch_sub(layout.size() as i64, Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const SUBSCRIBERS: u32 = 50;
+
+/// Drains into memory that is already there; gives the packets.
+fn drain(
+    world: &mut World,
+    memory: &mut [u8],
+    slots_taken: &mut Vec<(kaname_wire::path::Path, usize)>,
+) -> usize {
+    let mut packets = 0;
+    loop {
+        let mut slots = Slots::with_list(memory, 256, std::mem::take(slots_taken));
+        let drained = world.shard.drain(world.now, &mut slots, &mut |_| {});
+        packets += slots.taken.len();
+        *slots_taken = slots.taken;
+        slots_taken.clear();
+        if let Drained::Done(_) = drained {
+            return packets;
+        }
+    }
+}
+
+/// Forwards `count` packets of audio and as many of video to all subscribers, with reports and ticks between;
+/// gives the allocations made, and what left.
+fn forward(world: &mut World, publisher: &mut Peer, from: u32, count: u32) -> (u64, usize) {
+    let step = Duration::from_millis(5);
+    let mut memory = vec![0; 256 * 2048];
+    let mut taken = Vec::with_capacity(256);
+    let mut packets = Vec::new();
+    for number in from..from + count {
+        let (sequence, timestamp) = (number as u16, number * 960);
+        let audio = Rtp {
+            payload_type: OPUS,
+            ssrc: 1000,
+            sequence,
+            timestamp,
+            payload: vec![1; 80],
+            ..Rtp::default()
+        };
+        let payload = vp8(number % 500 == 0, &[3; 1000]);
+        let video = Rtp { payload_type: VP8, ssrc: 2000, sequence, timestamp, payload, ..Rtp::default() };
+        packets.push([publisher.rtp(&audio), publisher.rtp(&video)]);
+    }
+    let checks: Vec<_> =
+        (1..=SUBSCRIBERS + 1).map(|number| (path(number), check(&ice(number), true))).collect();
+    let (mut allocations, mut left) = (0, 0);
+    for (at, pair) in packets.iter().enumerate() {
+        // Checks may allocate: they are not media.
+        if at % 1000 == 0 {
+            for (path, bytes) in &checks {
+                world.shard.ingest(world.now, &[Datagram { path: *path, bytes }]);
+            }
+            drain(world, &mut memory, &mut taken);
+        }
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let batch = [&pair[0], &pair[1]].map(|bytes| Datagram { path: publisher.path, bytes });
+        world.shard.ingest(world.now, &batch);
+        left += drain(world, &mut memory, &mut taken);
+        world.now = world.now + step;
+        world.shard.tick(world.now);
+        drain(world, &mut memory, &mut taken);
+        allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
+    }
+    (allocations, left)
+}
+
+fn nothing_is_allocated_for_a_packet() {
+    let mut world = World::new();
+    let mut publisher = Peer::join(&mut world, 1);
+    world.add_stream(&publisher, 1, audio_stream(Some(1000)));
+    world.add_stream(&publisher, 2, video_stream(Some(2000), Some(2001)));
+    for number in 2..2 + SUBSCRIBERS {
+        let subscriber = Peer::join(&mut world, number);
+        world.add_sender(&subscriber, 2 * number, audio_sender(10));
+        world.add_sender(&subscriber, 2 * number + 1, video_sender(20, Some(21)));
+        world.route(2 * number, 1, AUDIO_MAP);
+        world.route(2 * number + 1, 2, VIDEO_MAP);
+    }
+    forward(&mut world, &mut publisher, 0, 2000);
+    let (allocations, left) = forward(&mut world, &mut publisher, 2000, 5000);
+    // 10_000 packets in: each leaves fifty times.
+    assert_eq!(left, 10_000 * SUBSCRIBERS as usize);
+    assert_eq!(allocations, 0);
+}
+
+/// A publisher and a subscriber come, talk and go.
+fn visit(world: &mut World, round: u32) {
+    let (publisher, subscriber) = (LegId(1 + 2 * round), LegId(2 + 2 * round));
+    for (leg, number) in [(publisher, 1), (subscriber, 2)] {
+        let config = LegConfig { leg, ice: ice(number), extensions: ids() };
+        world.shard.command(world.now, Command::AddLeg(Box::new(config)));
+        let sender = SenderId(leg.0);
+        let config = Box::new(video_sender(20, Some(21)));
+        world.shard.command(world.now, Command::AddSender { leg, sender, config });
+        let stream = StreamId(leg.0);
+        let config = Box::new(audio_stream(Some(1000)));
+        world.shard.command(world.now, Command::AddStream { leg, stream, config });
+    }
+    let stream = StreamId(publisher.0);
+    world.shard.command(world.now, Command::RemoveStream { stream });
+    let config = Box::new(video_stream(None, None));
+    world.shard.command(world.now, Command::AddStream { leg: publisher, stream, config });
+    let sender = SenderId(subscriber.0);
+    world.shard.command(world.now, Command::Route { sender, stream, payload_types: vec![VIDEO_MAP] });
+}
+
+fn leave(world: &mut World, round: u32) {
+    world.shard.command(world.now, Command::RemoveLeg { leg: LegId(1 + 2 * round) });
+    world.shard.command(world.now, Command::RemoveLeg { leg: LegId(2 + 2 * round) });
+}
+
+/// Bytes live after so many visits, some with keys, checks and media.
+fn churn(world: &mut World, rounds: std::ops::Range<u32>) -> i64 {
+    let checks = [1, 2].map(|number| (path(number), check(&ice(number), true)));
+    for round in rounds {
+        visit(world, round);
+        if round % 100 == 0 {
+            for (path, bytes) in &checks {
+                world.receive(*path, bytes);
+            }
+            let keys = || Box::new(keying(round));
+            for leg in [1 + 2 * round, 2 + 2 * round] {
+                world.command(Command::SetKeys { leg: LegId(leg), inbound: keys(), outbound: keys() });
+            }
+            let header = Rtp {
+                payload_type: VP8,
+                ssrc: 7,
+                sequence: 1,
+                payload: vp8(true, &[1; 500]),
+                ..Rtp::default()
+            };
+            let mut publisher = Peer::outside(1, &keying(round));
+            world.receive(path(1), &publisher.rtp(&header));
+            // Checks of one source are bounded.
+            world.pass(Duration::from_millis(100));
+        }
+        leave(world, round);
+        world.drain();
+        world.out = Vec::new();
+        world.events = Vec::new();
+    }
+    LIVE_BYTES.load(Ordering::Relaxed)
+}
+
+fn nothing_is_left_of_those_who_have_gone() {
+    let mut world = World::new();
+    let before = churn(&mut world, 0..2_000);
+    let after = churn(&mut world, 2_000..ROUNDS);
+    let (forwarded, legs) = (world.shard.counters().forwarded, world.shard.counters().legs);
+    assert!(forwarded >= u64::from(ROUNDS / 100), "{:?}", world.all_drops());
+    assert_eq!((legs, world.shard.counters().arena_used), (0, 0));
+    assert_eq!(after, before);
+}
+
+/// Two legs a round come and go: a million joins and leaves.
+const ROUNDS: u32 = 250_000;
+
+#[test]
+fn memory() {
+    nothing_is_allocated_for_a_packet();
+    nothing_is_left_of_those_who_have_gone();
+}

@@ -1,0 +1,144 @@
+//! One SSRC of a session: its place in the index space, whichever way it goes.
+
+use std::sync::Arc;
+
+use super::ring::{Cached, Ring};
+use crate::error::SrtpError;
+use crate::index::{SEQ_BITS, estimate_rtp};
+use crate::limits::{MAX_RTCP_PACKETS, RTCP_WINDOW};
+use crate::window::{Seen, Window};
+
+/// Which way a stream goes. The first packet decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Sender,
+    Receiver,
+}
+
+/// The indices of one SSRC: those sent, or those received. They outlive the keys.
+#[derive(Clone)]
+pub(super) struct Indices {
+    rtp: Option<Window>,
+    /// Told by signalling, for the next packet.
+    roc: Option<u32>,
+    rtcp: Option<Window>,
+    next_rtcp: u64,
+}
+
+impl Indices {
+    pub(super) fn new(first_rtcp: u32) -> Indices {
+        Indices { rtp: None, roc: None, rtcp: None, next_rtcp: u64::from(first_rtcp) }
+    }
+
+    /// The index that the packet `seq` most likely has (RFC 3711 section 3.3.1).
+    pub(super) fn estimate(&self, seq: u16) -> Result<u64, SrtpError> {
+        match (self.roc, &self.rtp) {
+            (Some(roc), _) => Ok((u64::from(roc) << SEQ_BITS) | u64::from(seq)),
+            (None, Some(window)) => estimate_rtp(window.highest(), seq).ok_or(SrtpError::KeyExhausted),
+            (None, None) => Ok(u64::from(seq)),
+        }
+    }
+
+    /// What is known of an SRTP index.
+    pub(super) fn look(&self, index: u64) -> Seen {
+        self.rtp.as_ref().map_or(Seen::Fresh, |window| window.look(index))
+    }
+
+    /// Marks an SRTP index; one marked before stays so.
+    pub(super) fn mark(&mut self, index: u64, size: usize) {
+        self.roc = None;
+        match &mut self.rtp {
+            Some(window) if window.look(index) == Seen::Fresh => window.mark(index),
+            Some(_) => {}
+            None => self.rtp = Some(Window::starting_at(index, size)),
+        }
+    }
+
+    /// What is known of a received SRTCP index.
+    pub(super) fn look_rtcp(&self, index: u64) -> Seen {
+        self.rtcp.as_ref().map_or(Seen::Fresh, |window| window.look(index))
+    }
+
+    /// Marks a received SRTCP index.
+    pub(super) fn mark_rtcp(&mut self, index: u64) {
+        match &mut self.rtcp {
+            Some(window) if window.look(index) == Seen::Fresh => window.mark(index),
+            Some(_) => {}
+            None => self.rtcp = Some(Window::starting_at(index, RTCP_WINDOW)),
+        }
+    }
+
+    /// The SRTCP index of the next packet sent.
+    pub(super) fn next_rtcp(&self) -> Result<u64, SrtpError> {
+        if self.next_rtcp < MAX_RTCP_PACKETS { Ok(self.next_rtcp) } else { Err(SrtpError::KeyExhausted) }
+    }
+
+    /// RFC 3711 section 3.4: the index MUST be incremented by one after each SRTCP packet.
+    pub(super) fn take_rtcp(&mut self) {
+        self.next_rtcp += 1;
+    }
+
+    pub(super) fn roc(&self) -> u32 {
+        let highest = self.rtp.as_ref().map_or(0, Window::highest);
+        (highest >> SEQ_BITS) as u32
+    }
+
+    pub(super) fn set_roc(&mut self, roc: u32) {
+        self.roc = Some(roc);
+    }
+
+    /// Whether anything was sent or received.
+    pub(super) fn is_used(&self) -> bool {
+        self.rtp.is_some() || self.rtcp.is_some() || self.next_rtcp > 1
+    }
+}
+
+/// One SSRC with its keys.
+pub(super) struct Stream {
+    pub(super) ring: Arc<Ring>,
+    /// The keys before the last change, still good for what is under way.
+    pub(super) previous: Option<Arc<Ring>>,
+    /// Whether it came from the wildcard, and follows it.
+    pub(super) wild: bool,
+    pub(super) role: Option<Role>,
+    pub(super) indices: Indices,
+    pub(super) rtp_keys: Cached,
+    pub(super) rtcp_keys: Cached,
+}
+
+impl Stream {
+    pub(super) fn new(ring: Arc<Ring>, wild: bool) -> Stream {
+        let indices = Indices::new(ring.policy.first_rtcp_index);
+        Stream {
+            ring,
+            previous: None,
+            wild,
+            role: None,
+            indices,
+            rtp_keys: Cached::default(),
+            rtcp_keys: Cached::default(),
+        }
+    }
+
+    /// Takes on other keys. The indices go on (RFC 3711 section 3.3.1: re-keying does not reset the roll-over counter).
+    pub(super) fn change(&mut self, ring: Arc<Ring>, overlap: bool) {
+        let old = std::mem::replace(&mut self.ring, ring);
+        self.previous = overlap.then_some(old);
+        self.rtp_keys = Cached::default();
+        self.rtcp_keys = Cached::default();
+    }
+
+    /// Notes which way a packet went; `false` if the stream goes the other way.
+    pub(super) fn goes(&mut self, role: Role) -> bool {
+        *self.role.get_or_insert(role) == role
+    }
+}
+
+/// The verdict on a received index.
+pub(super) fn fresh(seen: Seen) -> Result<(), SrtpError> {
+    match seen {
+        Seen::Fresh => Ok(()),
+        Seen::Marked => Err(SrtpError::Replayed),
+        Seen::Behind => Err(SrtpError::TooOld),
+    }
+}
