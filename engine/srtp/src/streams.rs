@@ -107,15 +107,15 @@ impl<T> Streams<T> {
 
     /// All SSRCs with their state, in no order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let first = self.first.iter().map(|state| (self.near[0], state));
-        first.chain(self.others.iter().map(|(ssrc, state)| (*ssrc, state)))
+        let others = self.others.iter().map(|(ssrc, state)| (*ssrc, state));
+        self.first.iter().map(|state| (self.near[0], state)).chain(others)
     }
 
     /// The same to be changed.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
+        let others = self.others.iter_mut().map(|(ssrc, state)| (*ssrc, state));
         let ssrc = self.near[0];
-        let first = self.first.iter_mut().map(move |state| (ssrc, state));
-        first.chain(self.others.iter_mut().map(|(ssrc, state)| (*ssrc, state)))
+        self.first.iter_mut().map(move |state| (ssrc, state)).chain(others)
     }
 
     /// Forgets an SSRC; the last slot takes its place.

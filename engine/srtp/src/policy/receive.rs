@@ -49,6 +49,7 @@ impl Receiving {
             session: self.keys.session.id(),
             ssrc: self.fields.ssrc,
             index: self.place.index,
+            // All fit: a packet has at most 65,535 bytes.
             header_len: self.fields.header_len as u32,
             packet_len: packet.len() as u32,
             plain_len: self.len as u32,
