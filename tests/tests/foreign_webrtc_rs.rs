@@ -34,7 +34,7 @@ fn packet(kind: Kind, index: u32) -> Packet {
     let mut payload = match kind {
         Kind::Audio => vec![0x78],
         // RFC 7741 section 4.2 and 4.3: the S bit in the descriptor, and the inverse key-frame bit behind it.
-        Kind::Video if index % 3 == 0 => vec![0x10, 0x01],
+        Kind::Video if index.is_multiple_of(3) => vec![0x10, 0x01],
         Kind::Video => vec![0x00, 0x01],
     };
     payload.extend(index.to_be_bytes());
