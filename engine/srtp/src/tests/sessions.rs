@@ -143,10 +143,13 @@ on_every_backend! {
 fn fan_out_equals_singles(backend: crate::Backend, profile: Profile, len: usize, count: usize) {
     let session = |i: usize| Outbound::new(backend, &keying(profile, i as u8));
     let (mut batched, mut single): (Vec<_>, Vec<_>) = (0..count).map(|i| (session(i), session(i))).unzip();
-    let mut receivers: Vec<_> = (0..count).map(|i| Inbound::new(backend, &keying(profile, i as u8))).collect();
+    let mut receivers: Vec<_> =
+        (0..count).map(|i| Inbound::new(backend, &keying(profile, i as u8))).collect();
     let payload: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
     let headers: Vec<_> = (0..count)
-        .map(|i| header(i as u32 + 1, 7 + i as u16, (len % 3) as u8, (len % 2 == 0).then_some((len % 5) as u16)))
+        .map(|i| {
+            header(i as u32 + 1, 7 + i as u16, (len % 3) as u8, (len % 2 == 0).then_some((len % 5) as u16))
+        })
         .collect();
     // Roll-over counters that differ: they stand behind each message.
     for (i, (a, b)) in batched.iter_mut().zip(&mut single).enumerate() {
@@ -155,14 +158,17 @@ fn fan_out_equals_singles(backend: crate::Backend, profile: Profile, len: usize,
         }
         receivers[i].set_roc(i as u32 + 1, 0x0102_0304 * i as u32).unwrap();
     }
-    let indices: Vec<_> = (0..count).map(|i| batched[i].take_rtp(i as u32 + 1, 7 + i as u16).unwrap()).collect();
+    let indices: Vec<_> =
+        (0..count).map(|i| batched[i].take_rtp(i as u32 + 1, 7 + i as u16).unwrap()).collect();
     let overhead = batched[0].rtp_overhead();
     let mut outs = vec![vec![0; headers[0].len() + len + overhead]; count];
     let mut jobs: Vec<_> = indices
         .into_iter()
         .zip(&mut outs)
         .enumerate()
-        .map(|(i, (index, out))| ProtectJob::new(batched[i].keys(), index, &headers[i], &payload, out).unwrap())
+        .map(|(i, (index, out))| {
+            ProtectJob::new(batched[i].keys(), index, &headers[i], &payload, out).unwrap()
+        })
         .collect();
     protect_batch(&mut jobs);
     drop(jobs);

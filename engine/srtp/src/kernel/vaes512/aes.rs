@@ -79,12 +79,7 @@ fn swap_last() -> __m512i {
 
 /// `out = input ^ E(iv) E(iv + 1) ..`. Both slices have the same length.
 #[target_feature(enable = "vaes,avx512f,avx512bw,avx512vl,bmi2")]
-pub(super) fn counter_mode<const N: usize>(
-    keys: &[[u8; 16]; N],
-    iv: __m128i,
-    input: &[u8],
-    out: &mut [u8],
-) {
+pub(super) fn counter_mode<const N: usize>(keys: &[[u8; 16]; N], iv: __m128i, input: &[u8], out: &mut [u8]) {
     debug_assert_eq!(input.len(), out.len());
     let keys = &spread_all(keys);
     let mut counter = Counter::new(iv);

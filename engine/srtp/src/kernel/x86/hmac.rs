@@ -116,13 +116,7 @@ fn run(aesni: AesNi, states: &mut [State], messages: &[Message<'_>]) {
 }
 
 /// Takes blocks `from..until` of all messages into their states.
-fn advance(
-    aesni: AesNi,
-    mut states: &mut [State],
-    mut messages: &[Message<'_>],
-    from: usize,
-    until: usize,
-) {
+fn advance(aesni: AesNi, mut states: &mut [State], mut messages: &[Message<'_>], from: usize, until: usize) {
     while !states.is_empty() {
         let lanes = match states.len() {
             1 => 1,
