@@ -148,7 +148,12 @@ fn fan_out_equals_singles(backend: crate::Backend, profile: Profile, len: usize,
     let payload: Vec<u8> = (0..len).map(|i| (i * 31 % 251) as u8).collect();
     let headers: Vec<_> = (0..count)
         .map(|i| {
-            header(i as u32 + 1, 7 + i as u16, (len % 3) as u8, (len % 2 == 0).then_some((len % 5) as u16))
+            header(
+                i as u32 + 1,
+                7 + i as u16,
+                (len % 3) as u8,
+                len.is_multiple_of(2).then_some((len % 5) as u16),
+            )
         })
         .collect();
     // Roll-over counters that differ: they stand behind each message.
