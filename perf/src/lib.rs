@@ -4,5 +4,6 @@
 pub mod case;
 pub mod limit;
 pub mod machine;
+pub mod steps;
 pub mod systems;
 pub mod timing;

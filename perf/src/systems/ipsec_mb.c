@@ -120,23 +120,27 @@ uint32_t kaname_perf_imb_run(IMB_MGR *mgr, const struct packet *packets, uint32_
         uint32_t done = 0;
 
         while (n > 0) {
-                uint32_t want = n < 64 ? n : 64, i;
-                while (IMB_GET_NEXT_BURST(mgr, want, jobs) < want)
-                        done += IMB_FLUSH_BURST(mgr, want, jobs);
-                for (i = 0; i < want; i++) {
-                        if (bits == 0)
-                                fill_cm(jobs[i], &packets[i], encrypt);
-                        else
-                                fill_gcm(jobs[i], &packets[i], encrypt, bits);
+                /* The ring of jobs is empty here and has room for all of these: twelve passes of its widest kernel. */
+                uint32_t some = n < 192 ? n : 192, flushed;
+
+                packets += some;
+                n -= some;
+                while (some > 0) {
+                        uint32_t want = some < 64 ? some : 64, i;
+
+                        if (IMB_GET_NEXT_BURST(mgr, want, jobs) < want)
+                                return done;
+                        for (i = 0; i < want; i++) {
+                                if (bits == 0)
+                                        fill_cm(jobs[i], packets - some + i, encrypt);
+                                else
+                                        fill_gcm(jobs[i], packets - some + i, encrypt, bits);
+                        }
+                        done += IMB_SUBMIT_BURST_NOCHECK(mgr, want, jobs);
+                        some -= want;
                 }
-                done += IMB_SUBMIT_BURST_NOCHECK(mgr, want, jobs);
-                packets += want;
-                n -= want;
+                while ((flushed = IMB_FLUSH_BURST(mgr, IMB_MAX_BURST_SIZE, jobs)) > 0)
+                        done += flushed;
         }
-        for (;;) {
-                uint32_t flushed = IMB_FLUSH_BURST(mgr, IMB_MAX_BURST_SIZE, jobs);
-                if (flushed == 0)
-                        return done;
-                done += flushed;
-        }
+        return done;
 }

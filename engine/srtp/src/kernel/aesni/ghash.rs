@@ -29,12 +29,16 @@ impl<'a> Ghash<'a> {
     /// Takes in `data`, zeros behind it up to a whole block.
     #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
     pub(super) fn update(&mut self, data: &[u8]) {
-        let (whole, rest) = data.as_chunks::<16>();
-        for block in whole {
-            self.block(mem::load(block));
+        let (mut whole, rest) = data.as_chunks::<16>();
+        while !whole.is_empty() {
+            let (now, later) = whole.split_at(whole.len().min(self.left));
+            self.blocks(now);
+            whole = later;
         }
         if !rest.is_empty() {
-            self.block(mem::load_part(rest));
+            let mut block = [[0; 16]];
+            block[0][..rest.len()].copy_from_slice(rest);
+            self.blocks(&block);
         }
     }
 
@@ -42,25 +46,30 @@ impl<'a> Ghash<'a> {
     #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
     pub(super) fn finish(mut self, aad_len: usize, text_len: usize) -> __m128i {
         let lengths = _mm_set_epi64x(8 * aad_len as i64, 8 * text_len as i64);
-        self.block(_mm_shuffle_epi8(lengths, reverse()));
+        let mut block = [[0; 16]];
+        mem::store(&mut block[0], _mm_shuffle_epi8(lengths, reverse()));
+        self.blocks(&block);
         debug_assert_eq!(self.left, POWERS);
         _mm_shuffle_epi8(self.sum, reverse())
     }
 
+    /// Takes in blocks of one group.
     #[target_feature(enable = "pclmulqdq,ssse3,sse4.1")]
     #[inline]
-    fn block(&mut self, block: __m128i) {
-        let block = _mm_xor_si128(_mm_shuffle_epi8(block, reverse()), self.sum);
-        self.sum = _mm_setzero_si128();
-        let power = mem::load_u128(&self.powers[POWERS - self.left]);
-        self.low = _mm_xor_si128(self.low, _mm_clmulepi64_si128::<0x00>(block, power));
-        self.high = _mm_xor_si128(self.high, _mm_clmulepi64_si128::<0x11>(block, power));
-        let cross = _mm_xor_si128(
-            _mm_clmulepi64_si128::<0x01>(block, power),
-            _mm_clmulepi64_si128::<0x10>(block, power),
-        );
-        self.middle = _mm_xor_si128(self.middle, cross);
-        self.left -= 1;
+    fn blocks(&mut self, blocks: &[[u8; 16]]) {
+        // Copies, so that they stay in registers.
+        let (mut sum, mut low, mut middle, mut high) = (self.sum, self.low, self.middle, self.high);
+        for (block, power) in blocks.iter().zip(&self.powers[POWERS - self.left..]) {
+            let block = _mm_xor_si128(_mm_shuffle_epi8(mem::load(block), reverse()), sum);
+            sum = _mm_setzero_si128();
+            let power = mem::load_u128(power);
+            low = _mm_xor_si128(low, _mm_clmulepi64_si128::<0x00>(block, power));
+            high = _mm_xor_si128(high, _mm_clmulepi64_si128::<0x11>(block, power));
+            middle = _mm_xor_si128(middle, _mm_clmulepi64_si128::<0x01>(block, power));
+            middle = _mm_xor_si128(middle, _mm_clmulepi64_si128::<0x10>(block, power));
+        }
+        (self.sum, self.low, self.middle, self.high) = (sum, low, middle, high);
+        self.left -= blocks.len();
         if self.left == 0 {
             self.reduce();
         }

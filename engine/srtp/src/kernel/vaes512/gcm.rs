@@ -40,6 +40,17 @@ const fn counters() -> [[[u8; 16]; 4]; MOST] {
     counters
 }
 
+/// What vectors of ciphertext are hashed with.
+#[derive(Clone, Copy)]
+struct Beside {
+    /// The place of the first block's power.
+    at: usize,
+    /// Stands in the first block together with it.
+    sum: __m512i,
+    /// Stands in the last vector behind the text.
+    behind: __m512i,
+}
+
 /// One packet on its way through the cipher.
 struct Packet<'a, const N: usize> {
     keys: &'a GcmKeys<N>,
@@ -73,9 +84,8 @@ impl<'a, const N: usize> Packet<'a, N> {
         mem::ones((LEAD + self.input.len() - 64 * i).min(64)) & head
     }
 
-    /// Encrypts or decrypts vectors `from..from + W` into `out`, hashes the ciphertext with the powers from `at` on, and
-    /// gives the first vector of keystream. `LAST` if the packet's last vector is among them; `sum` is what the first block
-    /// of ciphertext is hashed together with, `behind` stands in the last vector behind the text.
+    /// Encrypts or decrypts vectors `from..from + W` into `out`, hashes the ciphertext with what is beside it, and gives the
+    /// first vector of keystream. `LAST` if the packet's last vector is among them.
     #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3")]
     #[inline]
     #[expect(clippy::too_many_arguments, reason = "registers, not a structure: this is the inside of a loop")]
@@ -85,9 +95,7 @@ impl<'a, const N: usize> Packet<'a, N> {
         from: usize,
         out: &mut impl Sink,
         hash: &mut Products,
-        at: usize,
-        sum: __m512i,
-        behind: __m512i,
+        Beside { at, sum, behind }: Beside,
     ) -> __m512i {
         let mut blocks = [self.start; W];
         for (i, block) in blocks.iter_mut().enumerate() {
@@ -147,7 +155,7 @@ impl<'a, const N: usize> Packet<'a, N> {
             hash.add(self.keys, at - blocks, ahead);
         }
         let round_keys = spread_all(&self.keys.round_keys);
-        let first = self.vectors::<W, true>(&round_keys, from, out, &mut hash, at, sum, behind);
+        let first = self.vectors::<W, true>(&round_keys, from, out, &mut hash, Beside { at, sum, behind });
         (first, hash.reduce())
     }
 
@@ -188,12 +196,24 @@ impl<'a, const N: usize> Packet<'a, N> {
                     let (ahead, blocks) = self.ahead();
                     hash.add(self.keys, group - blocks, ahead);
                 }
-                let mask = self.vectors::<WIDE, false>(&round_keys, 0, out, &mut hash, group, sum, nothing);
+                let mask = self.vectors::<WIDE, false>(
+                    &round_keys,
+                    0,
+                    out,
+                    &mut hash,
+                    Beside { at: group, sum, behind: nothing },
+                );
                 sum = hash.reduce();
                 let mut done = WIDE;
                 while vectors - done > WIDE {
                     let mut hash = Products::none();
-                    self.vectors::<WIDE, false>(&round_keys, done, out, &mut hash, group, sum, nothing);
+                    self.vectors::<WIDE, false>(
+                        &round_keys,
+                        done,
+                        out,
+                        &mut hash,
+                        Beside { at: group, sum, behind: nothing },
+                    );
                     sum = hash.reduce();
                     done += WIDE;
                 }
