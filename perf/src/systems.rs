@@ -10,7 +10,7 @@ mod rtc;
 
 use kaname_srtp::Profile;
 
-use crate::case::{Case, Plain};
+use crate::case::{Case, Plain, STRIDE};
 
 pub use self::kaname::{Kaname, KanameSingle};
 pub use aws_lc::AwsLcRaw;
@@ -112,6 +112,15 @@ impl Sealed {
             (0..case.sessions).for_each(|session| bytes.extend_from_slice(reference.output(session)));
         }
         Sealed { bytes, sessions: case.sessions, len: case.wire_len() }
+    }
+
+    /// A fresh copy of every packet, [`STRIDE`] apart: for systems that work in place.
+    pub(crate) fn copy_to(&self, buffers: &mut Vec<u8>) {
+        let packets = self.bytes.chunks_exact(self.len);
+        buffers.resize(packets.len() * STRIDE, 0);
+        for (buffer, packet) in buffers.chunks_exact_mut(STRIDE).zip(packets) {
+            buffer[..packet.len()].copy_from_slice(packet);
+        }
     }
 
     pub(crate) fn packet(&self, round: usize, session: usize) -> &[u8] {

@@ -44,12 +44,7 @@ impl System for AwsLcRaw {
     fn reset(&mut self, operation: Operation) {
         if operation == Operation::Unprotect {
             let case = self.case;
-            let sealed = self.sealed.get_or_insert_with(|| Sealed::new(&case));
-            self.buffers.resize(case.rounds * case.sessions * STRIDE, 0);
-            for packet in 0..case.rounds * case.sessions {
-                let source = sealed.packet(packet / case.sessions, packet % case.sessions);
-                self.buffers[packet * STRIDE..][..source.len()].copy_from_slice(source);
-            }
+            self.sealed.get_or_insert_with(|| Sealed::new(&case)).copy_to(&mut self.buffers);
         }
     }
 
