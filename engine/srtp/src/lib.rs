@@ -1,4 +1,4 @@
-//! SRTP and SRTCP (RFC 3711, RFC 7714).
+//! SRTP and SRTCP (RFC 3711, RFC 6188, RFC 7714), and with [`policy`] all that stands around them (RFC 6904, RFC 8723, RFC 9335).
 //!
 //! Many packets of many sessions go through the ciphers together, while the state of a session stays simple. A received
 //! packet takes three steps: [`Inbound::prepare_rtp`] looks and changes nothing, [`unprotect_batch`] authenticates and
@@ -13,6 +13,23 @@
 //! - Per packet nothing is allocated; only the first packet of an SSRC makes state, and limits bound how much.
 //! - Tags are compared in constant time; keys are zeroized on drop and never printed.
 //! - Every error says whose fault it is: [`SrtpError::fault`].
+//!
+//! # Exceptions
+//! Where we do otherwise than an RFC says, or than libsrtp2 does:
+//! - RFC 3711 section 4.3.2 has 32 bits of SRTCP index in the key derivation, which would move the label. Like everybody we keep the
+//!   label where it is for SRTP, with the index in the low bits. It matters only with a derivation rate.
+//! - RFC 3711 section 4.1.2 (f8) and section 4.2 with other codes than HMAC-SHA1 are not there: nobody asks for them.
+//! - RFC 7714 has tags of 16 bytes only. Policies can be given 8, for peers from before it; profiles cannot.
+//! - RFC 7714 section 9.3 lets a receiver find by the E flag whether an SRTCP packet is encrypted. We take what the policy says and
+//!   nothing else.
+//! - RFC 6188 derives with AES as long as the session key. A longer master key is taken as well and decides then: libsrtp2's AES-192
+//!   does that (its C interface here with it).
+//! - Header extensions are walked for RFC 6904 alone and bounded by the packet alone; the limits of `kaname-wire` are not ours.
+//! - The first SRTCP index is 0 (RFC 3711 section 3.4); libsrtp2's is 1, and so is that of the C interface.
+//! - An index is sent once. [`policy::Policy::allow_repeat`] is the one way around it, for libsrtp2's `allow_repeat_tx`.
+//! - An SSRC that was removed and comes back under the same key goes on where it was. RFC 3711 section 9.1 forbids the key stream
+//!   to be used twice and leaves the how to us; libsrtp2 begins again with roll-over counter 0.
+//! - RFC 8723: only what a node between two hops needs; the ends' own encryption is theirs.
 
 mod backend;
 mod batch;

@@ -2,20 +2,63 @@
 //!
 //! The node is ICE-lite and puts its candidates into the answer, so trickled candidates are taken and not needed; an ICE restart is answered.
 
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::body;
 use super::error::{ApiError, ErrorBody};
 use super::resources::{Protocol, Resource, random_name};
 use super::state::App;
-use crate::node::{FragmentReply, Grants, JoinRequest, LeaveReason, Notice, PeerId};
+use crate::node::{Choice, FragmentReply, Grants, JoinRequest, LeaveReason, Notice, PeerId, TrackId};
 use crate::token::{Claims, TokenError};
 
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+
+/// What to watch.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct WatchQuery {
+    /// Only tracks of this peer (`p_…`).
+    peer: Option<String>,
+    /// Only this track (`t_…`).
+    track: Option<String>,
+}
+
+impl WatchQuery {
+    fn choice(uri: &Uri) -> Result<Choice, ApiError> {
+        let query = Query::<WatchQuery>::try_from_uri(uri);
+        let Query(query) = query.map_err(|error| ApiError::bad_request(error.body_text()))?;
+        match (query.peer, query.track) {
+            (None, None) => Ok(Choice::Any),
+            (Some(peer), None) => Ok(Choice::Peer(PeerId::new(peer))),
+            (None, Some(track)) => Ok(Choice::Track(TrackId::new(track))),
+            (Some(_), Some(_)) => {
+                Err(ApiError::bad_request("the address has both `peer` and `track`; give one of them"))
+            }
+        }
+    }
+}
+
+/// What a POST is for.
+enum Purpose {
+    Publish,
+    Watch(Choice),
+}
+
+impl Purpose {
+    fn protocol(&self) -> Protocol {
+        match self {
+            Purpose::Publish => Protocol::Whip,
+            Purpose::Watch(_) => Protocol::Whep,
+        }
+    }
+}
 
 /// Publish into a room (RFC 9725)
 ///
@@ -36,10 +79,10 @@ pub(super) async fn whip(
 /// Watch a room (WHEP)
 ///
 /// The body is an SDP offer that receives; it gets at most one published track for each of its m-lines. Needs the `subscribe` grant.
-#[utoipa::path(post, path = "/whep/{room}", tag = "whep", security(("token" = [])), params(("room" = String, Path)),
+#[utoipa::path(post, path = "/whep/{room}", tag = "whep", security(("token" = [])), params(("room" = String, Path), WatchQuery),
     request_body(content = String, content_type = "application/sdp"), responses(
     (status = 201, body = String, content_type = "application/sdp", headers(("Location" = String), ("ETag" = String))),
-    (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 409, body = ErrorBody),
+    (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody),
     (status = 413, body = ErrorBody), (status = 415, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub(super) async fn whep(
     State(app): State<App>,
@@ -126,9 +169,13 @@ async fn create(app: App, protocol: Protocol, room: String, request: Request) ->
         Protocol::Whep if !claims.grants.subscribe => return Err(TokenError::Grant("subscribe").into()),
         _ => {}
     }
+    let purpose = match protocol {
+        Protocol::Whip => Purpose::Publish,
+        Protocol::Whep => Purpose::Watch(WatchQuery::choice(request.uri())?),
+    };
     let offer = body::text(&app, request, SDP).await?;
     // A task of its own: a client that hangs up half-way must not leave a half-made peer behind.
-    let made = tokio::spawn(connect(app, protocol, room, claims, offer));
+    let made = tokio::spawn(connect(app, purpose, room, claims, offer));
     made.await.map_err(|_| {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the node failed; please report it")
     })?
@@ -136,7 +183,7 @@ async fn create(app: App, protocol: Protocol, room: String, request: Request) ->
 
 async fn connect(
     app: App,
-    protocol: Protocol,
+    purpose: Purpose,
     room: String,
     claims: Claims,
     offer: String,
@@ -145,6 +192,7 @@ async fn connect(
         |_| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the system has no randomness");
     let (name, etag) =
         (random_name().map_err(randomness)?, format!("\"{}\"", random_name().map_err(randomness)?));
+    let protocol = purpose.protocol();
     let default_name = if protocol == Protocol::Whip { "WHIP" } else { "WHEP" };
     let joined = app.node().join(JoinRequest {
         room: room.clone(),
@@ -154,9 +202,9 @@ async fn connect(
     });
     let joined = joined.await?;
     let peer = joined.peer.id.clone();
-    let answer = match protocol {
-        Protocol::Whip => app.node().ingest(peer.clone(), offer).await,
-        Protocol::Whep => app.node().watch(peer.clone(), offer).await,
+    let answer = match purpose {
+        Purpose::Publish => app.node().ingest(peer.clone(), offer).await,
+        Purpose::Watch(choice) => app.node().watch(peer.clone(), offer, choice).await,
     };
     let answer = match answer {
         Ok(answer) => answer,

@@ -85,8 +85,8 @@ fn serve(state: &mut State, now: Time, request: Request, dropped: u64) {
             let result = state.ingest(now, &peer, offer);
             let _ = reply.send(state.count(result));
         }
-        Request::Watch(peer, offer, reply) => {
-            let result = state.watch(now, &peer, offer);
+        Request::Watch(peer, offer, choice, reply) => {
+            let result = state.watch(now, &peer, offer, &choice);
             let _ = reply.send(state.count(result));
         }
         Request::Fragment(peer, text, reply) => {

@@ -81,6 +81,18 @@ pub struct JoinRequest {
     pub grants: Grants,
 }
 
+/// Which of the room's tracks a viewer without a wish by m-line (WHEP) is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// Whatever there is, of one publisher as far as possible.
+    #[default]
+    Any,
+    /// Tracks of this publisher only.
+    Peer(PeerId),
+    /// This track only.
+    Track(TrackId),
+}
+
 /// The reply to a join.
 #[derive(Debug)]
 pub struct Joined {

@@ -49,8 +49,9 @@ impl State {
         now: Time,
         id: &PeerId,
         offer: Result<Offer, SdpError>,
+        choice: &Choice,
     ) -> Result<Answer, NodeError> {
-        let wish = self.watch_wish(self.peer(id)?, offer?)?;
+        let wish = self.watch_wish(self.peer(id)?, offer?, choice)?;
         self.answer(now, id, wish)
     }
 

@@ -47,13 +47,13 @@ pub enum NodeError {
     #[error("the room exists already; join it, or delete it first")]
     RoomExists,
     /// No such peer, or it has left.
-    #[error("there is no such peer, or it has left; join again")]
+    #[error("there is no such peer in the room, or it has left; look at the room's peers, or join again")]
     NoSuchPeer,
     /// No such track, or it is gone.
-    #[error("there is no such track in the room; subscribe to tracks of the latest notices")]
+    #[error("there is no such track in the room, or it has ended; look at the tracks of the room's peers")]
     NoSuchTrack,
-    /// The room publishes nothing that the offer could receive.
-    #[error("nobody in the room publishes yet; try again when someone does")]
+    /// Nothing is published that the offer could receive, by anyone or by the chosen peer.
+    #[error("nothing is published yet that could be watched; try again when there is")]
     NothingPublished,
     /// The subscriber's offer lacks the codec of the track.
     #[error(

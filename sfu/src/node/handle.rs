@@ -82,7 +82,7 @@ pub(super) enum Request {
     Join(JoinRequest, oneshot::Sender<Result<Joined, NodeError>>),
     Negotiate(PeerId, Result<Wish, SdpError>, oneshot::Sender<Result<Answer, NodeError>>),
     Ingest(PeerId, Result<Offer, SdpError>, oneshot::Sender<Result<Answer, NodeError>>),
-    Watch(PeerId, Result<Offer, SdpError>, oneshot::Sender<Result<Answer, NodeError>>),
+    Watch(PeerId, Result<Offer, SdpError>, Choice, oneshot::Sender<Result<Answer, NodeError>>),
     Fragment(PeerId, String, oneshot::Sender<Result<FragmentReply, NodeError>>),
     Mute(PeerId, TrackId, bool, oneshot::Sender<Result<(), NodeError>>),
     MuteIn(String, TrackId, bool, oneshot::Sender<Result<(), NodeError>>),
@@ -131,11 +131,10 @@ impl NodeHandle {
         self.ask(|reply| Request::Ingest(peer, offer, reply)).await
     }
 
-    /// WHEP: subscribes each m-line of the offer that receives to a published track of its kind, of one
-    /// publisher as far as possible.
-    pub async fn watch(&self, peer: PeerId, offer: String) -> Result<Answer, NodeError> {
+    /// WHEP: subscribes each m-line of the offer that receives to a chosen track of its kind.
+    pub async fn watch(&self, peer: PeerId, offer: String, choice: Choice) -> Result<Answer, NodeError> {
         let offer = Offer::parse(&offer);
-        self.ask(|reply| Request::Watch(peer, offer, reply)).await
+        self.ask(|reply| Request::Watch(peer, offer, choice, reply)).await
     }
 
     /// WHIP and WHEP: an `application/trickle-ice-sdpfrag` (RFC 8840, RFC 9725 section 4.3).

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::api::*;
 use super::error::NodeError;
-use super::model::{Peer, Shape};
+use super::model::{Peer, Shape, Track};
 use super::state::State;
 use crate::sdp::{Chosen, Offer, Place, Quoted, SdpError, Section, SectionKind, matching, uri};
 
@@ -200,9 +200,10 @@ impl State {
         Ok(Wish { offer, publish, subscribe: BTreeMap::new() })
     }
 
-    /// WHEP: everything that receives is subscribed to the tracks of the peer who joined first, then of the next.
-    /// What the viewer already watches, it goes on watching.
-    pub(super) fn watch_wish(&self, peer: &Peer, offer: Offer) -> Result<Wish, NodeError> {
+    /// WHEP: everything that receives is subscribed to what is chosen; of several peers, to the one who joined
+    /// first, then to the next. What the viewer already watches, it goes on watching, unless it chooses otherwise.
+    pub(super) fn watch_wish(&self, peer: &Peer, offer: Offer, choice: &Choice) -> Result<Wish, NodeError> {
+        let candidates = self.candidates(peer, choice)?;
         let mut subscribe = BTreeMap::new();
         let mut lacking = None;
         let mut receives = false;
@@ -213,40 +214,62 @@ impl State {
                 _ => continue,
             };
             receives = true;
-            let old = peer.subscriptions.iter().find(|s| s.mid == section.mid).map(|s| s.track.clone());
-            let new = || self.watchable(peer, section, kind, &subscribe, &mut lacking);
-            if let Some(track) = old.or_else(new) {
+            let old = peer.subscriptions.iter().find(|s| s.mid == section.mid).map(|s| &s.track);
+            let old = old.filter(|old| candidates.iter().any(|t| t.id == **old)).cloned();
+            let same_kind = candidates.iter().copied().filter(|t| t.shape.kind == kind);
+            if let Some(track) = old.or_else(|| first_match(same_kind, section, &subscribe, &mut lacking)) {
                 subscribe.insert(section.mid.clone(), track);
             }
         }
-        match (subscribe.is_empty(), receives, lacking) {
-            (false, ..) => Ok(Wish { offer, publish: BTreeMap::new(), subscribe }),
-            (_, false, _) => Err(bad_wish("", "no m-line of the offer receives audio or video")),
-            (_, _, Some(error)) => Err(error),
-            _ => Err(NodeError::NothingPublished),
+        if !subscribe.is_empty() {
+            return Ok(Wish { offer, publish: BTreeMap::new(), subscribe });
         }
+        Err(match (choice, lacking) {
+            _ if !receives => bad_wish("", "no m-line of the offer receives audio or video"),
+            (_, Some(error)) => error,
+            // Waiting would not help: a track keeps its kind.
+            (Choice::Track(_), None) => bad_wish(
+                "",
+                "the chosen track is audio and the offer receives only video, or the other way round",
+            ),
+            _ => NodeError::NothingPublished,
+        })
     }
 
-    fn watchable(
-        &self,
-        peer: &Peer,
-        section: &Section,
-        kind: TrackKind,
-        taken: &BTreeMap<String, TrackId>,
-        lacking: &mut Option<NodeError>,
-    ) -> Option<TrackId> {
-        let room = self.rooms.get(&peer.room)?;
-        let others = room.peers.iter().filter(|id| **id != peer.id).filter_map(|id| self.peers.get(id));
-        let tracks = others.flat_map(|p| &p.tracks).filter(|t| t.shape.kind == kind);
-        for track in tracks.filter(|t| !taken.values().any(|id| *id == t.id)) {
-            if matching(section, &track.shape.chosen).is_some() {
-                return Some(track.id.clone());
-            }
-            let codec = track.shape.chosen.describe();
-            lacking.get_or_insert(NodeError::CodecUnsupported { track: track.id.clone(), codec });
+    /// The tracks among which a viewer has chosen, in the order in which they are given out.
+    fn candidates(&self, viewer: &Peer, choice: &Choice) -> Result<Vec<&Track>, NodeError> {
+        if let Choice::Track(id) = choice {
+            let found = self.track(id).filter(|(p, _)| p.room == viewer.room && p.id != viewer.id);
+            return found.map(|(_, track)| vec![track]).ok_or(NodeError::NoSuchTrack);
         }
-        None
+        let peers = self.rooms.get(&viewer.room).map_or(&[][..], |room| &room.peers);
+        let mut others: Vec<&Peer> =
+            peers.iter().filter(|id| **id != viewer.id).filter_map(|id| self.peers.get(id)).collect();
+        if let Choice::Peer(id) = choice {
+            others.retain(|peer| peer.id == *id);
+            if others.is_empty() {
+                return Err(NodeError::NoSuchPeer);
+            }
+        }
+        Ok(others.into_iter().flat_map(|peer| &peer.tracks).collect())
     }
+}
+
+/// The first of the tracks that is not taken and whose codec the m-line can receive.
+fn first_match<'a>(
+    tracks: impl Iterator<Item = &'a Track>,
+    section: &Section,
+    taken: &BTreeMap<String, TrackId>,
+    lacking: &mut Option<NodeError>,
+) -> Option<TrackId> {
+    for track in tracks.filter(|t| !taken.values().any(|id| *id == t.id)) {
+        if matching(section, &track.shape.chosen).is_some() {
+            return Some(track.id.clone());
+        }
+        let codec = track.shape.chosen.describe();
+        lacking.get_or_insert(NodeError::CodecUnsupported { track: track.id.clone(), codec });
+    }
+    None
 }
 
 fn bad_wish(mid: &str, what: &str) -> NodeError {

@@ -70,6 +70,16 @@ async fn what_needs_a_token_is_described_so() {
 }
 
 #[test]
+fn what_a_viewer_may_choose_is_described() {
+    let description: Value = serde_json::from_str(&kaname_sfu::http::description()).unwrap();
+    let parameters = description["paths"]["/whep/{room}"]["post"]["parameters"].as_array().unwrap();
+    for name in ["peer", "track"] {
+        let found = parameters.iter().find(|p| p["name"] == name && p["in"] == "query");
+        assert_eq!(found.map(|p| &p["required"]), Some(&Value::Bool(false)), "{name}: {parameters:?}");
+    }
+}
+
+#[test]
 fn every_reference_inside_the_description_resolves() {
     let description: Value = serde_json::from_str(&kaname_sfu::http::description()).unwrap();
     fn walk(value: &Value, root: &Value) {

@@ -86,6 +86,55 @@ async fn a_watcher_gets_what_is_published() {
 }
 
 #[tokio::test]
+async fn a_watcher_chooses_a_peer_or_a_track() {
+    let doors = open(Setup::default());
+    let mine = participant("lobby");
+    for _ in 0..2 {
+        let made = post(&doors, "/whip/lobby", &mine, audio_offer("sendonly").as_bytes()).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    let room = doors.node.room("lobby".into()).await.unwrap();
+    let (first, second) = (&room.peers[0], &room.peers[1]);
+    let watch = async |query: &str| {
+        let reply =
+            post(&doors, &format!("/whep/lobby{query}"), &mine, audio_offer("recvonly").as_bytes()).await;
+        (reply.status, reply.text().to_owned())
+    };
+    // An answer names the track it sends.
+    for (query, track) in [
+        (String::new(), &first.tracks[0]),
+        (format!("?peer={}", second.id), &second.tracks[0]),
+        (format!("?track={}", second.tracks[0].id), &second.tracks[0]),
+        (format!("?track={}", first.tracks[0].id), &first.tracks[0]),
+    ] {
+        let (status, answer) = watch(&query).await;
+        assert_eq!(status, 201, "{query}: {answer}");
+        assert!(answer.contains(track.id.as_str()), "{query}: {} is not in {answer}", track.id);
+    }
+
+    let here = peers(&doors).await;
+    let track = &first.tracks[0].id;
+    for (query, status, code) in [
+        ("?peer=p_none".to_owned(), 404, "no_such_peer"),
+        ("?peer=".to_owned(), 404, "no_such_peer"),
+        (format!("?peer={track}"), 404, "no_such_peer"),
+        ("?track=t_none".to_owned(), 404, "no_such_track"),
+        (format!("?track={}", first.id), 404, "no_such_track"),
+        (format!("?peer={}&track={track}", first.id), 400, "bad_request"),
+        (format!("?track={track}&track={track}"), 400, "bad_request"),
+        (format!("?trak={track}"), 400, "bad_request"),
+    ] {
+        let (got, body) = watch(&query).await;
+        assert_eq!(got, status, "{query}: {body}");
+        assert!(body.contains(&format!("\"code\":\"{code}\"")), "{query}: {body}");
+    }
+    assert_eq!(peers(&doors).await, here, "a refused watcher leaves nothing behind");
+    // Without a token, nobody is told what exists.
+    let line = format!("POST /whep/lobby?peer={}", first.id);
+    assert_eq!(Ask::new(&line).send(doors.address).await.status, 401);
+}
+
+#[tokio::test]
 async fn a_session_ends_with_its_peer() {
     let doors = open(Setup::default());
     let mine = participant("lobby");

@@ -83,12 +83,13 @@ fn inspect(
         payload_type: original.kind.number,
         marker: view.marker(),
         padding: original.padding,
-        key_frame: begins_key_frame(
-            stream,
-            original.kind.codec,
-            payload,
-            element(&view, ids.dependency_descriptor),
-        ),
+        key_frame: !stream.key_frames.has_begun(view.timestamp())
+            && begins_key_frame(
+                stream,
+                original.kind.codec,
+                payload,
+                element(&view, ids.dependency_descriptor),
+            ),
         payload_start: original.payload_start,
         payload_end: original.payload_end,
         csrc_len: view.csrc_bytes().len() as u8,

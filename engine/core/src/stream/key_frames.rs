@@ -39,10 +39,17 @@ impl KeyFrames {
         self.wanted = true;
     }
 
-    /// A packet that begins one came; several of them can belong to one frame.
+    /// Whether a key frame of this timestamp has begun already. Whoever was not there then cannot begin in the midst of
+    /// it: an H.264 key frame begins at its parameter sets, and its slice alone decodes to nothing.
+    pub(crate) fn has_begun(&self, timestamp: u32) -> bool {
+        self.last == Some(timestamp)
+    }
+
+    /// The packet that begins one came. Wishes that come later are for the next.
     pub(crate) fn arrived(&mut self, timestamp: u32) {
         self.wanted = false;
-        self.seen += u64::from(self.last.replace(timestamp) != Some(timestamp));
+        self.last = Some(timestamp);
+        self.seen += 1;
     }
 
     /// Nobody waits any more.
@@ -85,6 +92,17 @@ mod tests {
             })
             .count();
         assert_eq!(sent, 5);
+    }
+
+    #[test]
+    fn a_frame_begins_once() {
+        let mut keys = KeyFrames::default();
+        assert!(!keys.has_begun(7));
+        keys.arrived(7);
+        assert!(keys.has_begun(7) && !keys.has_begun(8));
+        // Who comes in the midst of it is served by the next.
+        keys.want(Time::from_nanos(9));
+        assert!(keys.has_begun(7) && keys.due().is_some());
     }
 
     #[test]

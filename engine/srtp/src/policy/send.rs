@@ -22,6 +22,7 @@ pub struct Sending {
     fields: RtpFields,
     place: Place,
     cryptex: bool,
+    packet_len: usize,
     len: usize,
 }
 
@@ -32,7 +33,7 @@ impl Sending {
     }
 
     /// The job that protects the packet `self` was made for, if that is one for the kernels; `None` leaves it to
-    /// [`Session::protect_rtp`]'s own way. `out` has exactly [`Sending::protected_len`] bytes.
+    /// [`Session::end_protect`]. `out` has exactly [`Sending::protected_len`] bytes.
     ///
     /// # Errors
     /// Those of [`ProtectJob::new`]; the index is lost then.
@@ -56,7 +57,7 @@ impl Session {
     ///
     /// # Errors
     /// [`SrtpError::Length`], [`SrtpError::Header`], [`SrtpError::Output`], [`SrtpError::NoStream`], [`SrtpError::Mki`],
-    /// [`SrtpError::Extension`], [`SrtpError::IndexTaken`], [`SrtpError::TooManyStreams`], [`SrtpError::KeyExhausted`];
+    /// [`SrtpError::Extension`], [`SrtpError::IndexTaken`], [`SrtpError::TooOld`], [`SrtpError::TooManyStreams`], [`SrtpError::KeyExhausted`];
     /// nothing is written and no index taken then.
     pub fn protect_rtp(
         &mut self,
@@ -64,21 +65,36 @@ impl Session {
         out: &mut [u8],
         named: Option<usize>,
     ) -> Result<usize, SrtpError> {
-        let mut sending = self.begin_protect(packet, out.len(), named)?;
+        let sending = self.begin_protect(packet, out.len(), named)?;
+        self.end_protect(sending, packet, out)
+    }
+
+    /// The last step of [`Session::protect_rtp`], for packets that [`Sending::job`] is not for.
+    ///
+    /// # Errors
+    /// [`SrtpError::Output`], [`SrtpError::WrongSession`] if it is another packet; the index is lost then.
+    pub fn end_protect(
+        &mut self,
+        mut sending: Sending,
+        packet: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, SrtpError> {
         let len = sending.len;
         let out = out.get_mut(..len).ok_or(SrtpError::Output)?;
-        match sending.job(packet, out) {
-            Some(job) => protect_batch(std::slice::from_mut(&mut job?)),
-            None => {
-                let means = Means {
-                    keys: &sending.keys,
-                    numbers: &sending.ring.policy.encrypted_extensions,
-                    mki: sending.ring.mki(named),
-                    cryptex: sending.cryptex,
-                };
-                rtp::seal(&means, sending.place, packet, &sending.fields, out, &mut self.scratch)?;
-            }
+        if rtp_fields(packet, 0) != Ok(sending.fields) || packet.len() != sending.packet_len {
+            return Err(SrtpError::WrongSession);
         }
+        if let Some(job) = sending.job(packet, out) {
+            protect_batch(std::slice::from_mut(&mut job?));
+            return Ok(len);
+        }
+        let means = Means {
+            keys: &sending.keys,
+            numbers: &sending.ring.policy.encrypted_extensions,
+            mki: sending.ring.mki(sending.named),
+            cryptex: sending.cryptex,
+        };
+        rtp::seal(&means, sending.place, packet, &sending.fields, out, &mut self.scratch)?;
         Ok(len)
     }
 
@@ -113,7 +129,17 @@ impl Session {
         let (keys, index) = self.take(&fields, &ring, named)?;
         let place = Place { ssrc: fields.ssrc, index };
         let index = Some(SendIndex { session: keys.session.id(), ssrc: fields.ssrc, index });
-        Ok(Sending { keys, ring, named, index, fields, place, cryptex: growth.is_some(), len })
+        Ok(Sending {
+            keys,
+            ring,
+            named,
+            index,
+            fields,
+            place,
+            cryptex: growth.is_some(),
+            packet_len: packet.len(),
+            len,
+        })
     }
 
     /// Takes the index of a packet.
@@ -125,13 +151,14 @@ impl Session {
     ) -> Result<(Arc<Keys>, u64), SrtpError> {
         let stream = self.streams.get_mut(fields.ssrc).ok_or(SrtpError::NoStream)?;
         let index = stream.indices.estimate(fields.seq)?;
+        let slot = ring.slot_for(named, index)?;
         // RFC 3711 section 9.1: the same key with the same index is a two-time pad, unless it is the same packet.
         match stream.indices.look(index) {
             Seen::Fresh => {}
             Seen::Marked if ring.policy.allow_repeat => {}
-            _ => return Err(SrtpError::IndexTaken),
+            Seen::Marked => return Err(SrtpError::IndexTaken),
+            Seen::Behind => return Err(SrtpError::TooOld),
         }
-        let slot = ring.slot_for(named, index)?;
         let usage = ring.count_rtp(slot);
         let (keys, r) = ring.keys(slot, index, &stream.rtp_keys);
         let same_way = stream.goes(Role::Sender);

@@ -7,6 +7,7 @@ mod policies;
 mod properties;
 mod sessions;
 mod vectors;
+mod wycheproof;
 
 use crate::keying::{Keying, Profile};
 

@@ -22,13 +22,14 @@ fn obs_publishes_and_a_player_watches() {
     assert_eq!(answer.publish.len(), 2);
     let player = world.join("Player");
     let sdp = include_str!("../../../tests/fixtures/offers/chromium-subscribe.sdp");
-    let watched = world.state.watch(world.now, &player.id, Offer::parse(sdp)).expect("answered");
+    let watched =
+        world.state.watch(world.now, &player.id, Offer::parse(sdp), &Choice::Any).expect("answered");
     assert_eq!(watched.subscribe, answer.publish);
     let told = world.told();
     assert!(told.contains(&"route 2 to 5 96>108".to_owned()), "H264 of the same profile: {told:?}");
 
     // Watching again (an ICE restart, say) keeps the tracks.
-    let again = world.state.watch(world.now, &player.id, Offer::parse(sdp)).expect("answered");
+    let again = world.state.watch(world.now, &player.id, Offer::parse(sdp), &Choice::Any).expect("answered");
     assert_eq!(again.subscribe, watched.subscribe);
     assert_eq!(world.told(), Vec::<String>::new());
 }
@@ -38,7 +39,9 @@ fn watching_what_is_not_there() {
     let mut world = World::new();
     let player = world.join("Player");
     let offer = OfferText::new("Player").audio("0", "recvonly").video("1", "recvonly");
-    let watch = |world: &mut World, text: &str| world.state.watch(world.now, &player.id, Offer::parse(text));
+    let watch = |world: &mut World, text: &str| {
+        world.state.watch(world.now, &player.id, Offer::parse(text), &Choice::Any)
+    };
     assert_eq!(watch(&mut world, &offer.text()), Err(NodeError::NothingPublished));
     let sends = OfferText::new("Player").audio("0", "sendonly");
     assert_eq!(watch(&mut world, &sends.text()).map_err(|e| e.code()), Err("bad_request"));
@@ -50,6 +53,38 @@ fn watching_what_is_not_there() {
     // There is no sound, so that m-line rests.
     let answer = watch(&mut world, &offer.text()).expect("answered");
     assert_eq!(answer.subscribe.keys().collect::<Vec<_>>(), ["1"]);
+}
+
+#[test]
+fn a_viewer_chooses_a_peer_or_a_track() {
+    let mut world = World::new();
+    let (_ada, adas) = world.publisher("Ada");
+    let (bo, bos) = world.publisher("Bo");
+    let silent = world.listener("Cy");
+    let elsewhere = world.try_join("other", "Di", Grants { room: "other".into(), ..everything() });
+    let elsewhere = elsewhere.expect("joined");
+    let camera = OfferText::new("Di").video("0", "sendonly");
+    let theirs = world.negotiate(&elsewhere, &camera, &[("0", Source::Camera)], &[]).expect("answered");
+    let player = world.join("Player");
+    let both = OfferText::new("Player").audio("0", "recvonly").video("1", "recvonly").text();
+    let mut watch = |text: &str, choice: Choice| {
+        let offer = Offer::parse(text);
+        world.state.watch(world.now, &player.id, offer, &choice).map(|answer| answer.subscribe)
+    };
+    assert_eq!(watch(&both, Choice::Peer(bo.id.clone())), Ok(bos.clone()));
+    // Nobody chosen: what is watched stays. Somebody else chosen: it changes.
+    assert_eq!(watch(&both, Choice::Any), Ok(bos.clone()));
+    let picture = BTreeMap::from([("1".to_owned(), adas["1"].clone())]);
+    assert_eq!(watch(&both, Choice::Track(adas["1"].clone())), Ok(picture));
+
+    assert_eq!(watch(&both, Choice::Peer(PeerId::new("p_none"))), Err(NodeError::NoSuchPeer));
+    assert_eq!(watch(&both, Choice::Peer(elsewhere.id.clone())), Err(NodeError::NoSuchPeer));
+    assert_eq!(watch(&both, Choice::Peer(silent.id.clone())), Err(NodeError::NothingPublished));
+    assert_eq!(watch(&both, Choice::Track(TrackId::new("t_none"))), Err(NodeError::NoSuchTrack));
+    assert_eq!(watch(&both, Choice::Track(theirs.publish["0"].clone())), Err(NodeError::NoSuchTrack));
+    let only_sound = OfferText::new("Player").audio("0", "recvonly").text();
+    let wrong_kind = watch(&only_sound, Choice::Track(bos["1"].clone())).map_err(|e| e.code());
+    assert_eq!(wrong_kind, Err("bad_request"));
 }
 
 #[test]

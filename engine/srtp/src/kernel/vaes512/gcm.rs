@@ -88,6 +88,7 @@ impl<'a, const N: usize> Packet<'a, N> {
     /// first vector of keystream. `LAST` if the packet's last vector is among them.
     #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3")]
     #[inline]
+    #[expect(clippy::too_many_arguments, reason = "registers, not a structure: this is the inside of a loop")]
     fn vectors<const W: usize, const LAST: bool>(
         &self,
         round_keys: &[__m512i; N],
