@@ -432,6 +432,12 @@ impl Conductor {
         whose.iter().filter(settled).count()
     }
 
+    /// Those who came later included.
+    pub(super) fn count_joins(&mut self) {
+        self.joins.connected = self.connected(&self.subscribers) as u32;
+        self.joins.failed = self.joins.asked.saturating_sub(self.joins.connected);
+    }
+
     fn note_joins(&mut self) {
         let clients = || self.subscribers.iter().map(|n| &self.wheel.clients[*n as usize]);
         let mut connected: Vec<u64> = Vec::new();
@@ -442,8 +448,7 @@ impl Conductor {
         }
         let first = clients().map(|c| c.called_ns).filter(|at| *at > 0).min().unwrap_or(0);
         let last = clients().filter_map(|c| c.connected_ns).max().unwrap_or(first);
-        self.joins.connected = connected.len() as u32;
-        self.joins.failed = self.joins.asked.saturating_sub(self.joins.connected);
+        self.count_joins();
         self.joins.per_second = connected.len() as f64 / ((last - first).max(1) as f64 / 1e9);
         self.joins.connected_us = (quantile(&mut connected, 0.5), quantile(&mut connected, 0.99));
         self.joins.first_media_us = (quantile(&mut media, 0.5), quantile(&mut media, 0.99));
@@ -486,6 +491,7 @@ impl Conductor {
     /// Waits for the last packets. Media goes on meanwhile, so that receivers notice what is missing.
     pub(super) fn drain(&mut self, observer: &mut dyn Observer) -> Result<(), FleetError> {
         observer.phase("draining");
+        self.count_joins();
         self.pump(observer, DRAIN_NS, |c| c.missing() == 0).map(drop)?;
         self.wheel.nap(false);
         Ok(())
@@ -538,7 +544,11 @@ impl Conductor {
                 }
                 Ok(())
             }
-            Arrival::Trace { path, speed } => trace::play(self, &path, speed, observer),
+            Arrival::Trace { path, speed } => {
+                trace::play(self, &path, speed, observer)?;
+                self.note_joins();
+                Ok(())
+            }
             _ => self.pump(observer, seconds * SECOND_NS, |_| false).map(drop),
         }
     }

@@ -40,6 +40,7 @@ pub use launch::{Launch, Launched, development_token, pin};
 pub use outcome::{Bottleneck, Delay, Harness, Joins, NodeFigures, Outcome, Packets, Sample};
 pub use presets::PRESETS;
 pub use scenario::{Arrival, Pattern, Scenario, Shape, Source, Suite};
+pub use table::verdict;
 pub use target::{LegTarget, NodeTarget, ReceiveLeg, SendLeg, Target, TokenFor};
 
 use crate::stamp::clock_ns;

@@ -4,7 +4,7 @@
 //! socket of its own.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
@@ -73,7 +73,7 @@ impl Socket {
     pub(super) fn send(&self, route: Route, datagram: &[u8]) -> io::Result<bool> {
         let to = SockaddrStorage::from(route.remote);
         let info = packet_info(route.local);
-        let from = self.shared.then(|| ControlMessage::Ipv4PacketInfo(&info));
+        let from = self.shared.then_some(ControlMessage::Ipv4PacketInfo(&info));
         let sent =
             sendmsg(self.fd(), &[IoSlice::new(datagram)], from.as_slice(), MsgFlags::empty(), Some(&to));
         match sent {
@@ -94,7 +94,7 @@ impl Socket {
             return Ok(usize::from(self.send(route, only)?));
         }
         let info = packet_info(route.local);
-        let from = self.shared.then(|| ControlMessage::Ipv4PacketInfo(&info));
+        let from = self.shared.then_some(ControlMessage::Ipv4PacketInfo(&info));
         let mut sent = 0;
         while sent < datagrams.len() {
             let rest = &datagrams[sent..datagrams.len().min(sent + RECEIVE_MESSAGES)];
@@ -172,7 +172,6 @@ pub(super) struct Buffers(Vec<Box<[u8]>>);
 pub(super) struct Datagram {
     /// The client's address; unspecified on a socket of its own.
     pub(super) to: Ipv4Addr,
-    pub(super) from: Option<SocketAddr>,
     /// Nanoseconds since 1970, by the kernel.
     pub(super) at_ns: u64,
     message: u32,
@@ -213,7 +212,6 @@ impl Buffers {
             messages += 1;
             let mut template = Datagram {
                 to: Ipv4Addr::UNSPECIFIED,
-                from: received.address.and_then(address),
                 at_ns: now_ns,
                 message: message as u32,
                 start: 0,
@@ -246,11 +244,6 @@ impl Buffers {
     }
 }
 
-fn address(storage: SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = storage.as_sockaddr_in().map(|a| SocketAddr::V4(SocketAddrV4::from(*a)));
-    v4.or_else(|| storage.as_sockaddr_in6().map(|a| SocketAddr::V6((*a).into())))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,7 +263,6 @@ mod tests {
         assert_eq!(got.len(), 3);
         for (datagram, last) in got.iter().zip(1..) {
             assert_eq!(datagram.to, Ipv4Addr::new(127, 1, 0, last));
-            assert_eq!(datagram.from, Some(other.local_addr().unwrap()));
             assert!(datagram.at_ns > 0);
             assert_eq!(buffers.bytes(datagram), [last; 10]);
         }
