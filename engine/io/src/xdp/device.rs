@@ -74,24 +74,6 @@ pub(super) fn queues(name: &str) -> u32 {
     if asked.is_err() { 1 } else { (channels.combined + channels.rx.min(channels.tx)).max(1) }
 }
 
-/// The driver's name; empty if it does not say.
-pub(super) fn driver(name: &str) -> String {
-    /// `struct ethtool_drvinfo`
-    #[repr(C)]
-    struct Information {
-        command: u32,
-        driver: [u8; 32],
-        rest: [u8; 160],
-    }
-    const ETHTOOL_GDRVINFO: u32 = 3;
-    let mut information = Information { command: ETHTOOL_GDRVINFO, driver: [0; 32], rest: [0; 160] };
-    if ethtool(name, (&raw mut information).cast()).is_err() {
-        return String::new();
-    }
-    let text = CStr::from_bytes_until_nul(&information.driver).unwrap_or_default();
-    text.to_string_lossy().into_owned()
-}
-
 /// ethtool's question; `data` points to the structure of its command.
 fn ethtool(name: &str, data: *mut libc::c_char) -> io::Result<()> {
     let name = CString::new(name)?;
@@ -132,7 +114,8 @@ impl Control {
 
     fn call(&self, what: libc::Ioctl, request: &mut libc::ifreq) -> io::Result<()> {
         // SAFETY: each of these calls reads and writes one ifreq, and for ethtool the structure that it points to.
-        let result: c_int = unsafe { libc::ioctl(self.socket.as_raw_fd(), what, std::ptr::from_mut(request)) };
+        let result: c_int =
+            unsafe { libc::ioctl(self.socket.as_raw_fd(), what, std::ptr::from_mut(request)) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 }

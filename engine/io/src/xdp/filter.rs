@@ -8,7 +8,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use crate::bpf::{Assembler, BpfError, Condition, Helper, Link, Map, MapKind, Operation, Program, ProgramKind, Register, Width};
+use crate::bpf::{
+    Assembler, BpfError, Condition, Helper, Link, Map, MapKind, Operation, Program, ProgramKind, Register,
+    Width,
+};
 use crate::limits::MAX_LOCALS;
 use Register::{R0, R1, R2, R3, R6, R7, R8, R10};
 
@@ -50,15 +53,16 @@ impl Filter {
         Link::xdp(&self.program, interface, flags)
     }
 
-    /// What comes to `local` goes to the sockets from number `first`. Returns the number that holds: an address that
-    /// several shards share belongs to the one that came first.
-    pub(super) fn add_local(&self, local: SocketAddr, first: u32) -> Result<u32, BpfError> {
+    /// The number from which the sockets for `local` count, if it is entered.
+    pub(super) fn holder(&self, local: SocketAddr) -> Result<Option<u32>, BpfError> {
         let mut value = [0; 4];
-        if !self.locals.lookup(&key(local), &mut value)? {
-            value = first.to_ne_bytes();
-            self.locals.update(&key(local), &value)?;
-        }
-        Ok(u32::from_ne_bytes(value))
+        let found = self.locals.lookup(&key(local), &mut value)?;
+        Ok(found.then_some(u32::from_ne_bytes(value)))
+    }
+
+    /// What comes to `local` on queue `q` goes to socket `first + q`.
+    pub(super) fn add_local(&self, local: SocketAddr, first: u32) -> Result<(), BpfError> {
+        self.locals.update(&key(local), &first.to_ne_bytes())
     }
 
     pub(super) fn remove_local(&self, local: SocketAddr) -> Result<bool, BpfError> {
@@ -156,7 +160,10 @@ fn wire_family(number: u8) -> i32 {
 
 /// Proves to the verifier that the frame has so many bytes.
 fn reach(code: &mut Assembler, bytes: i32, pass: crate::bpf::Label) {
-    code.alu_register(Operation::Set, R2, R7)
-        .alu(Operation::Add, R2, bytes)
-        .jump_if_register(R2, Condition::Greater, R8, pass);
+    code.alu_register(Operation::Set, R2, R7).alu(Operation::Add, R2, bytes).jump_if_register(
+        R2,
+        Condition::Greater,
+        R8,
+        pass,
+    );
 }

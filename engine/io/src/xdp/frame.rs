@@ -92,6 +92,8 @@ pub(super) struct Datagram {
     /// Where its payload begins in the frame, and how long it is.
     pub(super) offset: usize,
     pub(super) len: usize,
+    /// The two bits of RFC 3168 section 5.
+    pub(super) ecn: u8,
 }
 
 /// Reads what the filter lets through: UDP over IPv4 without options or fragments, or over IPv6 without extension
@@ -101,27 +103,30 @@ pub(super) struct Datagram {
 /// the shard believes is authenticated. The IPv4 header's own is, since nothing else holds its addresses.
 pub(super) fn read(frame: &[u8]) -> Option<Datagram> {
     let (ethernet, ip) = frame.split_at_checked(ETHERNET)?;
-    let (from, to, head, udp_len): (IpAddr, IpAddr, usize, usize) = match [ethernet[12], ethernet[13]] {
-        TYPE_IPV4 => {
-            let head = ip.first_chunk::<IPV4>()?;
-            let whole = head[0] == 0x45 && u16::from_be_bytes([head[6], head[7]]) & 0x3fff == 0;
-            if !whole || head[9] != PROTOCOL_UDP || Sum::default().add(head).finish() != [0, 0] {
-                return None;
+    let (from, to, head, udp_len, ecn): (IpAddr, IpAddr, usize, usize, u8) =
+        match [ethernet[12], ethernet[13]] {
+            TYPE_IPV4 => {
+                let head = ip.first_chunk::<IPV4>()?;
+                let whole = head[0] == 0x45 && u16::from_be_bytes([head[6], head[7]]) & 0x3fff == 0;
+                if !whole || head[9] != PROTOCOL_UDP || Sum::default().add(head).finish() != [0, 0] {
+                    return None;
+                }
+                let total = usize::from(u16::from_be_bytes([head[2], head[3]]));
+                let (from, to) = (octets::<4>(head, 12)?, octets::<4>(head, 16)?);
+                (from.into(), to.into(), IPV4, total.checked_sub(IPV4)?, head[1] & 3)
             }
-            let total = usize::from(u16::from_be_bytes([head[2], head[3]]));
-            let (from, to) = (octets::<4>(head, 12)?, octets::<4>(head, 16)?);
-            (from.into(), to.into(), IPV4, total.checked_sub(IPV4)?)
-        }
-        TYPE_IPV6 => {
-            let head = ip.first_chunk::<IPV6>()?;
-            if head[0] >> 4 != 6 || head[6] != PROTOCOL_UDP {
-                return None;
+            TYPE_IPV6 => {
+                let head = ip.first_chunk::<IPV6>()?;
+                if head[0] >> 4 != 6 || head[6] != PROTOCOL_UDP {
+                    return None;
+                }
+                let (from, to) = (octets::<16>(head, 8)?, octets::<16>(head, 24)?);
+                let len = usize::from(u16::from_be_bytes([head[4], head[5]]));
+                // The traffic class lies across two bytes, its last bits high in the second.
+                (from.into(), to.into(), IPV6, len, head[1] >> 4 & 3)
             }
-            let (from, to) = (octets::<16>(head, 8)?, octets::<16>(head, 24)?);
-            (from.into(), to.into(), IPV6, usize::from(u16::from_be_bytes([head[4], head[5]])))
-        }
-        _ => return None,
-    };
+            _ => return None,
+        };
     // What lies behind the datagram is the link's padding.
     let datagram = ip.get(head..head + udp_len)?;
     let udp = datagram.first_chunk::<UDP>()?;
@@ -134,6 +139,7 @@ pub(super) fn read(frame: &[u8]) -> Option<Datagram> {
         to: SocketAddr::new(to, u16::from_be_bytes([udp[2], udp[3]])),
         offset: ETHERNET + head + UDP,
         len: stated - UDP,
+        ecn,
     })
 }
 
@@ -159,11 +165,11 @@ mod tests {
     #[test]
     fn an_ipv4_frame_byte_by_byte() {
         let (frame, start) = frame(b"abc", "192.0.2.1:7801", "192.0.2.2:5004");
-        // Made and checked by hand with RFC 1071's sum.
+        // The sums are from another program.
         let expected = [
             2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00, // Ethernet
-            0x45, 0, 0, 31, 0, 0, 0x40, 0, 64, 17, 0xb6, 0xcb, 192, 0, 2, 1, 192, 0, 2, 2, // IPv4
-            0x1e, 0x79, 0x13, 0x8c, 0, 11, 0x85, 0x6f, b'a', b'b', b'c',
+            0x45, 0, 0, 31, 0, 0, 0x40, 0, 64, 17, 0xb6, 0xca, 192, 0, 2, 1, 192, 0, 2, 2, // IPv4
+            0x1e, 0x79, 0x13, 0x8c, 0, 11, 0x85, 0x6c, b'a', b'b', b'c',
         ];
         assert_eq!(&frame[start..], expected);
     }
@@ -206,7 +212,7 @@ mod tests {
             prop_assert_ne!(&udp[6..8], &[0, 0]);
             let (offset, len) = (HEAD_ROOM - start, packet.len());
             frame.extend(vec![0xaa; padding]);
-            prop_assert_eq!(read(&frame[start..]), Some(Datagram { from, to, offset, len }));
+            prop_assert_eq!(read(&frame[start..]), Some(Datagram { from, to, offset, len, ecn: 0 }));
         }
 
         /// No bytes make it panic, and what it finds lies in the frame.

@@ -66,7 +66,8 @@ impl Netlink {
     /// For the interface of this index.
     pub(super) fn open(interface: u32) -> io::Result<Netlink> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
-        let groups = libc::RTMGRP_LINK | libc::RTMGRP_NEIGH | libc::RTMGRP_IPV4_ROUTE | libc::RTMGRP_IPV6_ROUTE;
+        let groups =
+            libc::RTMGRP_LINK | libc::RTMGRP_NEIGH | libc::RTMGRP_IPV4_ROUTE | libc::RTMGRP_IPV6_ROUTE;
         socket.bind(&SocketAddr::new(0, groups as u32))?;
         socket.set_non_blocking(true)?;
         let asked = Vec::with_capacity(MAX_ASKED);
@@ -168,7 +169,9 @@ impl Netlink {
         match payload {
             NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) => {
                 match self.asked_by(header.sequence_number, header.port_number) {
-                    Some(Asked::Route(destination)) => each(News::Answer(destination, self.next_hop(destination, &route))),
+                    Some(Asked::Route(destination)) => {
+                        each(News::Answer(destination, self.next_hop(destination, &route)))
+                    }
                     _ => each(News::Routes),
                 }
             }
@@ -239,7 +242,9 @@ impl Netlink {
         use NeighbourState::{Delay, Noarp, Permanent, Probe, Reachable, Stale};
         let valid = matches!(message.header.state, Reachable | Stale | Delay | Probe | Permanent | Noarp);
         let mac = message.attributes.iter().find_map(|attribute| match attribute {
-            NeighbourAttribute::LinkLayerAddress(bytes) if bytes.len() == MAC_BYTES => bytes.as_slice().try_into().ok(),
+            NeighbourAttribute::LinkLayerAddress(bytes) if bytes.len() == MAC_BYTES => {
+                bytes.as_slice().try_into().ok()
+            }
             _ => None,
         });
         let mac = mac.filter(|_| valid && !gone);

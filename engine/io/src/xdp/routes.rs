@@ -34,7 +34,10 @@ pub(super) enum NextHop {
 enum Way {
     /// Not known yet, or not ours.
     Kernel,
-    Neighbour { slot: u32, mtu: u32 },
+    Neighbour {
+        slot: u32,
+        mtu: u32,
+    },
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -128,14 +131,14 @@ impl Routes {
         self.confirm.pop()
     }
 
-    /// The kernel's answer. True: the neighbour is new, so ask for its address.
-    pub(super) fn answered(&mut self, destination: Destination, hop: NextHop) -> bool {
+    /// The kernel's answer. Returns a neighbour that is new: ask for its address.
+    pub(super) fn answered(&mut self, destination: Destination, hop: NextHop) -> Option<IpAddr> {
         let (way, new) = match hop {
-            NextHop::Elsewhere => (Way::Kernel, false),
+            NextHop::Elsewhere => (Way::Kernel, None),
             NextHop::Neighbour { address, mtu } => {
                 let known = self.slots.get(&address).copied();
-                let Some(slot) = known.or_else(|| self.new_slot(address)) else { return false };
-                (Way::Neighbour { slot, mtu: mtu.unwrap_or(u32::MAX) }, known.is_none())
+                let slot = known.or_else(|| self.new_slot(address))?;
+                (Way::Neighbour { slot, mtu: mtu.unwrap_or(u32::MAX) }, known.is_none().then_some(address))
             }
         };
         // It may have been forgotten meanwhile.
@@ -217,7 +220,7 @@ mod tests {
         let mut routes = Routes::new();
         assert_eq!(routes.find(destination(1)), None);
         assert_eq!(routes.next_question(), Some(destination(1)));
-        assert!(routes.answered(destination(1), via_gateway()), "a new neighbour");
+        assert_eq!(routes.answered(destination(1), via_gateway()), Some(gateway()));
         routes.neighbour(gateway(), Some(MAC), false);
         routes
     }
@@ -233,7 +236,7 @@ mod tests {
         assert_eq!(routes.find(destination(1)), Some(Reached { mac: MAC, mtu: u32::MAX }));
         // The second behind the same gateway needs no second neighbour.
         assert_eq!(routes.find(destination(2)), None);
-        assert!(!routes.answered(destination(2), via_gateway()));
+        assert_eq!(routes.answered(destination(2), via_gateway()), None);
         assert!(routes.find(destination(2)).is_some());
         assert_eq!(routes.next_to_confirm(), None);
     }
@@ -267,7 +270,7 @@ mod tests {
         assert!(routes.find(destination(1)).is_some());
         assert_eq!(routes.next_question(), Some(destination(1)));
         assert_eq!(routes.next_question(), None);
-        assert!(!routes.answered(destination(1), NextHop::Elsewhere));
+        assert_eq!(routes.answered(destination(1), NextHop::Elsewhere), None);
         assert_eq!(routes.find(destination(1)), None);
     }
 
@@ -279,7 +282,7 @@ mod tests {
         routes.age();
         assert_eq!(routes.routes.len(), 0);
         // An answer that comes too late is nobody's.
-        assert!(!routes.answered(destination(1), via_gateway()));
+        assert_eq!(routes.answered(destination(1), via_gateway()), None);
         assert_eq!(routes.routes.len(), 0);
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Socket {
     pub(super) tx: Producer<libc::xdp_desc>,
     pub(super) fill: Producer<u64>,
     pub(super) completion: Consumer<u64>,
+    /// The driver sends from and receives into the umem itself.
+    pub(super) is_zero_copy: bool,
     fd: OwnedFd,
 }
 
@@ -62,6 +64,8 @@ impl Socket {
         // Older kernels do not know it, and send 32 a call.
         let _ = set(&socket.fd, libc::SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &KICK);
         socket.bind(other, place).map_err(Refused::Bind)?;
+        let options: io::Result<libc::xdp_options> = get(&socket.fd, libc::XDP_OPTIONS);
+        socket.is_zero_copy = options.is_ok_and(|options| options.flags & libc::XDP_OPTIONS_ZEROCOPY != 0);
         Ok(socket)
     }
 
@@ -70,7 +74,11 @@ impl Socket {
         let address = libc::sockaddr_xdp {
             sxdp_family: libc::AF_XDP as u16,
             // With a shared umem the mode is the first socket's, and no other flag may be given.
-            sxdp_flags: if other.is_some() { libc::XDP_SHARED_UMEM } else { mode | libc::XDP_USE_NEED_WAKEUP },
+            sxdp_flags: if other.is_some() {
+                libc::XDP_SHARED_UMEM
+            } else {
+                mode | libc::XDP_USE_NEED_WAKEUP
+            },
             sxdp_ifindex: place.interface,
             sxdp_queue_id: place.queue,
             sxdp_shared_umem_fd: other.map_or(0, |other| other.fd.as_raw_fd() as u32),
@@ -108,12 +116,6 @@ impl Socket {
     /// The kernel's own figures.
     pub(super) fn statistics(&self) -> io::Result<libc::xdp_statistics> {
         get(&self.fd, libc::XDP_STATISTICS)
-    }
-
-    /// Whether the driver sends from and receives into the umem itself.
-    pub(super) fn zero_copy(&self) -> bool {
-        let options: io::Result<libc::xdp_options> = get(&self.fd, libc::XDP_OPTIONS);
-        options.is_ok_and(|options| options.flags & libc::XDP_OPTIONS_ZEROCOPY != 0)
     }
 }
 
@@ -163,9 +165,10 @@ fn with_rings(fd: OwnedFd) -> io::Result<Socket> {
     let tx = Producer::new(memory, layout, size);
     let (memory, layout, size) = map(&offsets.fr, address, FILL_RING, libc::XDP_UMEM_PGOFF_FILL_RING)?;
     let fill = Producer::new(memory, layout, size);
-    let (memory, layout, size) = map(&offsets.cr, address, COMPLETION_RING, libc::XDP_UMEM_PGOFF_COMPLETION_RING)?;
+    let (memory, layout, size) =
+        map(&offsets.cr, address, COMPLETION_RING, libc::XDP_UMEM_PGOFF_COMPLETION_RING)?;
     let completion = Consumer::new(memory, layout, size);
-    Ok(Socket { rx, tx, fill, completion, fd })
+    Ok(Socket { rx, tx, fill, completion, is_zero_copy: false, fd })
 }
 
 fn set<T>(fd: &OwnedFd, level: libc::c_int, option: libc::c_int, value: &T) -> io::Result<()> {
