@@ -11,6 +11,8 @@
 
 mod affinity;
 mod batch;
+#[cfg(target_os = "linux")]
+pub mod bpf;
 mod clock;
 mod counters;
 mod error;
