@@ -10,6 +10,8 @@
 
 mod affinity;
 mod batch;
+#[cfg(target_os = "linux")]
+pub mod bpf;
 mod clock;
 mod coalesce;
 mod control;
