@@ -12,6 +12,7 @@ mod affinity;
 mod batch;
 #[cfg(target_os = "linux")]
 pub mod bpf;
+mod capability;
 mod clock;
 mod coalesce;
 mod control;
@@ -39,6 +40,7 @@ use std::time::Duration;
 
 pub use affinity::pin_current_thread;
 pub use batch::{FlushReport, RxBatch, RxPacket, Slots, Tx};
+pub use capability::Capability;
 pub use clock::thread_cpu_time;
 pub use counters::Counters;
 pub use error::BindError;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::config::XdpMode;
-use super::device::{self, Device};
+use super::device::{Device, Looker};
 use super::error::XdpError;
 use super::filter::Filter;
 use super::frame::ETHERNET;
@@ -36,11 +36,12 @@ const DRIVER: u32 = 1 << 2;
 impl Interface {
     /// Puts the program on an interface, for so many shards.
     pub fn attach(name: &str, mode: XdpMode, shards: usize) -> Result<Arc<Interface>, XdpError> {
-        let device = Device::find(name)?;
+        let looker = Looker::new(name)?;
+        let device = looker.look()?;
         if !device.running {
             return Err(XdpError::Down(name.to_owned()));
         }
-        let queues = device::queues(name);
+        let queues = looker.queues();
         let frame =
             if device.mtu as usize + ETHERNET + VLAN <= FRAME - RX_HEAD_ROOM { FRAME } else { LONG_FRAME };
         let filter = Filter::load(shards * queues as usize, frame - RX_HEAD_ROOM, shards)?;

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::device::Device;
+use super::device::{Device, Looker};
 use super::error::XdpError;
 use super::interface::Interface;
 use super::limits::{LOOKUPS_A_TURN, MAX_QUEUES, ROUTE_LIFE, RX_FRAMES, SWEEP, TX_FRAMES};
@@ -42,6 +42,7 @@ pub(super) struct Port {
     /// Neighbours whose address to ask for.
     unknown: Vec<IpAddr>,
     device: Device,
+    looker: Looker,
     state: State,
     next_sweep: Instant,
     next_age: Instant,
@@ -97,6 +98,7 @@ impl Port {
             netlink,
             unknown: Vec::with_capacity(LOOKUPS_A_TURN),
             device: interface.device.clone(),
+            looker: Looker::new(name)?,
             state: State::Here,
             next_sweep: now,
             next_age: now + ROUTE_LIFE,
@@ -154,7 +156,10 @@ impl Port {
     pub(super) fn flush(&mut self, kernel: &mut KernelUdp) -> FlushReport {
         let Port { transmit, umem, sockets, device, .. } = self;
         let (locals, counters) = kernel.parts();
-        let report = transmit.flush(umem, &mut sockets[0], locals, device, counters);
+        let (report, gone) = transmit.flush(umem, &mut sockets[0], locals, device, counters);
+        if gone {
+            self.state = State::Gone;
+        }
         self.ask(kernel.locals());
         report
     }
@@ -211,7 +216,7 @@ impl Port {
     }
 
     fn look_at_device(&mut self) {
-        match Device::find(&self.registered.interface.name) {
+        match self.looker.look() {
             Ok(device) if device.index == self.device.index => {
                 if device != self.device {
                     self.routes.forget_all();
