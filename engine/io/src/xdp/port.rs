@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::device::{Device, Looker};
 use super::error::XdpError;
-use super::interface::Interface;
+use super::interface::{Interface, patiently};
 use super::limits::{LOOKUPS_A_TURN, MAX_QUEUES, ROUTE_LIFE, RX_FRAMES, SWEEP, TX_FRAMES};
 use super::netlink::{Netlink, News};
 use super::receive::Receive;
@@ -278,17 +278,22 @@ fn open_socket(
 ) -> Result<Socket, XdpError> {
     let place = |zero_copy| Place { interface: interface.device.index, queue, zero_copy };
     let wish = other.map_or(interface.zero_copy, |other| other.is_zero_copy);
-    let mut result = Socket::open(umem, other, place(wish));
+    let open = |zero_copy| patiently(|| Socket::open(umem, other, place(zero_copy)), is_taken);
+    let mut result = open(wish);
     if let Err(Refused::Memory(error)) = &result
         && matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
         && raise_locked_memory(umem.len())
     {
-        result = Socket::open(umem, other, place(wish));
+        result = open(wish);
     }
     if wish && other.is_none() && !interface.zero_copy_only && matches!(result, Err(Refused::Bind(_))) {
-        result = Socket::open(umem, other, place(false));
+        result = open(false);
     }
     result.map_err(|refused| explain(interface, umem, queue, refused))
+}
+
+fn is_taken(refused: &Refused) -> bool {
+    matches!(refused, Refused::Bind(error) if error.raw_os_error() == Some(libc::EBUSY))
 }
 
 fn explain(interface: &Interface, umem: &Umem, queue: u32, refused: Refused) -> XdpError {
