@@ -131,12 +131,17 @@ fn measure(case: &Case, operation: Operation, limit: &Limit, options: &Options) 
 fn equal(case: &Case, operation: Operation, systems: &mut [Box<dyn System>]) -> Result<(), String> {
     let plain = Plain::new(case);
     systems.iter_mut().for_each(|system| system.reset(operation));
-    for round in 0..case.rounds {
-        systems.iter_mut().for_each(|system| system.run(operation, round, &plain));
-        for session in 0..case.sessions {
-            let expected = systems[0].output(session).to_vec();
+    for burst in case.bursts(0..case.rounds) {
+        for system in &mut *systems {
+            if operation == Operation::Unprotect {
+                system.arrive(&burst);
+            }
+            system.run(operation, &burst, &plain);
+        }
+        for (slot, round, session) in burst.packets() {
+            let expected = systems[0].output(slot);
             for system in &systems[1..] {
-                if system.output(session) != expected {
+                if system.output(slot) != expected {
                     let (name, op) = (system.name(), operation.name());
                     return Err(format!(
                         "{name} and kaname differ: {case:?}, {op}, session {session}, round {round}"
