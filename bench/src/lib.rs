@@ -10,6 +10,7 @@
 
 pub mod client;
 pub mod demo;
+#[cfg(feature = "harness")]
 pub mod fleet;
 pub mod media;
 pub mod stamp;
