@@ -80,7 +80,8 @@ mod tests {
     /// Other programs read these rows: their fields are a promise.
     #[test]
     fn a_row_has_the_promised_fields() {
-        let mut row = CompareRow { system: "kaname".into(), cpu_us_per_packet: Some(1.5), ..CompareRow::default() };
+        let mut row =
+            CompareRow { system: "kaname".into(), cpu_us_per_packet: Some(1.5), ..CompareRow::default() };
         row.ratios.insert("janus/voice-500".into(), Ratio { ratio: 0.2, goal: Some(0.35) });
         let json = serde_json::to_value(&row).unwrap();
         for field in [

@@ -141,7 +141,9 @@ fn cells(options: &Options, systems: &[(Box<dyn System>, String)]) -> Result<Vec
         }
     }
     if cells.is_empty() {
-        return Err(RivalError::Cannot("none of these systems has a way to do any of these scenarios".into()));
+        return Err(RivalError::Cannot(
+            "none of these systems has a way to do any of these scenarios".into(),
+        ));
     }
     Ok(cells)
 }
@@ -159,10 +161,11 @@ fn turn(
     view.begin(&what);
     let system = systems[planned.system].0.as_ref();
     let turn = Turn { system, scenario: &planned.scenario, suite: cell.suite, seconds: options.seconds };
-    let taken = turn.take(place, |progress, over| view.watch(progress, over)).map_err(|error| match error {
-        RivalError::Missing { .. } | RivalError::Cannot(_) => error,
-        error => RivalError::Setup(format!("{what}: {error}")),
-    })?;
+    let taken =
+        turn.take(place, |progress, over| view.watch(progress, over)).map_err(|error| match error {
+            RivalError::Missing { .. } | RivalError::Cannot(_) => error,
+            error => RivalError::Setup(format!("{what}: {error}")),
+        })?;
     let verdict = match (refusal(&taken.tally), taken.tally.cpu_us_per_packet()) {
         (Some(why), _) => format!("refused: {why}"),
         (None, Some(us)) => format!("{us:.2} us a packet"),
@@ -194,6 +197,11 @@ fn publish(options: &Options, place: &Placement, rows: &[CompareRow]) -> Result<
 }
 
 fn write_report(file: &Path, machine: &Machine, rows: &[CompareRow]) -> Result<(), RivalError> {
-    let page = report::page(&report::Input { title: "Comparison".into(), machine: machine.clone(), rows: rows.to_vec(), ..Default::default() });
+    let page = report::page(&report::Input {
+        title: "Comparison".into(),
+        machine: machine.clone(),
+        rows: rows.to_vec(),
+        ..Default::default()
+    });
     Ok(std::fs::write(file, page)?)
 }

@@ -81,7 +81,8 @@ impl Cell {
 
 /// All rows, ours with their ratios.
 pub(super) fn rows(cells: &[Cell]) -> Vec<CompareRow> {
-    let mut rows: Vec<CompareRow> = cells.iter().filter(|cell| !cell.rounds.is_empty()).map(Cell::row).collect();
+    let mut rows: Vec<CompareRow> =
+        cells.iter().filter(|cell| !cell.rounds.is_empty()).map(Cell::row).collect();
     let rivals: Vec<CompareRow> = rows.iter().filter(|row| row.system != "kaname").cloned().collect();
     for row in rows.iter_mut().filter(|row| row.system == "kaname") {
         for rival in rivals.iter().filter(|rival| rival.suite == row.suite) {
@@ -124,7 +125,14 @@ mod tests {
     use super::*;
 
     fn good(cpu_us: f64) -> Tally {
-        Tally { due: 1000, came: 1000, came_meanwhile: 1000, seconds: 1.0, cpu_us: Some(cpu_us), ..Tally::default() }
+        Tally {
+            due: 1000,
+            came: 1000,
+            came_meanwhile: 1000,
+            seconds: 1.0,
+            cpu_us: Some(cpu_us),
+            ..Tally::default()
+        }
     }
 
     fn cell(system: &str, scenario: &str, tallies: &[Tally]) -> Cell {

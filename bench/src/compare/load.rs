@@ -96,7 +96,8 @@ impl Load {
             Some(context) => context.encrypt_rtp(&self.packet),
             None => Ok(self.packet.as_slice().into()),
         };
-        let sealed = sealed.map_err(|error| RivalError::Setup(format!("a packet cannot be protected: {error}")))?;
+        let sealed =
+            sealed.map_err(|error| RivalError::Setup(format!("a packet cannot be protected: {error}")))?;
         self.sent_ns[index].push(clock_ns());
         source.feed.socket.send_to(&sealed, source.feed.to)?;
         self.sent += 1;

@@ -49,10 +49,14 @@ impl Scenario {
     /// # Errors
     /// Says which names there are.
     pub fn named(name: &str) -> Result<Scenario, String> {
-        let unknown =
-            || format!("no scenario `{name}`: voice-N, video-N or rtp-srtp-N, N from 1 to {RECEIVERS_MAX}, such as voice-500");
+        let unknown = || {
+            format!(
+                "no scenario `{name}`: voice-N, video-N or rtp-srtp-N, N from 1 to {RECEIVERS_MAX}, such as voice-500"
+            )
+        };
         let (kind, number) = name.rsplit_once('-').ok_or_else(unknown)?;
-        let number: usize = number.parse().ok().filter(|n| (1..=RECEIVERS_MAX).contains(n)).ok_or_else(unknown)?;
+        let number: usize =
+            number.parse().ok().filter(|n| (1..=RECEIVERS_MAX).contains(n)).ok_or_else(unknown)?;
         let (shape, traffic) = match kind {
             "voice" => (Shape::OneToMany { receivers: number }, Traffic::Voice),
             "video" => (Shape::OneToMany { receivers: number }, Traffic::Video),

@@ -80,7 +80,8 @@ impl Sink {
 
     /// Takes everything that is there now. `sent_ns` says by feed and number when a packet was sent.
     pub(super) fn take(&mut self, plan: &Plan, sent_ns: &[Vec<u64>]) -> Result<(), RivalError> {
-        let ready = self.readiness.wait(&mut self.events, EpollTimeout::ZERO).map_err(std::io::Error::from)?;
+        let ready =
+            self.readiness.wait(&mut self.events, EpollTimeout::ZERO).map_err(std::io::Error::from)?;
         for event in 0..ready {
             let index = self.events[event].data() as usize;
             while let Ok(arrival) = receive_stamped(&self.receivers[index].socket, &mut self.buffer[..]) {
@@ -106,7 +107,9 @@ impl Sink {
             return;
         };
         let rtp = RtpPacket::parse(&plain).ok();
-        let Some((payload, number)) = rtp.as_ref().and_then(|rtp| Some((rtp.payload(), plan.number(rtp.payload())?))) else {
+        let Some((payload, number)) =
+            rtp.as_ref().and_then(|rtp| Some((rtp.payload(), plan.number(rtp.payload())?)))
+        else {
             self.tally.unequal += 1;
             return;
         };

@@ -41,8 +41,7 @@ pub(super) fn text(rows: &[CompareRow]) -> String {
             );
         }
         if let Some(why) = &row.refused {
-            let _ =
-                writeln!(text, "{} {} {} is not compared: {why}", row.system, row.scenario, row.suite);
+            let _ = writeln!(text, "{} {} {} is not compared: {why}", row.system, row.scenario, row.suite);
         }
     }
     text
@@ -55,7 +54,8 @@ mod tests {
 
     #[test]
     fn misses_and_refusals_are_said() {
-        let mut row = CompareRow { system: "kaname".into(), scenario: "voice-500".into(), ..CompareRow::default() };
+        let mut row =
+            CompareRow { system: "kaname".into(), scenario: "voice-500".into(), ..CompareRow::default() };
         row.ratios.insert("janus/voice-500".into(), Ratio { ratio: 0.5, goal: Some(0.35) });
         row.ratios.insert("rtpengine/rtp-srtp-500".into(), Ratio { ratio: 0.3, goal: Some(0.35) });
         let refused = CompareRow {

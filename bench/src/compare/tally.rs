@@ -72,7 +72,8 @@ impl Tally {
 /// For times in microseconds, to a thousandth of their value.
 pub(super) fn histogram() -> Histogram<u64> {
     // The bounds are constants and known to be good.
-    Histogram::new_with_bounds(1, DELAY_MAX_US, 3).unwrap_or_else(|error| unreachable!("constant bounds: {error}"))
+    Histogram::new_with_bounds(1, DELAY_MAX_US, 3)
+        .unwrap_or_else(|error| unreachable!("constant bounds: {error}"))
 }
 
 /// Enters a time.

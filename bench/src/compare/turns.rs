@@ -107,7 +107,7 @@ fn drive(stage: Stage, plan: &Plan, counted: Duration, progress: &Progress) -> R
         wait(&sink, until.saturating_duration_since(now).min(LOOK_EVERY))?;
     }
     if !process.is_alive() {
-        return Err(RivalError::Setup(format!("the system ended while it was measured; its log: {}", process.log())));
+        return Err(process.explain(RivalError::Setup("it ended while it was measured".into())));
     }
     let mut tally = sink.tally;
     tally.resident_bytes = resident_bytes;

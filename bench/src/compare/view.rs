@@ -31,7 +31,9 @@ impl View {
             return View::Lines;
         }
         let all = MultiProgress::new();
-        let style = |template: &str| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = |template: &str| {
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+        };
         let whole = all.add(ProgressBar::new(turns));
         whole.set_style(style("{bar:32.cyan/blue} {pos}/{len} turns, {elapsed_precise}, about {eta} to go"));
         let turn = all.add(ProgressBar::new_spinner());

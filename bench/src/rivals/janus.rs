@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::api::Api;
 use super::link::{Direction, Identity, Media, Offered};
@@ -44,7 +44,9 @@ impl System for Janus {
             (Shape::Pairs { .. }, _) => {
                 Err(RivalError::Cannot("Janus forwards rooms; it has no calls from RTP to SRTP".into()))
             }
-            (_, Suite::Gcm128) => Err(RivalError::Cannot("Janus's RTP forwarders have no AEAD_AES_128_GCM".into())),
+            (_, Suite::Gcm128) => {
+                Err(RivalError::Cannot("Janus's RTP forwarders have no AEAD_AES_128_GCM".into()))
+            }
             (_, Suite::Cm) => Ok(()),
         }
     }
@@ -59,14 +61,18 @@ impl System for Janus {
         configure(folder.path(), port)?;
         let configuration = folder.path().to_string_lossy().into_owned();
         let arguments = ["--configs-folder", &configuration, "--interface", "127.0.0.1", "--disable-colors"];
-        let mut process = Process::start(self.name(), folder, place, &program, &arguments)?;
-        let mut api = Api::new(port)?;
-        process.until("an answer to a ping", READY_WITHIN, || api.ping().ok())?;
-        api.begin("janus.plugin.videoroom")?;
-        let feed = publish(&mut api, scenario)?;
-        let taps = forward(&mut api, receivers, scenario.is_video(), suite)?;
-        let note = format!("VideoRoom, publisher over WebRTC, {receivers} RTP forwarders with SRTP of their own");
-        Ok(Stage { process, feeds: vec![feed], taps, note })
+        let process = Process::start(self.name(), folder, place, &program, &arguments)?;
+        Stage::filled(process, |stage| {
+            let mut api = Api::new(port)?;
+            stage.process.until("an answer to a ping", READY_WITHIN, || api.ping().ok())?;
+            api.begin("janus.plugin.videoroom")?;
+            stage.feeds.push(publish(&mut api, scenario)?);
+            stage.taps = forward(&mut api, receivers, scenario.is_video(), suite)?;
+            stage.note = format!(
+                "VideoRoom, publisher over WebRTC, {receivers} RTP forwarders with SRTP of their own"
+            );
+            Ok(())
+        })
     }
 }
 
@@ -87,7 +93,7 @@ fn configure(folder: &Path, port: u16) -> Result<(), RivalError> {
             format!(
                 "general: {{ configs_folder = \"{at}\" plugins_folder = \"{at}/plugins\" transports_folder = \"{at}/transports\" \
                  events_folder = \"{at}/none\" loggers_folder = \"{at}/none\" debug_level = 3 }}\n\
-                 nat: {{ ice_lite = true ice_enforce_list = \"127.0.0.1\" ignore_mdns = true }}\n"
+                 nat: {{ ice_lite = true ignore_mdns = true }}\n"
             ),
         ),
         (
@@ -108,9 +114,12 @@ fn configure(folder: &Path, port: u16) -> Result<(), RivalError> {
 /// The room and its publisher.
 fn publish(api: &mut Api, scenario: &Scenario) -> Result<Feed, RivalError> {
     let media = Media { video: scenario.is_video(), direction: Direction::Send, ssrc: SSRC };
-    api.message(json!({"request": "create", "room": ROOM, "audiocodec": "opus", "videocodec": "vp8", "bitrate": 0}), None)?;
+    api.message(
+        json!({"request": "create", "room": ROOM, "audiocodec": "opus", "videocodec": "vp8", "bitrate": 0}),
+        None,
+    )?;
     let identity = Identity::new()?;
-    let offered = Offered::new(&identity, &media)?;
+    let offered = Offered::new(&identity, &media, own_address()?)?;
     let join = json!({"request": "joinandconfigure", "room": ROOM, "ptype": "publisher", "id": PUBLISHER});
     let answer = api.message(join, Some(&offered.sdp))?;
     let answer = answer["jsep"]["sdp"].as_str().map(str::to_owned).unwrap_or_default();
@@ -125,27 +134,35 @@ fn publish(api: &mut Api, scenario: &Scenario) -> Result<Feed, RivalError> {
     })
 }
 
-/// One forwarder a receiver, each with a key of its own.
+/// An address of this machine besides loopback, which Janus's agent never takes. What it forwards goes over loopback
+/// all the same; only the publisher's few packets come from here, and do not leave the machine.
+fn own_address() -> Result<Ipv4Addr, RivalError> {
+    let addresses = nix::ifaddrs::getifaddrs().map_err(std::io::Error::from)?;
+    let v4 = addresses.filter_map(|interface| Some(interface.address?.as_sockaddr_in()?.ip()));
+    let why = "Janus needs an IPv4 address besides loopback: give this machine one (ip addr add 192.0.2.1/32 dev lo)";
+    v4.into_iter().find(|ip| !ip.is_loopback()).ok_or_else(|| RivalError::Cannot(why.into()))
+}
+
+/// One forwarder a receiver, each with a key of its own, hence a request of its own: the key is the request's.
 fn forward(api: &mut Api, receivers: usize, video: bool, suite: Suite) -> Result<Vec<Tap>, RivalError> {
     let mut taps = Vec::with_capacity(receivers);
-    let mut streams: Vec<Value> = Vec::with_capacity(receivers);
     for number in 0..receivers {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         let at = socket.local_addr()?;
         let keys = receiver_keys(suite, number);
-        streams.push(json!({
+        let stream = json!({
             "mid": "0", "port": at.port(), "ssrc": SSRC + 1 + number as u32, "pt": if video { 96 } else { 111 },
+        });
+        let request = json!({
+            "request": "rtp_forward", "room": ROOM, "publisher_id": PUBLISHER, "host": "127.0.0.1",
+            "host_family": "ipv4", "streams": [stream],
             "srtp_suite": 80, "srtp_crypto": STANDARD.encode([&keys.key[..], &keys.salt].concat()),
-        }));
+        });
+        let answer = api.message(request, None)?;
+        if answer["plugindata"]["data"]["forwarders"].as_array().map(Vec::len) != Some(1) {
+            return Err(RivalError::Setup(format!("Janus made no forwarder: {answer}")));
+        }
         taps.push(Tap { socket, keys, feed: 0, keepalive: Vec::new(), remote: at });
-    }
-    let request = json!({
-        "request": "rtp_forward", "room": ROOM, "publisher_id": PUBLISHER, "host": "127.0.0.1", "host_family": "ipv4", "streams": streams,
-    });
-    let answer = api.message(request, None)?;
-    let made = answer["plugindata"]["data"]["forwarders"].as_array().map_or(0, Vec::len);
-    if made != receivers {
-        return Err(RivalError::Setup(format!("Janus made {made} of {receivers} forwarders: {answer}")));
     }
     Ok(taps)
 }
@@ -165,7 +182,8 @@ mod tests {
 
     #[test]
     fn no_two_receivers_share_a_key() {
-        let keys: HashSet<_> = (0..1000).map(|n| receiver_keys(Suite::Cm, n)).map(|k| (k.key, k.salt)).collect();
+        let keys: HashSet<_> =
+            (0..1000).map(|n| receiver_keys(Suite::Cm, n)).map(|k| (k.key, k.salt)).collect();
         assert_eq!(keys.len(), 1000);
     }
 }

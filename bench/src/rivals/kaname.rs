@@ -1,5 +1,6 @@
 //! Our own node: publishers by WHIP, receivers by WHEP, SRTP keyed by DTLS on both sides.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -53,35 +54,52 @@ impl System for Kaname {
         let http = format!("127.0.0.1:{}", free_tcp_port()?);
         let media = free_udp_port()?.to_string();
         let arguments = [
-            "--http-listen", &http, "--media-bind", "127.0.0.1", "--media-port", &media, "--media-shards", "1",
-            "--state-directory", &state, "--limits-peers-per-room", "5000", "--limits-rooms", "5000", "--log-level", "warn",
+            "--http-listen",
+            &http,
+            "--media-bind",
+            "127.0.0.1",
+            "--media-port",
+            &media,
+            "--media-shards",
+            "1",
+            "--state-directory",
+            &state,
+            "--limits-peers-per-room",
+            "5000",
+            "--limits-rooms",
+            "5000",
+            "--log-level",
+            "warn",
         ];
-        let mut process = Process::start(self.name(), folder, place, &self.program, &arguments)?;
+        let process = Process::start(self.name(), folder, place, &self.program, &arguments)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let room = Room { http: format!("http://{http}"), runtime, identity: Identity::new()?, suite, video: scenario.is_video() };
-        process.until("an answer to HTTP", READY_WITHIN, || room.get("/healthz").ok())?;
-        let mut stage = Stage { process, feeds: Vec::new(), taps: Vec::new(), note: String::new() };
-        match scenario.shape {
-            Shape::OneToMany { receivers } => {
-                room.fill(&mut stage, "compare", receivers)?;
-                stage.note = format!("one room, SRTP in and out, one shard, {}", room.backend()?);
-            }
-            Shape::Pairs { pairs } => {
-                for pair in 0..pairs {
-                    room.fill(&mut stage, &format!("pair-{pair}"), 1)?;
+        let identity = Identity::new()?;
+        let node =
+            Node { http: format!("http://{http}"), runtime, identity, suite, video: scenario.is_video() };
+        Stage::filled(process, |stage| {
+            stage.process.until("an answer to HTTP", READY_WITHIN, || node.get("/healthz").ok())?;
+            match scenario.shape {
+                Shape::OneToMany { receivers } => {
+                    node.fill(stage, "compare", receivers)?;
+                    stage.note = format!("one room, SRTP in and out, one shard, {}", node.backend()?);
                 }
-                stage.note = format!(
-                    "nearest equivalent of a call: {pairs} rooms of one publisher and one subscriber, SRTP in and out, one shard, {}",
-                    room.backend()?
-                );
+                Shape::Pairs { pairs } => {
+                    for pair in 0..pairs {
+                        node.fill(stage, &format!("pair-{pair}"), 1)?;
+                    }
+                    stage.note = format!(
+                        "nearest equivalent of a call: {pairs} rooms of one publisher and one subscriber, SRTP in and out, one shard, {}",
+                        node.backend()?
+                    );
+                }
             }
-        }
-        Ok(stage)
+            Ok(())
+        })
     }
 }
 
 /// A running node as its clients see it.
-struct Room {
+struct Node {
     http: String,
     runtime: tokio::runtime::Runtime,
     identity: Identity,
@@ -89,7 +107,7 @@ struct Room {
     video: bool,
 }
 
-impl Room {
+impl Node {
     /// A publisher and its receivers.
     fn fill(&self, stage: &mut Stage, room: &str, receivers: usize) -> Result<(), RivalError> {
         let token = self.token(room)?;
@@ -120,11 +138,17 @@ impl Room {
 
     /// WHIP (RFC 9725), or WHEP, which mirrors it.
     fn join(&self, way: &str, room: &str, token: &str, media: &Media) -> Result<Link, RivalError> {
-        let offered = Offered::new(&self.identity, media)?;
+        let offered = Offered::new(&self.identity, media, Ipv4Addr::LOCALHOST)?;
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/sdp")];
         let url = format!("{}/{way}/{room}", self.http);
-        let answer = self.runtime.block_on(web::request("POST", &url, &headers, offered.sdp.clone(), &Trust::Plain))?;
+        let answer = self.runtime.block_on(web::request(
+            "POST",
+            &url,
+            &headers,
+            offered.sdp.clone(),
+            &Trust::Plain,
+        ))?;
         if answer.status != 201 {
             return Err(RivalError::Setup(format!("{url}: {} {}", answer.status, answer.body)));
         }

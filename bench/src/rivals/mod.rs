@@ -136,6 +136,20 @@ pub struct Stage {
     pub note: String,
 }
 
+impl Stage {
+    /// A stage on which `fill` connects everybody; if that fails, the system's log tells why.
+    fn filled(
+        process: Process,
+        fill: impl FnOnce(&mut Stage) -> Result<(), RivalError>,
+    ) -> Result<Stage, RivalError> {
+        let mut stage = Stage { process, feeds: Vec::new(), taps: Vec::new(), note: String::new() };
+        match fill(&mut stage) {
+            Ok(()) => Ok(stage),
+            Err(error) => Err(stage.process.explain(error)),
+        }
+    }
+}
+
 /// Something that forwards media.
 pub trait System {
     /// `kaname`, `janus`, `rtpengine`.

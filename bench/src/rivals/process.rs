@@ -52,11 +52,14 @@ impl Placement {
         let thread = nix::unistd::gettid().to_string();
         let core = self.harness_core.to_string();
         let pinned = quiet(Command::new("taskset").args(["--cpu-list", "--pid", &core, &thread]));
-        let first = !self.real_time || quiet(Command::new("chrt").args(["--fifo", "--pid", PRIORITY, &thread]));
+        let first =
+            !self.real_time || quiet(Command::new("chrt").args(["--fifo", "--pid", PRIORITY, &thread]));
         if pinned && first {
             return Ok(());
         }
-        Err(RivalError::Setup("the harness's own thread cannot be pinned (taskset, chrt of util-linux)".into()))
+        Err(RivalError::Setup(
+            "the harness's own thread cannot be pinned (taskset, chrt of util-linux)".into(),
+        ))
     }
 
     fn command(&self, program: &Path) -> Command {
@@ -142,15 +145,18 @@ impl Process {
     }
 
     /// The end of what it wrote.
-    pub fn log(&self) -> String {
+    fn log(&self) -> String {
         let text = self.folder.as_ref().map(|f| fs::read(f.path().join("log")).unwrap_or_default());
         let text = text.unwrap_or_default();
         String::from_utf8_lossy(&text[text.len().saturating_sub(LOG_TAIL)..]).into_owned()
     }
 
-    /// Keeps its folder for a look at what went wrong.
-    pub fn keep(&mut self) -> Option<PathBuf> {
-        self.folder.take().map(TempDir::keep)
+    /// An error with the end of the log, whose folder is kept for a closer look.
+    pub fn explain(&mut self, error: RivalError) -> RivalError {
+        let log = self.log();
+        let kept = self.folder.take().map(TempDir::keep);
+        let at = kept.map_or_else(String::new, |path| format!(" (kept in {})", path.display()));
+        RivalError::Setup(format!("{error}\nlog of {}{at}:\n{log}", self.system))
     }
 }
 
@@ -172,7 +178,8 @@ impl Drop for Process {
 /// The program of this name on the path.
 pub(super) fn installed(program: &'static str, package: &'static str) -> Result<PathBuf, RivalError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).map(|folder| folder.join(program));
+    let found =
+        std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]).map(|folder| folder.join(program));
     found.into_iter().find(|file| file.is_file()).ok_or(RivalError::Missing { program, package })
 }
 

@@ -36,9 +36,9 @@ impl System for Rtpengine {
     fn can(&self, scenario: &Scenario, _suite: Suite) -> Result<(), RivalError> {
         match scenario.shape {
             Shape::Pairs { .. } => Ok(()),
-            Shape::OneToMany { .. } => {
-                Err(RivalError::Cannot("rtpengine relays calls; one to many is rtp-srtp-500's business here".into()))
-            }
+            Shape::OneToMany { .. } => Err(RivalError::Cannot(
+                "rtpengine relays calls; one to many is rtp-srtp-500's business here".into(),
+            )),
         }
     }
 
@@ -47,22 +47,36 @@ impl System for Rtpengine {
         let control = format!("127.0.0.1:{}", free_udp_port()?);
         // Userspace only (no kernel table); idle calls live longer than any run: the default reads as total loss.
         let arguments = [
-            "--foreground", "--log-stderr", "--log-level=3", "--table=-1", "--interface=127.0.0.1", "--listen-ng", &control,
-            "--port-min", PORTS.0, "--port-max", PORTS.1, "--num-threads=1", "--timeout=600", "--silent-timeout=600",
+            "--foreground",
+            "--log-stderr",
+            "--log-level=3",
+            "--table=-1",
+            "--interface=127.0.0.1",
+            "--listen-ng",
+            &control,
+            "--port-min",
+            PORTS.0,
+            "--port-max",
+            PORTS.1,
+            "--num-threads=1",
+            "--timeout=600",
+            "--silent-timeout=600",
         ];
         let folder = Process::folder(self.name())?;
-        let mut process = Process::start(self.name(), folder, place, &program, &arguments)?;
-        let mut ng = Ng::connect(control.parse().map_err(|e| RivalError::Setup(format!("{control}: {e}")))?)?;
-        process.until("an answer to a ping", READY_WITHIN, || ng.ping().ok())?;
+        let process = Process::start(self.name(), folder, place, &program, &arguments)?;
+        let relay = control.parse().map_err(|e| RivalError::Setup(format!("{control}: {e}")))?;
         let (calls, _) = ends(scenario.shape);
-        let mut stage = Stage { process, feeds: Vec::new(), taps: Vec::new(), note: String::new() };
-        for number in 0..calls {
-            let (feed, tap) = call(&mut ng, number, suite)?;
-            stage.feeds.push(feed);
-            stage.taps.push(tap);
-        }
-        stage.note = format!("{calls} calls, RTP in, SRTP out, userspace forwarding, one worker thread");
-        Ok(stage)
+        Stage::filled(process, |stage| {
+            let mut ng = Ng::connect(relay)?;
+            stage.process.until("an answer to a ping", READY_WITHIN, || ng.ping().ok())?;
+            for number in 0..calls {
+                let (feed, tap) = call(&mut ng, number, suite)?;
+                stage.feeds.push(feed);
+                stage.taps.push(tap);
+            }
+            stage.note = format!("{calls} calls, RTP in, SRTP out, userspace forwarding, one worker thread");
+            Ok(())
+        })
     }
 }
 
@@ -77,7 +91,8 @@ fn call(ng: &mut Ng, number: usize, suite: Suite) -> Result<(Feed, Tap), RivalEr
     let answered = sdp::protected(callee.local_addr()?, PAYLOAD_TYPE, suite);
     let answer = ng.answer(number, &answered)?;
     let to = sdp::address(&answer)?;
-    let feed = Feed { socket: caller, to, keys: None, ssrc, payload_type: PAYLOAD_TYPE, keepalive: Vec::new() };
+    let feed =
+        Feed { socket: caller, to, keys: None, ssrc, payload_type: PAYLOAD_TYPE, keepalive: Vec::new() };
     let tap = Tap { socket: callee, keys, feed: number, keepalive: Vec::new(), remote: towards_callee };
     Ok((feed, tap))
 }

@@ -20,7 +20,13 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(port: u16) -> Result<Api, RivalError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Api { base: format!("http://127.0.0.1:{port}/janus"), runtime, session: 0, handle: 0, transaction: 0 })
+        Ok(Api {
+            base: format!("http://127.0.0.1:{port}/janus"),
+            runtime,
+            session: 0,
+            handle: 0,
+            transaction: 0,
+        })
     }
 
     pub(super) fn ping(&mut self) -> Result<(), RivalError> {
@@ -69,7 +75,8 @@ impl Api {
         self.transaction += 1;
         body["transaction"] = self.transaction.to_string().into();
         let url = format!("{}{path}", self.base);
-        let reply = self.runtime.block_on(web::request("POST", &url, &[], body.to_string(), &Trust::Plain))?;
+        let reply =
+            self.runtime.block_on(web::request("POST", &url, &[], body.to_string(), &Trust::Plain))?;
         let answer: Value = serde_json::from_str(&reply.body).unwrap_or_default();
         match answer["janus"].as_str() {
             Some("success" | "ack" | "pong") => Ok(answer),

@@ -22,18 +22,19 @@ const EXPORTER: &str = "EXTRACTOR-dtls_srtp";
 const RECORDS: std::ops::RangeInclusive<u8> = 20..=63;
 
 /// The certificate that all links of a process share.
-pub struct Identity {
+pub(in crate::rivals) struct Identity {
     certificate: Certificate,
     provider: Arc<AwsLcRsProvider>,
     /// SHA-256 of it, as SDP has it.
-    pub fingerprint: String,
+    pub(in crate::rivals) fingerprint: String,
 }
 
 impl Identity {
     /// A fresh self-signed one.
-    pub fn new() -> Result<Identity, RivalError> {
+    pub(in crate::rivals) fn new() -> Result<Identity, RivalError> {
         let provider = Arc::new(AwsLcRsProvider::default());
-        let certificate = Certificate::generate_self_signed(vec!["bench".to_owned()], provider.crypto()).map_err(failed)?;
+        let certificate =
+            Certificate::generate_self_signed(vec!["bench".to_owned()], provider.crypto()).map_err(failed)?;
         let der = certificate.certificate.first().ok_or_else(|| failed("no certificate was made"))?;
         let fingerprint = fingerprint(&provider, der)?;
         Ok(Identity { certificate, provider, fingerprint })
@@ -55,13 +56,14 @@ impl Identity {
     }
 }
 
-/// Keys to send with and keys to receive with.
+/// Keys to send with and keys to receive with. Datagrams that are no DTLS go to `other`.
 pub(super) fn handshake(
     socket: &UdpSocket,
     identity: &Identity,
     answer: &Answer,
     suite: Suite,
     until: Instant,
+    other: impl Fn(&[u8]),
 ) -> Result<(Keys, Keys), RivalError> {
     let remote = answer.remote;
     let mut endpoint = Endpoint::new(socket.local_addr()?, Default::default(), None);
@@ -74,7 +76,11 @@ pub(super) fn handshake(
             endpoint.handle_timeout(remote, Instant::now()).map_err(failed)?;
             continue;
         };
-        if from != remote || !RECORDS.contains(&buffer[0]) {
+        if from != remote {
+            continue;
+        }
+        if !RECORDS.contains(&buffer[0]) {
+            other(&buffer[..len]);
             continue;
         }
         let record = BytesMut::from(&buffer[..len]);
@@ -82,7 +88,11 @@ pub(super) fn handshake(
         transmit(&mut endpoint, socket, remote)?;
         if events.iter().any(|event| matches!(event, EndpointEvent::HandshakeComplete)) {
             let state = endpoint.get_connection_state(remote).ok_or_else(|| failed("the session is gone"))?;
-            let seen = state.peer_certificates.first().map(|der| fingerprint(&identity.provider, der)).transpose()?;
+            let seen = state
+                .peer_certificates
+                .first()
+                .map(|der| fingerprint(&identity.provider, der))
+                .transpose()?;
             if seen.as_ref() != Some(&answer.fingerprint) {
                 return Err(failed(format!("the certificate is not {}", answer.fingerprint)));
             }
@@ -105,11 +115,8 @@ fn keys(state: &State, suite: Suite) -> Result<(Keys, Keys), RivalError> {
     let material = state.export_keying_material(EXPORTER, &[], 2 * (key + salt)).map_err(failed)?;
     let material = material.as_ref();
     let part = |at: usize, len: usize| material[at..at + len].to_vec();
-    let of = |index: usize| Keys {
-        suite,
-        key: part(index * key, key),
-        salt: part(2 * key + index * salt, salt),
-    };
+    let of =
+        |index: usize| Keys { suite, key: part(index * key, key), salt: part(2 * key + index * salt, salt) };
     Ok((of(0), of(1)))
 }
 

@@ -10,9 +10,9 @@ mod stun;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-pub use dtls::Identity;
+pub(in crate::rivals) use dtls::Identity;
 use sdp::Answer;
-pub use sdp::{Direction, Media};
+pub(in crate::rivals) use sdp::{Direction, Media};
 
 use super::{Keys, RivalError, Suite};
 
@@ -22,49 +22,60 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// An end that has made its offer.
-pub struct Offered {
+pub(in crate::rivals) struct Offered {
     socket: UdpSocket,
     ufrag: String,
     password: String,
     /// The offer, to be given to the node.
-    pub sdp: String,
+    pub(in crate::rivals) sdp: String,
 }
 
 /// A connected end.
-pub struct Link {
+pub(in crate::rivals) struct Link {
     /// Its socket: STUN, RTCP and SRTP come in here.
-    pub socket: UdpSocket,
+    pub(in crate::rivals) socket: UdpSocket,
     /// The node's address.
-    pub remote: SocketAddr,
+    pub(in crate::rivals) remote: SocketAddr,
     /// Protects what it sends.
-    pub send: Keys,
+    pub(in crate::rivals) send: Keys,
     /// Protects what it receives.
-    pub receive: Keys,
+    pub(in crate::rivals) receive: Keys,
     /// A connectivity check that renews consent (RFC 7675) whenever it is sent.
-    pub keepalive: Vec<u8>,
+    pub(in crate::rivals) keepalive: Vec<u8>,
 }
 
 impl Offered {
-    /// Binds a socket on loopback and offers one stream.
-    pub fn new(identity: &Identity, media: &Media) -> Result<Offered, RivalError> {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// Binds a socket and offers one stream.
+    pub(in crate::rivals) fn new(
+        identity: &Identity,
+        media: &Media,
+        bind: Ipv4Addr,
+    ) -> Result<Offered, RivalError> {
+        let socket = UdpSocket::bind((bind, 0))?;
         let port = socket.local_addr()?.port();
         // Unique on this machine at any time, which is all that ICE needs of a fragment; the password is no secret on
         // a loopback that only the harness and the node share.
         let ufrag = format!("bench{port}");
         let password = format!("benchmark{:0>16}", port);
-        let sdp = sdp::offer(media, port, &ufrag, &password, &identity.fingerprint);
+        let sdp = sdp::offer(media, (bind, port), &ufrag, &password, &identity.fingerprint);
         Ok(Offered { socket, ufrag, password, sdp })
     }
 
     /// Connects according to the node's answer.
-    pub fn connect(self, identity: &Identity, answer: &str, suite: Suite) -> Result<Link, RivalError> {
+    pub(in crate::rivals) fn connect(
+        self,
+        identity: &Identity,
+        answer: &str,
+        suite: Suite,
+    ) -> Result<Link, RivalError> {
         let answer = Answer::parse(answer)?;
         let until = Instant::now() + CONNECT_WITHIN;
         self.socket.set_read_timeout(Some(ASK_AGAIN))?;
         let keepalive = stun::request(&answer.ufrag, &self.ufrag, &answer.password)?;
         self.check(&keepalive, &answer, until)?;
-        let keys = dtls::handshake(&self.socket, identity, &answer, suite, until)?;
+        let keys = dtls::handshake(&self.socket, identity, &answer, suite, until, |datagram| {
+            self.answer(datagram, answer.remote)
+        })?;
         Ok(Link { socket: self.socket, remote: answer.remote, send: keys.0, receive: keys.1, keepalive })
     }
 
@@ -80,11 +91,16 @@ impl Offered {
             if stun::is_success(&buffer[..len], request) {
                 return Ok(());
             }
-            // A full agent (RFC 8445 section 7.3) wants its own checks answered before it trusts the path.
-            if let Some(response) = stun::response(&buffer[..len], from, &self.password) {
-                self.socket.send_to(&response, from)?;
-            }
+            self.answer(&buffer[..len], from);
         }
         Err(RivalError::Setup(format!("no answer to connectivity checks from {}", answer.remote)))
+    }
+
+    /// A full agent (RFC 8445 section 7.3) wants its own checks answered before it trusts the path.
+    fn answer(&self, datagram: &[u8], from: SocketAddr) {
+        if let Some(response) = stun::response(datagram, from, &self.password) {
+            // What gets lost is asked for again.
+            let _ = self.socket.send_to(&response, from);
+        }
     }
 }

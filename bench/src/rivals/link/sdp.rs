@@ -1,12 +1,12 @@
 //! The smallest offers that nodes accept, and what is needed of their answers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::rivals::RivalError;
 
 /// Who sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub(in crate::rivals) enum Direction {
     /// This end.
     Send,
     /// The node.
@@ -15,25 +15,32 @@ pub enum Direction {
 
 /// One stream.
 #[derive(Clone, Copy, Debug)]
-pub struct Media {
+pub(in crate::rivals) struct Media {
     /// VP8 instead of Opus.
-    pub video: bool,
+    pub(in crate::rivals) video: bool,
     /// Who sends.
-    pub direction: Direction,
+    pub(in crate::rivals) direction: Direction,
     /// Of what this end sends.
-    pub ssrc: u32,
+    pub(in crate::rivals) ssrc: u32,
 }
 
 impl Media {
     /// Payload type in the offer.
-    pub fn payload_type(&self) -> u8 {
+    pub(in crate::rivals) fn payload_type(&self) -> u8 {
         if self.video { 96 } else { 111 }
     }
 }
 
 /// RFC 8829, as far as it takes for one bundled stream without feedback: what is compared is forwarding alone.
-pub(super) fn offer(media: &Media, port: u16, ufrag: &str, password: &str, fingerprint: &str) -> String {
+pub(super) fn offer(
+    media: &Media,
+    at: (Ipv4Addr, u16),
+    ufrag: &str,
+    password: &str,
+    fingerprint: &str,
+) -> String {
     let pt = media.payload_type();
+    let (ip, port) = at;
     let (kind, codec) = if media.video { ("video", "VP8/90000") } else { ("audio", "opus/48000/2") };
     let mut lines = vec![
         "v=0".to_owned(),
@@ -43,7 +50,7 @@ pub(super) fn offer(media: &Media, port: u16, ufrag: &str, password: &str, finge
         "a=group:BUNDLE 0".into(),
         "a=msid-semantic: WMS *".into(),
         format!("m={kind} {port} UDP/TLS/RTP/SAVPF {pt}"),
-        "c=IN IP4 127.0.0.1".into(),
+        format!("c=IN IP4 {ip}"),
         "a=mid:0".into(),
         format!("a=ice-ufrag:{ufrag}"),
         format!("a=ice-pwd:{password}"),
@@ -60,7 +67,7 @@ pub(super) fn offer(media: &Media, port: u16, ufrag: &str, password: &str, finge
         }
         Direction::Receive => lines.push("a=recvonly".into()),
     }
-    lines.push(format!("a=candidate:1 1 udp 2130706431 127.0.0.1 {port} typ host"));
+    lines.push(format!("a=candidate:1 1 udp 2130706431 {ip} {port} typ host"));
     lines.push("a=end-of-candidates".into());
     lines.join("\r\n") + "\r\n"
 }
@@ -70,7 +77,7 @@ pub(super) fn offer(media: &Media, port: u16, ufrag: &str, password: &str, finge
 pub(super) struct Answer {
     pub(super) ufrag: String,
     pub(super) password: String,
-    /// The first UDP candidate on loopback.
+    /// A UDP candidate, on loopback if there is one.
     pub(super) remote: SocketAddr,
     /// SHA-256, as in the SDP: upper-case hex with colons.
     pub(super) fingerprint: String,
@@ -79,17 +86,17 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn parse(sdp: &str) -> Result<Answer, RivalError> {
         let value = |name: &str| sdp.lines().find_map(|line| line.trim_end().strip_prefix(name));
-        let need = |name: &str| {
-            value(name).map(str::to_owned).ok_or_else(|| missing(name, sdp))
-        };
+        let need = |name: &str| value(name).map(str::to_owned).ok_or_else(|| missing(name, sdp));
         if value("m=").is_some_and(|m| m.split(' ').nth(1) == Some("0")) {
             return Err(RivalError::Setup(format!("the offered stream was rejected: {sdp}")));
         }
-        let remote = sdp.lines().filter_map(candidate).find(|address| address.ip().is_loopback());
+        let candidates = || sdp.lines().filter_map(candidate);
+        // Some never offer loopback. Another address of the same machine is reached over loopback as well.
+        let remote = candidates().find(|address| address.ip().is_loopback()).or_else(|| candidates().next());
         Ok(Answer {
             ufrag: need("a=ice-ufrag:")?,
             password: need("a=ice-pwd:")?,
-            remote: remote.ok_or_else(|| missing("a=candidate: of 127.0.0.1 over UDP", sdp))?,
+            remote: remote.ok_or_else(|| missing("a=candidate: of IPv4 over UDP", sdp))?,
             fingerprint: need("a=fingerprint:sha-256 ")?.to_uppercase(),
         })
     }
@@ -126,8 +133,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        for line in ["a=ice-ufrag:u", "a=fingerprint:sha-256 ab:CD", "a=candidate:1 1 UDP 1 127.0.0.1 7801 typ host"] {
-            let error = Answer::parse(&ANSWER.replace(line, "a=x")).unwrap_err().to_string();
+        for line in ["a=ice-ufrag:", "a=fingerprint:sha-256 ", "a=candidate:"] {
+            let error = Answer::parse(&ANSWER.replace(line, "a=x:")).unwrap_err().to_string();
             assert!(error.contains(line.split(':').next().unwrap()), "{error}");
         }
         let rejected = Answer::parse(&ANSWER.replace("audio 9", "audio 0")).unwrap_err();

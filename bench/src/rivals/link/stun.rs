@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use stun_types::attribute::{AttributeType, RawAttribute, Username, XorMappedAddress};
 use stun_types::message::{
-    BINDING, IntegrityAlgorithm, Message, MessageClass, MessageIntegrityCredentials, MessageWrite, MessageWriteExt,
-    MessageWriteVec, ShortTermCredentials,
+    BINDING, IntegrityAlgorithm, Message, MessageClass, MessageIntegrityCredentials, MessageWrite,
+    MessageWriteExt, MessageWriteVec, ShortTermCredentials,
 };
 
 use crate::rivals::RivalError;
@@ -18,7 +18,11 @@ const ICE_CONTROLLING: u16 = 0x802a;
 const TRANSACTION: std::ops::Range<usize> = 4..20;
 
 /// A check that nominates its path.
-pub(super) fn request(remote_ufrag: &str, local_ufrag: &str, remote_password: &str) -> Result<Vec<u8>, RivalError> {
+pub(super) fn request(
+    remote_ufrag: &str,
+    local_ufrag: &str,
+    remote_password: &str,
+) -> Result<Vec<u8>, RivalError> {
     let mut message = Message::builder_request(BINDING, MessageWriteVec::new());
     let user = Username::new(&format!("{remote_ufrag}:{local_ufrag}")).map_err(failed)?;
     message.add_attribute(&user).map_err(failed)?;
@@ -32,9 +36,8 @@ pub(super) fn request(remote_ufrag: &str, local_ufrag: &str, remote_password: &s
 
 /// Whether this answers the request with success. Loopback is trusted: its integrity is not looked at.
 pub(super) fn is_success(datagram: &[u8], request: &[u8]) -> bool {
-    Message::from_bytes(datagram).is_ok_and(|m| {
-        m.class() == MessageClass::Success && datagram[TRANSACTION] == request[TRANSACTION]
-    })
+    Message::from_bytes(datagram)
+        .is_ok_and(|m| m.class() == MessageClass::Success && datagram[TRANSACTION] == request[TRANSACTION])
 }
 
 /// The answer to a check of the other side; `None` if this is none.

@@ -15,6 +15,22 @@ const TRIES: u32 = 5;
 /// The largest answer: an SDP and some flags.
 const ANSWER_MAX: usize = 65_536;
 
+/// Every suite that it offers by itself.
+const SUITES: [&str; 12] = [
+    "AEAD_AES_256_GCM",
+    "AEAD_AES_128_GCM",
+    "AES_256_CM_HMAC_SHA1_80",
+    "AES_256_CM_HMAC_SHA1_32",
+    "AES_192_CM_HMAC_SHA1_80",
+    "AES_192_CM_HMAC_SHA1_32",
+    "AES_CM_128_HMAC_SHA1_80",
+    "AES_CM_128_HMAC_SHA1_32",
+    "F8_128_HMAC_SHA1_80",
+    "F8_128_HMAC_SHA1_32",
+    "NULL_HMAC_SHA1_80",
+    "NULL_HMAC_SHA1_32",
+];
+
 type Dictionary = HashMap<Vec<u8>, Value>;
 
 /// A client of one relay.
@@ -38,8 +54,9 @@ impl Ng {
 
     /// The caller's side of a call; the SDP for the callee, with keys for `suite` alone.
     pub(super) fn offer(&mut self, call: usize, sdp: &str, suite: Suite) -> Result<String, RivalError> {
-        let only = format!("only-{}", suite.name());
-        let list = |items: &[&str]| Value::List(items.iter().map(|item| text(item)).collect());
+        // This version knows no way to ask for one suite, only ways to refuse each of the others.
+        let others = SUITES.iter().filter(|name| **name != suite.name());
+        let refused = Value::List(others.map(|name| text(&format!("no-{name}"))).collect());
         let fields = [
             ("call-id", text(&format!("call-{call}"))),
             ("from-tag", text("caller")),
@@ -47,7 +64,7 @@ impl Ng {
             ("transport-protocol", text("RTP/SAVP")),
             ("ICE", text("remove")),
             ("DTLS", text("off")),
-            ("SDES", list(&[&only])),
+            ("SDES", refused),
         ];
         self.ask("offer", &fields, TRIES).and_then(|answer| described(&answer))
     }

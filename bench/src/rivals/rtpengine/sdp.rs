@@ -3,9 +3,16 @@
 use std::net::{IpAddr, SocketAddr};
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::rivals::{Keys, RivalError, Suite};
+
+/// Padding is optional in `inline:` keys: rtpengine leaves it out.
+const KEYS: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// Of the end that speaks RTP.
 pub(super) fn plain(at: SocketAddr, payload_type: u8) -> String {
@@ -15,7 +22,7 @@ pub(super) fn plain(at: SocketAddr, payload_type: u8) -> String {
 /// Of the end that speaks SRTP. What it would send is protected with a key of zeros: it never sends.
 pub(super) fn protected(at: SocketAddr, payload_type: u8, suite: Suite) -> String {
     let (key, salt) = suite.lengths();
-    let inline = STANDARD.encode(vec![0; key + salt]);
+    let inline = KEYS.encode(vec![0; key + salt]);
     describe(at, payload_type, "RTP/SAVP", &format!("a=crypto:1 {} inline:{inline}\r\n", suite.name()))
 }
 
@@ -46,10 +53,9 @@ pub(super) fn keys(sdp: &str, suite: Suite) -> Result<Keys, RivalError> {
         (name == suite.name()).then(|| words.next()?.strip_prefix("inline:")).flatten()
     });
     let encoded = inline.and_then(|inline| inline.split('|').next());
-    // Padding is optional there: some leave it out.
-    let engine = STANDARD.decode(encoded.unwrap_or_default());
+    let decoded = KEYS.decode(encoded.unwrap_or_default());
     let (key, salt) = suite.lengths();
-    match engine {
+    match decoded {
         Ok(bytes) if bytes.len() == key + salt => {
             Ok(Keys { suite, key: bytes[..key].to_vec(), salt: bytes[key..].to_vec() })
         }
