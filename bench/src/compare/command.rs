@@ -59,7 +59,11 @@ pub struct Options {
 /// figure, not a failure.
 pub fn run(options: &Options) -> ExitCode {
     let err = &mut std::io::stderr();
-    match compare(options) {
+    let done = compare(options).and_then(|(place, rows)| {
+        publish(options, &place, &rows)?;
+        Ok(rows)
+    });
+    match done {
         Ok(rows) if rows.iter().all(|row| row.refused.is_none()) => ExitCode::SUCCESS,
         Ok(_) => {
             let _ = writeln!(err, "some rows are refused: they say why");
@@ -72,7 +76,8 @@ pub fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn compare(options: &Options) -> Result<Vec<CompareRow>, RivalError> {
+/// The rows, and where they were measured.
+pub(crate) fn compare(options: &Options) -> Result<(Placement, Vec<CompareRow>), RivalError> {
     let place = Placement::find()?;
     let mut systems = open(options)?;
     let mut cells = cells(options, &systems)?;
@@ -93,9 +98,11 @@ fn compare(options: &Options) -> Result<Vec<CompareRow>, RivalError> {
     view.end();
     systems.clear();
     let rows = rows(&cells.into_iter().map(|planned| planned.cell).collect::<Vec<_>>());
-    publish(options, &place, &rows)?;
-    Ok(rows)
+    Ok((place, rows))
 }
+
+/// A system and its version.
+type Open = (Box<dyn System>, String);
 
 /// A cell and what it takes to fill it.
 struct Planned {
@@ -104,7 +111,7 @@ struct Planned {
     scenario: Scenario,
 }
 
-fn open(options: &Options) -> Result<Vec<(Box<dyn System>, String)>, RivalError> {
+fn open(options: &Options) -> Result<Vec<Open>, RivalError> {
     let beside = std::env::current_exe()?.with_file_name("kaname");
     let node = options.node.clone().unwrap_or(beside);
     let mut systems = Vec::new();
@@ -119,7 +126,7 @@ fn open(options: &Options) -> Result<Vec<(Box<dyn System>, String)>, RivalError>
 }
 
 /// Every system in every scenario with every suite that it has a way for.
-fn cells(options: &Options, systems: &[(Box<dyn System>, String)]) -> Result<Vec<Planned>, RivalError> {
+fn cells(options: &Options, systems: &[Open]) -> Result<Vec<Planned>, RivalError> {
     let mut cells = Vec::new();
     for name in &options.scenarios {
         let scenario = Scenario::named(name).map_err(RivalError::Cannot)?;
@@ -150,7 +157,7 @@ fn cells(options: &Options, systems: &[(Box<dyn System>, String)]) -> Result<Vec
 
 fn turn(
     planned: &mut Planned,
-    systems: &[(Box<dyn System>, String)],
+    systems: &[Open],
     place: &Placement,
     options: &Options,
     view: &mut View,
@@ -204,4 +211,38 @@ fn write_report(file: &Path, machine: &Machine, rows: &[CompareRow]) -> Result<(
         ..Default::default()
     });
     Ok(std::fs::write(file, page)?)
+}
+
+#[cfg(test)]
+impl Options {
+    /// One short quiet round.
+    pub(crate) fn of(systems: &[&str], scenarios: &[&str]) -> Options {
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Options {
+            json: true,
+            systems: owned(systems),
+            scenarios: owned(scenarios),
+            suite: String::new(),
+            rounds: 1,
+            seconds: 1,
+            node: None,
+            record: None,
+            report: None,
+            quiet: true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_exist_is_named() {
+        let why = |systems: &[&str], scenarios: &[&str]| compare(&Options::of(systems, scenarios)).unwrap_err().to_string();
+        assert!(why(&["asterisk"], &["voice-5"]).contains("kaname, janus, rtpengine"));
+        let mut nowhere = Options::of(&["kaname"], &["voice-5"]);
+        nowhere.node = Some("/nowhere/kaname".into());
+        assert!(compare(&nowhere).unwrap_err().to_string().contains("--node"));
+    }
 }

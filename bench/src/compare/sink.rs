@@ -147,3 +147,114 @@ pub(super) fn context(keys: &Keys) -> Result<Context, RivalError> {
     Context::new(&keys.key, &keys.salt, profile, None, None, &AwsLcRsCrypto)
         .map_err(|error| RivalError::Setup(format!("SRTP keys: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::scenario::Traffic;
+
+    const SSRC: u32 = 7;
+
+    /// A sink with one receiver, and what a system in front of it would send from and with.
+    struct World {
+        plan: Plan,
+        sink: Sink,
+        system: UdpSocket,
+        protect: Context,
+    }
+
+    impl World {
+        fn new(suite: Suite) -> World {
+            let plan = Plan::new(Traffic::Voice, std::time::Duration::from_secs(1));
+            let (key, salt) = suite.lengths();
+            let keys = Keys { suite, key: vec![1; key], salt: vec![2; salt] };
+            let tap = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let system = UdpSocket::bind("127.0.0.1:0").unwrap();
+            system.connect(tap.local_addr().unwrap()).unwrap();
+            let remote = system.local_addr().unwrap();
+            let protect = context(&keys).unwrap();
+            let tap = Tap { socket: tap, keys, feed: 0, keepalive: Vec::new(), remote };
+            let mut sink = Sink::new(vec![tap], &plan).unwrap();
+            sink.count(0..10);
+            World { plan, sink, system, protect }
+        }
+
+        fn packet(&mut self, number: usize, payload: &[u8]) -> Vec<u8> {
+            let mut packet = vec![0x80, 0];
+            packet.extend_from_slice(&(number as u16).to_be_bytes());
+            packet.extend_from_slice(&[0; 4]);
+            packet.extend_from_slice(&SSRC.to_be_bytes());
+            packet.extend_from_slice(payload);
+            self.protect.encrypt_rtp(&packet).unwrap().to_vec()
+        }
+
+        fn good(&mut self, number: usize) -> Vec<u8> {
+            let mut payload = Vec::new();
+            self.plan.payload(0, number, &mut payload);
+            self.packet(number, &payload)
+        }
+
+        /// What the sink counts of these datagrams: came, repeated, unauthentic, unequal.
+        fn counts(&mut self, datagrams: &[Vec<u8>]) -> [u64; 4] {
+            for datagram in datagrams {
+                self.system.send(datagram).unwrap();
+            }
+            self.sink.take(&self.plan, &[vec![1; 50]]).unwrap();
+            let Tally { came, repeated, unauthentic, unequal, .. } = self.sink.tally;
+            [came, repeated, unauthentic, unequal]
+        }
+    }
+
+    #[test]
+    fn what_was_sent_counts_once() {
+        for suite in [Suite::Cm, Suite::Gcm128] {
+            let mut world = World::new(suite);
+            let packets: Vec<Vec<u8>> = (0..12).map(|number| world.good(number)).collect();
+            assert_eq!(world.counts(&packets), [10, 0, 0, 0], "two are beyond what is counted");
+            assert_eq!(world.sink.tally.lost(), 0);
+            assert_eq!(world.counts(&packets[..3]), [10, 3, 0, 0]);
+            assert_eq!(world.sink.tally.delay.len(), 10);
+        }
+    }
+
+    #[test]
+    fn a_changed_packet_is_never_taken_for_a_good_one() {
+        for suite in [Suite::Cm, Suite::Gcm128] {
+            let mut world = World::new(suite);
+            let good = world.good(0);
+            for at in [2, 8, 12, 100, good.len() - 1] {
+                let mut bad = good.clone();
+                bad[at] ^= 1;
+                let before = world.sink.tally.unauthentic;
+                assert_eq!(world.counts(&[bad]), [0, 0, before + 1, 0], "byte {at}");
+            }
+            // In clear, as a system does that ignores its keys.
+            let mut plain = good[..12].to_vec();
+            world.plan.payload(0, 0, &mut plain);
+            assert_eq!(world.counts(&[plain]), [0, 0, 6, 0]);
+        }
+    }
+
+    #[test]
+    fn an_authentic_packet_of_other_content_is_seen() {
+        let mut world = World::new(Suite::Gcm128);
+        let mut payload = Vec::new();
+        world.plan.payload(0, 3, &mut payload);
+        payload[159] ^= 1;
+        let changed = world.packet(3, &payload);
+        payload.truncate(100);
+        let shortened = world.packet(4, &payload);
+        let empty = world.packet(5, &[]);
+        let mut foreign = Vec::new();
+        world.plan.payload(1, 6, &mut foreign);
+        let foreign = world.packet(6, &foreign);
+        assert_eq!(world.counts(&[changed, shortened, empty, foreign]), [0, 0, 0, 4]);
+    }
+
+    #[test]
+    fn what_is_no_media_is_left_aside() {
+        let mut world = World::new(Suite::Cm);
+        let (stun, dtls, rtcp) = (vec![0, 1, 0, 0], vec![22, 254, 253], vec![0x80, 200, 0, 6, 0, 0, 0, 0]);
+        assert_eq!(world.counts(&[stun, dtls, rtcp, vec![0x80], vec![]]), [0, 0, 0, 0]);
+    }
+}

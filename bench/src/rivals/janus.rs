@@ -179,11 +179,23 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::compare::command;
 
     #[test]
     fn no_two_receivers_share_a_key() {
         let keys: HashSet<_> =
             (0..1000).map(|n| receiver_keys(Suite::Cm, n)).map(|k| (k.key, k.salt)).collect();
         assert_eq!(keys.len(), 1000);
+    }
+
+    #[test]
+    #[ignore = "full suite: janus, two processors, an address besides loopback"]
+    fn a_room_is_forwarded_and_every_packet_is_equal() {
+        let options = command::Options::of(&["janus"], &["voice-20", "video-3"]);
+        let (_, rows) = command::compare(&options).expect("a comparison");
+        assert_eq!(rows.len(), 2);
+        for row in rows {
+            assert_eq!((row.refused, row.lost), (None, 0), "{}", row.scenario);
+        }
     }
 }
