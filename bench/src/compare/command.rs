@@ -208,7 +208,6 @@ fn write_report(file: &Path, machine: &Machine, rows: &[CompareRow]) -> Result<(
         title: "Comparison".into(),
         machine: machine.clone(),
         rows: rows.to_vec(),
-        ..Default::default()
     });
     Ok(std::fs::write(file, page)?)
 }
@@ -239,7 +238,9 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_is_named() {
-        let why = |systems: &[&str], scenarios: &[&str]| compare(&Options::of(systems, scenarios)).unwrap_err().to_string();
+        let why = |systems: &[&str], scenarios: &[&str]| {
+            compare(&Options::of(systems, scenarios)).unwrap_err().to_string()
+        };
         assert!(why(&["asterisk"], &["voice-5"]).contains("kaname, janus, rtpengine"));
         let mut nowhere = Options::of(&["kaname"], &["voice-5"]);
         nowhere.node = Some("/nowhere/kaname".into());

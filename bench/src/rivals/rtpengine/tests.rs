@@ -7,7 +7,8 @@ use crate::compare::command;
 #[test]
 #[ignore = "full suite: rtpengine-daemon, two processors"]
 fn calls_are_relayed_and_every_packet_is_equal() {
-    let (_, rows) = command::compare(&command::Options::of(&["rtpengine"], &["rtp-srtp-20"])).expect("a comparison");
+    let (_, rows) =
+        command::compare(&command::Options::of(&["rtpengine"], &["rtp-srtp-20"])).expect("a comparison");
     let suites: Vec<&str> = rows.iter().map(|row| row.suite.as_str()).collect();
     assert_eq!(suites, [Suite::Cm.name(), Suite::Gcm128.name()]);
     for row in rows {
