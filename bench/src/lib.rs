@@ -13,6 +13,7 @@ pub mod client;
 #[cfg(feature = "harness")]
 pub mod compare;
 pub mod demo;
+#[cfg(feature = "harness")]
 pub mod fleet;
 pub mod media;
 #[cfg(feature = "harness")]
