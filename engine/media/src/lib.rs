@@ -1,0 +1,18 @@
+//! Audio: codecs, jitter buffer, concealment, DTMF, level, resampling, mixing.
+//!
+//! Payloads and time go in, payloads come out: no clock, socket, thread or lock. Time is nanoseconds of the caller's
+//! clock, samples are 16-bit mono. Objects take what memory they need when they are made; in steady state nothing
+//! allocates.
+
+mod kernel;
+#[cfg(test)]
+mod kit;
+
+pub mod codec;
+pub mod conceal;
+pub mod level;
+pub mod limits;
+mod rate;
+pub mod resample;
+
+pub use rate::Rate;
