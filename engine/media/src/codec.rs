@@ -59,6 +59,12 @@ pub trait Decoder: Send {
     /// [`CodecError::Payload`], or [`CodecError::Length`] if `out` is shorter than [`Decoder::samples`].
     fn decode(&mut self, payload: &[u8], out: &mut [i16]) -> Result<usize, CodecError>;
 
+    /// Whether a payload also brings what might be lost before it.
+    fn has_redundancy(&self, payload: &[u8]) -> bool {
+        let _ = payload;
+        false
+    }
+
     /// Fills `out` with what was lost right before `payload`, from the redundancy in it. False if there is none:
     /// then `out` and the state are untouched.
     fn recover(&mut self, payload: &[u8], out: &mut [i16]) -> bool {

@@ -62,11 +62,14 @@ impl Decoder for OpusDecoder {
         self.inner.decode(payload, out, false).map_err(|_| CodecError::Payload)
     }
 
-    fn recover(&mut self, payload: &[u8], out: &mut [i16]) -> bool {
+    fn has_redundancy(&self, payload: &[u8]) -> bool {
         // RFC 6716 section 4.2.5: the redundancy (LBRR) is a frame of SILK, of the length of this packet's.
-        let redundant = Toc::parse(payload).is_ok_and(|toc| toc.config < 16 && has_redundancy(payload, toc))
-            && self.samples(payload).is_ok_and(|samples| samples >= out.len());
-        redundant
+        Toc::parse(payload).is_ok_and(|toc| toc.config < 16 && has_lbrr(payload, toc))
+    }
+
+    fn recover(&mut self, payload: &[u8], out: &mut [i16]) -> bool {
+        self.has_redundancy(payload)
+            && self.samples(payload).is_ok_and(|samples| samples >= out.len())
             && out.len() % (self.rate.hz() as usize / 400) == 0
             && self.inner.decode(payload, out, true).is_ok()
     }
@@ -84,7 +87,7 @@ impl Decoder for OpusDecoder {
 
 /// Whether the first SILK frame of a packet announces redundancy: RFC 6716 section 4.2.3, the LBRR flag behind the
 /// VAD flags of a mono packet's (or the mid channel's) frames, at the front of the range coder's bits.
-fn has_redundancy(payload: &[u8], toc: Toc) -> bool {
+fn has_lbrr(payload: &[u8], toc: Toc) -> bool {
     let header = match payload[0] & 3 {
         0 | 1 => 1,
         // The length of the first of two frames stands in one or two bytes.
