@@ -10,6 +10,7 @@ mod kit;
 
 pub mod codec;
 pub mod conceal;
+pub mod dtmf;
 pub mod jitter;
 pub mod level;
 pub mod limits;
