@@ -14,7 +14,10 @@ pub mod dtmf;
 pub mod jitter;
 pub mod level;
 pub mod limits;
+mod outgoing;
 mod rate;
 pub mod resample;
+pub mod transcode;
 
+pub use outgoing::{OutPacket, SendFormat, Start};
 pub use rate::Rate;

@@ -12,6 +12,10 @@ const PEAK: f32 = 4_600.0;
 /// Rise and fall, so that nothing clicks.
 const RAMP_MS: usize = 3;
 
+/// Shortest tone that was held, and the pause behind it: ITU-T Q.24 asks receivers for 40 ms of each.
+const HOLD_MS_MIN: u32 = 70;
+const PAUSE_MS: u32 = 50;
+
 struct Tone {
     key: Key,
     samples: usize,
@@ -44,6 +48,28 @@ impl ToneGenerator {
         Ok(())
     }
 
+    /// Adds a key that sounds until [`ToneGenerator::release`].
+    ///
+    /// # Errors
+    /// [`KeysFull`].
+    pub fn hold(&mut self, key: Key) -> Result<(), KeysFull> {
+        self.press(key, 0, PAUSE_MS)?;
+        if let Some(tone) = self.waiting.back_mut() {
+            tone.samples = usize::MAX;
+        }
+        Ok(())
+    }
+
+    /// Lets a held key go, once it sounded for the shortest time that receivers hear.
+    pub fn release(&mut self) {
+        let (begun, least, ramp) =
+            (self.at, self.rate.samples(HOLD_MS_MIN), self.rate.samples(RAMP_MS as u32));
+        let first = self.waiting.len() == 1;
+        if let Some(tone) = self.waiting.back_mut().filter(|tone| tone.samples == usize::MAX) {
+            tone.samples = if first { least.max(begun + ramp) } else { least };
+        }
+    }
+
     /// Whether a tone sounds or waits.
     pub fn is_busy(&self) -> bool {
         !self.waiting.is_empty()
@@ -73,7 +99,7 @@ impl ToneGenerator {
                 *sample = ((row + column) * PEAK * loud) as i16;
             }
             self.at += 1;
-            if self.at >= tone.samples + tone.pause {
+            if self.at >= tone.samples.saturating_add(tone.pause) {
                 self.waiting.pop_front();
                 self.at = 0;
             }

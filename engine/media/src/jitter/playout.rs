@@ -131,6 +131,11 @@ impl Playout {
         self.rate
     }
 
+    /// Ticks a second of its timestamps.
+    pub fn clock_hz(&self) -> u32 {
+        self.clock_hz
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> PlayoutCounters {
         self.counters
