@@ -102,3 +102,10 @@ pub(crate) fn rms(samples: &[i16]) -> f64 {
     let sum: f64 = samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum();
     (sum / samples.len().max(1) as f64).sqrt()
 }
+
+/// How alike the loudness of two signals goes up and down, whatever their waveforms; `heard` may lag by up to 80 ms.
+pub(crate) fn envelope_correlation(sent: &[i16], heard: &[i16], rate: Rate) -> f64 {
+    let envelope =
+        |samples: &[i16]| -> Vec<i16> { samples.chunks(rate.samples(10)).map(|c| rms(c) as i16).collect() };
+    best_correlation(&envelope(sent), &envelope(heard), 8)
+}
