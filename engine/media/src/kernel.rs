@@ -81,10 +81,8 @@ widened! {
                     sums[0][lane] += taps[lane] * window[lane];
                 }
             }
-            let mut sum = 0.0;
-            for lane in 0..8 {
-                sum += (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
-            }
+            let lanes = |lane: usize| (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
+            let sum: f32 = (0..8).map(lanes).sum();
             *sample = sum.round_ties_even().clamp(-32_768.0, 32_767.0) as i16;
             at += whole;
             phase += part;

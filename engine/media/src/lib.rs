@@ -11,6 +11,7 @@ mod kit;
 pub mod codec;
 pub mod conceal;
 pub mod dtmf;
+pub mod file;
 pub mod jitter;
 pub mod level;
 pub mod limits;

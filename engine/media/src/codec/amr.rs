@@ -166,7 +166,7 @@ impl Decoder for AmrDecoder {
 
     fn conceal(&mut self, out: &mut [i16]) -> bool {
         let frame_samples = self.rate.samples(20);
-        if out.len() % frame_samples != 0 {
+        if !out.len().is_multiple_of(frame_samples) {
             return false;
         }
         for out in out.chunks_mut(frame_samples) {
@@ -216,7 +216,7 @@ impl Packer<'_> {
     fn put(&mut self, value: u8, count: usize) -> Option<()> {
         for bit in (0..count).rev() {
             let byte = self.out.get_mut(self.at / 8)?;
-            if self.at % 8 == 0 {
+            if self.at.is_multiple_of(8) {
                 *byte = 0;
             }
             *byte |= (value >> bit & 1) << (7 - self.at % 8);
@@ -245,7 +245,7 @@ impl Encoder for AmrEncoder {
     fn encode(&mut self, samples: &[i16], out: &mut [u8]) -> Result<usize, CodecError> {
         let frame_samples = self.rate.samples(20);
         let count = samples.len() / frame_samples;
-        if samples.len() % frame_samples != 0 || !(1..=FRAMES_MAX).contains(&count) {
+        if !samples.len().is_multiple_of(frame_samples) || !(1..=FRAMES_MAX).contains(&count) {
             return Err(CodecError::Length);
         }
         let mut frames = [[0; STORED_BYTES]; FRAMES_MAX];

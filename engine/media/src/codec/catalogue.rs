@@ -87,7 +87,7 @@ impl Codec {
         let range = crate::limits::PTIME_MS_MIN..=crate::limits::PTIME_MS_MAX;
         // Opus has no packets of 30 or 50 ms in one frame; RFC 6716 section 3.2.5 would take several.
         let opus = !matches!(self, Codec::Opus(_)) || matches!(ms, 10 | 20 | 40 | 60);
-        range.contains(&ms) && ms % self.frame_ms() == 0 && opus
+        range.contains(&ms) && ms.is_multiple_of(self.frame_ms()) && opus
     }
 }
 

@@ -40,7 +40,7 @@ impl Encoder for G722Encoder {
 
     fn encode(&mut self, samples: &[i16], out: &mut [u8]) -> Result<usize, CodecError> {
         let codes = samples.len() / 2;
-        if samples.len() % 2 != 0 {
+        if !samples.len().is_multiple_of(2) {
             return Err(CodecError::Length);
         }
         let out = out.get_mut(..codes).ok_or(CodecError::Length)?;

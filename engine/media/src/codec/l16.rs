@@ -23,7 +23,7 @@ impl Decoder for L16 {
 
     fn samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
         let samples = payload.len() / 2;
-        let good = payload.len() % 2 == 0 && samples > 0 && samples <= FRAME_SAMPLES_MAX;
+        let good = payload.len().is_multiple_of(2) && samples > 0 && samples <= FRAME_SAMPLES_MAX;
         if good { Ok(samples) } else { Err(CodecError::Payload) }
     }
 

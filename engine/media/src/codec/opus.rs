@@ -70,13 +70,13 @@ impl Decoder for OpusDecoder {
     fn recover(&mut self, payload: &[u8], out: &mut [i16]) -> bool {
         self.has_redundancy(payload)
             && self.samples(payload).is_ok_and(|samples| samples >= out.len())
-            && out.len() % (self.rate.hz() as usize / 400) == 0
+            && out.len().is_multiple_of(self.rate.hz() as usize / 400)
             && self.inner.decode(payload, out, true).is_ok()
     }
 
     fn conceal(&mut self, out: &mut [i16]) -> bool {
         // The library conceals multiples of 2.5 ms.
-        out.len() % (self.rate.hz() as usize / 400) == 0 && self.inner.decode(&[], out, false).is_ok()
+        out.len().is_multiple_of(self.rate.hz() as usize / 400) && self.inner.decode(&[], out, false).is_ok()
     }
 
     fn reset(&mut self) {

@@ -70,7 +70,7 @@ impl Delay {
             self.weight = 1.0;
         }
         // A new stream is learned packet by packet, a known one now and then.
-        if self.count < 100 || self.count % 8 == 0 || bucket as i64 * BUCKET_US >= self.target_us {
+        if self.count < 100 || self.count.is_multiple_of(8) || bucket as i64 * BUCKET_US >= self.target_us {
             self.set_target();
         }
     }

@@ -22,6 +22,9 @@ pub(super) struct Slot {
     pub(super) payload: Vec<u8>,
 }
 
+/// Bytes that nearly all speech fits.
+const PAYLOAD_USUAL: usize = 256;
+
 pub(super) struct Store {
     slots: Box<[Slot]>,
     waiting: usize,
@@ -68,6 +71,10 @@ impl Store {
         (slot.used, slot.sequence, slot.timestamp, slot.kind, slot.level) =
             (true, sequence, timestamp, kind, level);
         slot.payload.clear();
+        if slot.payload.capacity() < payload.len() {
+            // In big steps, so that payloads that vary a little soon find room everywhere.
+            slot.payload.reserve_exact(payload.len().next_power_of_two().max(PAYLOAD_USUAL));
+        }
         slot.payload.extend_from_slice(payload);
         self.waiting += usize::from(!replaced);
         replaced

@@ -83,11 +83,11 @@ mod tests {
             let len = rate.samples(20);
             let mut frame = tone.clone();
             let gone = shrink(rate, &mut frame, len);
-            assert!(gone > 0 && gone % rate.samples(5) == 0, "{rate:?}: {gone}");
+            assert!(gone > 0 && gone.is_multiple_of(rate.samples(5)), "{rate:?}: {gone}");
             assert!(kit::correlation(&frame[..len - gone], &tone) > 0.999);
             let mut frame = tone.clone();
             let more = stretch(rate, &mut frame, len);
-            assert!(more > 0 && more % rate.samples(5) == 0, "{rate:?}: {more}");
+            assert!(more > 0 && more.is_multiple_of(rate.samples(5)), "{rate:?}: {more}");
             assert!(kit::correlation(&frame[..len + more], &tone) > 0.999);
         }
     }

@@ -65,7 +65,7 @@ pub(super) struct Participant {
 impl Participant {
     /// Whether it may begin or cease to be heard now: its own packets begin at this tick.
     pub(super) fn may_change(&self, tick: u64) -> bool {
-        self.sends.as_ref().is_none_or(|sends| tick % sends.room_ticks == 0)
+        self.sends.as_ref().is_none_or(|sends| tick.is_multiple_of(sends.room_ticks))
     }
 
     /// Whether its voice may be heard at all.

@@ -183,7 +183,7 @@ impl Room {
     fn sound_tone(&mut self, which: usize) {
         if let Some(tones) = &self.tones
             && self.prompts.len() < PROMPTS_MAX
-            && self.len() > 0
+            && !self.is_empty()
         {
             self.prompts.push(Player::new(tones[which].clone(), Some(1), 1.0));
         }

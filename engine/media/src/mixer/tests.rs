@@ -8,6 +8,7 @@ use crate::codec::{Codec, Codecs, Decoder, Encoder};
 use crate::dtmf::{EventSender, Key};
 use crate::jitter::{Packet, Receives};
 use crate::kit;
+use crate::outgoing::OutPacket;
 use crate::prompt::Prompt;
 
 const MS: u64 = 1_000_000;
@@ -64,6 +65,12 @@ impl Scene {
         self.callers.len() - 1
     }
 
+    fn join_many(&mut self, count: usize, codec: Codec) {
+        for _ in 0..count {
+            self.join(codec, 20);
+        }
+    }
+
     /// A tick in which some say a frame each, at 20 ms.
     fn tick(&mut self, say: &[(usize, &[i16])], levels: bool) {
         for (who, caller) in self.callers.iter_mut().enumerate() {
@@ -108,8 +115,6 @@ impl Scene {
     }
 }
 
-use crate::outgoing::OutPacket;
-
 fn narrow() -> RoomConfig {
     RoomConfig { rate: Rate::K8, ..RoomConfig::default() }
 }
@@ -123,7 +128,7 @@ fn frames(sounds: &[Vec<i16>], n: usize, len: usize) -> Vec<(usize, &[i16])> {
 #[test]
 fn everyone_hears_the_exact_sum_of_the_others() {
     let mut scene = Scene::new(RoomConfig { record: true, ..narrow() });
-    (0..5).for_each(|_| drop(scene.join(L16, 20)));
+    scene.join_many(5, L16);
     let sounds: Vec<_> =
         (0..3).map(|n| kit::tone(Rate::K8, 300.0 + 170.0 * n as f32, 6_000.0, 160 * 60)).collect();
     let mut recorded = Vec::new();
@@ -160,9 +165,9 @@ fn everyone_hears_the_exact_sum_of_the_others() {
 fn silent_listeners_share_one_encoding_for_each_codec() {
     let mut scene = Scene::new(RoomConfig::default());
     let opus = Codec::Opus(OpusConfig::default());
-    (0..20).for_each(|_| drop(scene.join(opus, 20)));
-    (0..10).for_each(|_| drop(scene.join(Codec::Pcma, 20)));
-    (0..10).for_each(|_| drop(scene.join(Codec::G722, 20)));
+    scene.join_many(20, opus);
+    scene.join_many(10, Codec::Pcma);
+    scene.join_many(10, Codec::G722);
     let sounds: Vec<_> = (0..3).map(|seed| kit::speech(Rate::K48, seed, 960 * 200)).collect();
     for n in 0..100 {
         scene.tick(&frames(&sounds, n, 960), true);
@@ -199,7 +204,7 @@ fn silent_listeners_share_one_encoding_for_each_codec() {
 fn a_listener_who_begins_to_speak_hears_no_break() {
     let mut scene = Scene::new(RoomConfig::default());
     let opus = Codec::Opus(OpusConfig { bitrate: 32_000, ..OpusConfig::default() });
-    (0..4).for_each(|_| drop(scene.join(opus, 20)));
+    scene.join_many(4, opus);
     let talk = kit::speech(Rate::K48, 5, 960 * 400);
     let interjection = kit::tone(Rate::K48, 250.0, 8_000.0, 960 * 400);
     for n in 0..400 {
@@ -228,7 +233,9 @@ fn a_listener_who_begins_to_speak_hears_no_break() {
 fn packets_of_other_lengths_are_made_too() {
     let mut scene = Scene::new(narrow());
     let ptimes = [10, 20, 40, 60];
-    ptimes.iter().for_each(|&ptime| drop(scene.join(L16, ptime)));
+    for ptime in ptimes {
+        scene.join(L16, ptime);
+    }
     let sounds = vec![kit::tone(Rate::K8, 440.0, 6_000.0, 160 * 90); 1];
     for n in 0..90 {
         scene.tick(&frames(&sounds, n, 160), false);
@@ -255,7 +262,7 @@ fn packets_of_other_lengths_are_made_too() {
 #[test]
 fn mute_hold_gain_and_leaving() {
     let mut scene = Scene::new(narrow());
-    (0..3).for_each(|_| drop(scene.join(L16, 20)));
+    scene.join_many(3, L16);
     let sound = vec![kit::tone(Rate::K8, 300.0, 6_000.0, 160 * 2_000)];
     let music = kit::tone(Rate::K8, 600.0, 3_000.0, 8_000);
     scene.room.set_hold_music(Some(Prompt::new(Rate::K8, music.clone()))).unwrap();
@@ -296,7 +303,7 @@ fn mute_hold_gain_and_leaving() {
 #[test]
 fn prompts_mix_into_the_conversation_of_one_or_of_all() {
     let mut scene = Scene::new(RoomConfig { tones: true, ..narrow() });
-    (0..3).for_each(|_| drop(scene.join(L16, 20)));
+    scene.join_many(3, L16);
     let sound = vec![kit::tone(Rate::K8, 300.0, 6_000.0, 160 * 400)];
     for n in 0..50 {
         scene.tick(&frames(&sound, n, 160), false);
@@ -330,7 +337,7 @@ fn prompts_mix_into_the_conversation_of_one_or_of_all() {
 #[test]
 fn many_loud_voices_never_clip() {
     let mut scene = Scene::new(RoomConfig { speakers_max: 8, ..narrow() });
-    (0..9).for_each(|_| drop(scene.join(L16, 20)));
+    scene.join_many(9, L16);
     let sounds: Vec<_> =
         (0..8).map(|n| kit::tone(Rate::K8, 150.0 + 53.0 * n as f32, 30_000.0, 160 * 200)).collect();
     for n in 0..200 {
@@ -346,7 +353,7 @@ fn many_loud_voices_never_clip() {
 #[test]
 fn keys_and_speakers_are_told() {
     let mut scene = Scene::new(narrow());
-    (0..2).for_each(|_| drop(scene.join(L16, 20)));
+    scene.join_many(2, L16);
     let sound = vec![kit::tone(Rate::K8, 300.0, 6_000.0, 160 * 60)];
     for n in 0..60 {
         scene.tick(&frames(&sound, n, 160), false);

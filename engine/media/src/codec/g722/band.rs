@@ -56,7 +56,7 @@ impl Band {
         let scale = self.scale as u32;
         let level: u16 = LOW_LEVELS
             .iter()
-            .map(|&level| u16::from(magnitude >= (u32::from(level) * scale >> 16) as u16))
+            .map(|&level| u16::from(magnitude >= ((u32::from(level) * scale) >> 16) as u16))
             .sum();
         let code = LOW_CODES[usize::from(difference < 0)][usize::from(level)];
         self.advance_low(code >> 2);
@@ -66,7 +66,7 @@ impl Band {
     #[inline]
     pub(super) fn decode_low(&mut self, code: u8) -> i32 {
         // Blocks INVQBL and LIMIT: all six bits are heard, four are predicted from.
-        let heard = self.predicted + (self.scale * LOW_INVERSE_6[usize::from(code & 63)] >> 15);
+        let heard = self.predicted + ((self.scale * LOW_INVERSE_6[usize::from(code & 63)]) >> 15);
         self.advance_low(code >> 2);
         heard.clamp(-16_384, 16_383)
     }
@@ -75,7 +75,7 @@ impl Band {
     fn advance_low(&mut self, code: u8) {
         // Blocks INVQAL, LOGSCL and SCALEL.
         let code = usize::from(code & 15);
-        let difference = self.scale * LOW_INVERSE_4[code] >> 15;
+        let difference = (self.scale * LOW_INVERSE_4[code]) >> 15;
         self.rescale(LOW_LOG_STEPS[code], 18_432, 8);
         self.adapt(difference);
     }
@@ -85,7 +85,7 @@ impl Band {
         // Blocks SUBTRA and QUANTH.
         let difference = saturate(sample - self.predicted);
         let magnitude = difference ^ (difference >> 31);
-        let outer = usize::from(magnitude >= 564 * self.scale >> 12);
+        let outer = usize::from(magnitude >= (564 * self.scale) >> 12);
         let code = HIGH_CODES[usize::from(difference < 0)][outer];
         self.advance_high(code);
         code
@@ -93,7 +93,7 @@ impl Band {
 
     #[inline]
     pub(super) fn decode_high(&mut self, code: u8) -> i32 {
-        let heard = self.predicted + (self.scale * HIGH_INVERSE[usize::from(code & 3)] >> 15);
+        let heard = self.predicted + ((self.scale * HIGH_INVERSE[usize::from(code & 3)]) >> 15);
         self.advance_high(code);
         heard.clamp(-16_384, 16_383)
     }
@@ -102,14 +102,14 @@ impl Band {
     fn advance_high(&mut self, code: u8) {
         // Blocks INVQAH, LOGSCH and SCALEH.
         let code = usize::from(code & 3);
-        let difference = self.scale * HIGH_INVERSE[code] >> 15;
+        let difference = (self.scale * HIGH_INVERSE[code]) >> 15;
         self.rescale(HIGH_LOG_STEPS[code], 22_528, 10);
         self.adapt(difference);
     }
 
     #[inline]
     fn rescale(&mut self, step: i32, most: i32, octave: i32) {
-        self.log_scale = ((self.log_scale * 127 >> 7) + step).clamp(0, most);
+        self.log_scale = (((self.log_scale * 127) >> 7) + step).clamp(0, most);
         let mantissa = SCALES[(self.log_scale >> 6 & 31) as usize];
         let shift = octave - (self.log_scale >> 11);
         self.scale = (if shift < 0 { mantissa << -shift } else { mantissa >> shift }) << 2;
@@ -128,11 +128,11 @@ impl Band {
         let slope = saturate(pole_1 << 2);
         let slope = if same(self.partial[0]) { (-slope).min(32_767) } else { slope };
         let sign = if same(self.partial[1]) { 128 } else { -128 };
-        let pole_2 = (sign + (slope >> 7) + (pole_2 * 32_512 >> 15)).clamp(-12_288, 12_288);
+        let pole_2 = (sign + (slope >> 7) + ((pole_2 * 32_512) >> 15)).clamp(-12_288, 12_288);
         // UPPOL1.
         let sign = if same(self.partial[0]) { 192 } else { -192 };
         let bound = saturate(15_360 - pole_2);
-        let pole_1 = saturate(sign + (pole_1 * 32_640 >> 15)).clamp(-bound, bound);
+        let pole_1 = saturate(sign + ((pole_1 * 32_640) >> 15)).clamp(-bound, bound);
         self.poles = [pole_1, pole_2];
 
         // UPZERO.
@@ -140,7 +140,7 @@ impl Band {
         for (zero, &old) in self.zeros.iter_mut().zip(&self.differences) {
             // Same signs push up, different ones down.
             let sign = (old ^ difference) >> 31;
-            *zero = saturate(((step ^ sign) - sign) + (*zero * 32_640 >> 15));
+            *zero = saturate(((step ^ sign) - sign) + ((*zero * 32_640) >> 15));
         }
 
         // DELAYA.
@@ -150,7 +150,7 @@ impl Band {
         self.differences[0] = difference;
 
         // FILTEP, FILTEZ, PREDIC.
-        let pole = |index: usize| self.poles[index] * saturate(self.reconstructed[index] * 2) >> 15;
+        let pole = |index: usize| (self.poles[index] * saturate(self.reconstructed[index] * 2)) >> 15;
         let from_poles = saturate(pole(0) + pole(1));
         // The Recommendation saturates each partial sum, last zero first.
         self.from_zeros = self
@@ -158,7 +158,7 @@ impl Band {
             .iter()
             .zip(&self.differences)
             .rev()
-            .fold(0, |sum, (&zero, &old)| saturate(sum + (zero * saturate(old * 2) >> 15)));
+            .fold(0, |sum, (&zero, &old)| saturate(sum + ((zero * saturate(old * 2)) >> 15)));
         self.predicted = saturate(from_poles + self.from_zeros);
     }
 }
