@@ -100,6 +100,7 @@ fn is_taken(error: &BpfError) -> bool {
 }
 
 /// Tries again for a while when something is still taken.
+#[expect(clippy::disallowed_methods, reason = "at the start: no shard runs yet")]
 pub(super) fn patiently<T, E>(
     mut attempt: impl FnMut() -> Result<T, E>,
     is_taken: impl Fn(&E) -> bool,
