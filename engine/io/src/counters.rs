@@ -111,6 +111,8 @@ counters! {
     xdp_ring_full,
     /// AF_XDP: not sent, the device dropped it.
     xdp_device_drops,
+    /// AF_XDP: not sent, they were in the ring of an interface that went.
+    xdp_interface_gone,
     /// AF_XDP: received frames that were not what the filter lets through.
     xdp_malformed,
     /// AF_XDP: received for an address that is not the shard's.
