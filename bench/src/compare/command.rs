@@ -204,12 +204,14 @@ fn publish(options: &Options, place: &Placement, rows: &[CompareRow]) -> Result<
 }
 
 fn write_report(file: &Path, machine: &Machine, rows: &[CompareRow]) -> Result<(), RivalError> {
-    let page = report::page(&report::Input {
-        title: "Comparison".into(),
+    let input = report::Input {
+        title: "Kaname beside Janus and rtpengine".into(),
         machine: machine.clone(),
+        date: kaname_machine::today(),
         rows: rows.to_vec(),
-    });
-    Ok(std::fs::write(file, page)?)
+        ..report::Input::default()
+    };
+    Ok(std::fs::write(file, report::page(&input))?)
 }
 
 #[cfg(test)]
