@@ -1,0 +1,84 @@
+//! The fan-out table: nanoseconds of one core for each packet that leaves, of the kernel alone and of the node's whole
+//! path, and the goals beside the figures.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser;
+use kaname_perf::allocations::Counting;
+use kaname_perf::fanout::net::Net;
+use kaname_perf::fanout::plan::{self, Wanted};
+use kaname_perf::fanout::row::{Row, heading};
+use kaname_perf::fanout::sink::Sink;
+use kaname_perf::fanout::turns;
+use kaname_perf::room::Shape;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// What it costs to send one packet to many: the kernel's ceilings, and the node's whole path beside them.
+#[derive(Parser)]
+struct Options {
+    /// One JSON object a row instead of the table.
+    #[arg(long)]
+    json: bool,
+    /// Also keep the rows in perf/record/<cpu>/<date>-fanout.jsonl.
+    #[arg(long)]
+    record: bool,
+    /// Only what the goals need, in fewer rounds.
+    #[arg(long)]
+    quick: bool,
+    /// Only cells whose label contains this text; may be given several times.
+    #[arg(long)]
+    filter: Vec<String>,
+    /// Rounds in which all systems of a shape take turns; medians count.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// Packets of a turn.
+    #[arg(long)]
+    packets: Option<usize>,
+    /// The processor to be pinned to, by its place among those allowed.
+    #[arg(long, default_value_t = 1)]
+    processor: usize,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> io::Result<()> {
+    kaname_io::pin_current_thread(options.processor)?;
+    let net = Net::new()?;
+    let sink = Sink::new(&net)?;
+    let wanted = Wanted { quick: options.quick, filters: options.filter.clone() };
+    let rounds = options.rounds.unwrap_or(if options.quick { 5 } else { 9 });
+    let packets = options.packets.unwrap_or(if options.quick { 7_000 } else { 20_000 });
+    let mut rows = Vec::new();
+    if !options.json {
+        writeln!(io::stdout(), "{}", heading())?;
+    }
+    let mut measure = |shape: Shape, mut contestants: Vec<Box<dyn turns::Contestant>>| {
+        let frames = packets.div_ceil(shape.copies()).max(2);
+        for result in turns::run(&mut contestants, &sink, frames, rounds)? {
+            let row = Row::new(shape, result);
+            let line = if options.json { row.json().to_string() } else { row.line() };
+            writeln!(io::stdout(), "{line}")?;
+            rows.push(row);
+        }
+        Ok::<_, io::Error>(())
+    };
+    for shape in plan::received(options.quick) {
+        measure(shape, plan::receivers(&net, &shape, &wanted)?)?;
+    }
+    for shape in plan::shapes(options.quick) {
+        measure(shape, plan::senders(&net, &shape, &wanted)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! The goals, each beside its figure.

@@ -1,0 +1,220 @@
+//! The node's whole path: receive, unprotect, route, rewrite, protect, send, on the thread of one shard. The control
+//! plane is left out; what a shard's thread does for a packet is all here.
+
+mod feed;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kaname_core::{Drained, TxSlots};
+use kaname_io::{PacketIo, Slots, thread_cpu_time};
+use kaname_srtp::{Backend, Profile};
+use kaname_wire::path::Path;
+
+pub use feed::Feed;
+
+use super::net::{Link, Net};
+use super::tap::Tap;
+use super::turns::{Contestant, Name, Spent};
+use crate::allocations;
+use crate::room::{Plan, Room, Shape, Subscriber};
+
+/// What is measured, apart from the packet io.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The io's name in rows.
+    pub io: &'static str,
+    /// The suite, and its name.
+    pub suite: (Profile, &'static str),
+    /// What is sent.
+    pub shape: Shape,
+    /// Through which link.
+    pub link: Link,
+}
+
+/// One shard with its packet io, and a publisher that feeds it.
+pub struct Node<I> {
+    io: I,
+    room: Room,
+    feed: Feed,
+    setting: Setting,
+}
+
+/// The core's view of the backend's slots.
+struct CoreSlots<S>(S);
+
+impl<'a, S: Slots<'a>> TxSlots<'a> for CoreSlots<S> {
+    fn take(&mut self, to: &Path, len: usize) -> Option<&'a mut [u8]> {
+        self.0.take(to, len)
+    }
+}
+
+impl<I: PacketIo> Node<I> {
+    /// Everybody has joined. The room's destinations are those of the link from `first` on.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn new(io: I, net: &Net, setting: Setting, first: usize) -> io::Result<Node<I>> {
+        let feed = Feed::new(net, setting.link)?;
+        feed.connect(*io.locals().first().ok_or_else(|| io::Error::other("no local address"))?)?;
+        let count = setting.shape.destinations;
+        let subscribers: Vec<SocketAddr> = setting.link.destinations(first + count).split_off(first);
+        let room = Room::new(&Plan {
+            profile: setting.suite.0,
+            shape: setting.shape,
+            publisher: Path::udp(0, feed.address()?),
+            subscribers: &subscribers,
+            backend: Backend::best(),
+        });
+        Ok(Node { io, room, feed, setting })
+    }
+
+    /// One frame, from the publisher's send to the last copy's; the shard's part of it is timed.
+    fn frame(&mut self) -> io::Result<Spent> {
+        self.room.next_frame();
+        self.feed.send_runs(&self.room.publisher)?;
+        let (before, allocated) = (self.figures(), allocations::count());
+        let start = thread_cpu_time();
+        self.shard_turn()?;
+        let cpu = thread_cpu_time() - start;
+        let (after, copies) = (self.figures(), self.setting.shape.copies() as u64);
+        let sent = after.sent - before.sent;
+        Ok(Spent {
+            cpu,
+            packets: sent,
+            sent,
+            missing: copies.saturating_sub(after.forwarded - before.forwarded),
+            allocations: allocations::count() - allocated,
+        })
+    }
+
+    /// What a shard's thread does: `engine/src/shard.rs` without commands, workers and metrics.
+    fn shard_turn(&mut self) -> io::Result<()> {
+        let Node { io, room, setting, .. } = self;
+        let mut waiting = setting.shape.frame;
+        while waiting > 0 {
+            let received = io.recv()?;
+            if !received.is_empty() {
+                waiting = waiting.saturating_sub(room.ingest(received.iter()));
+                drain(io, room)?;
+                io.flush()?;
+            }
+            if room.tick() {
+                drain(io, room)?;
+            }
+            io.flush()?;
+            io.wait(Some(Duration::ZERO))?;
+        }
+        Ok(())
+    }
+
+    fn figures(&self) -> Figures {
+        let counters = self.room.shard.counters();
+        Figures { sent: counters.packets_out, forwarded: counters.forwarded }
+    }
+
+    /// Sends two frames and lets every subscriber read its copies.
+    ///
+    /// # Errors
+    /// What a subscriber found wrong.
+    pub fn check(&mut self, tap: &mut Tap) -> io::Result<()> {
+        for frame in 0..2 {
+            self.frame()?;
+            let mut seen = tap.read()?;
+            let payloads = self.room.publisher.payloads();
+            for subscriber in &mut self.room.subscribers {
+                let packets = seen.remove(&subscriber.address).unwrap_or_default();
+                let wrong = read(subscriber, &packets, payloads);
+                wrong.map_err(|why| {
+                    let Setting { io, suite: (_, suite), shape, .. } = self.setting;
+                    let who = format!("{io} {suite} {shape:?}");
+                    io::Error::other(format!("{who}, frame {frame}: {} got {why}", subscriber.address))
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Figures {
+    sent: u64,
+    forwarded: u64,
+}
+
+fn drain<I: PacketIo>(io: &mut I, room: &mut Room) -> io::Result<()> {
+    while room.drain(&mut CoreSlots(io.tx())) == Drained::Full {
+        io.flush()?;
+    }
+    Ok(())
+}
+
+/// Whether these are the frame's packets, in order, under the subscriber's keys.
+fn read(subscriber: &mut Subscriber, packets: &[Vec<u8>], payloads: &[Vec<u8>]) -> Result<(), String> {
+    // RFC 5761: reports of ours may stand among them.
+    let media = packets.iter().filter(|packet| !packet.get(1).is_some_and(|kind| (192..=223).contains(kind)));
+    let opened: Vec<Vec<u8>> = media.map(|packet| subscriber.open(packet)).collect::<Result<_, _>>()?;
+    if opened == payloads { Ok(()) } else { Err(format!("{} of {} packets", opened.len(), payloads.len())) }
+}
+
+/// Frames ahead of the timed ones, so that each turn begins with warm caches: packets of them, at least.
+const WARM_UP: usize = 300;
+
+impl<I: PacketIo> Node<I> {
+    fn frames(&mut self, frames: usize) -> io::Result<Spent> {
+        let mut spent = Spent::default();
+        for _ in 0..WARM_UP.div_ceil(self.setting.shape.copies()) {
+            let Spent { sent, missing, .. } = self.frame()?;
+            spent += Spent { sent, missing, ..Spent::default() };
+        }
+        for _ in 0..frames {
+            spent += self.frame()?;
+        }
+        Ok(spent)
+    }
+
+    fn named(&self, shards: usize) -> Name {
+        let Setting { io, suite: (_, suite), link, .. } = self.setting;
+        Name { path: "node", io, suite, shards, offload: link != Link::Software }
+    }
+}
+
+impl<I: PacketIo> Contestant for Node<I> {
+    fn name(&self) -> Name {
+        self.named(1)
+    }
+
+    fn turn(&mut self, frames: usize) -> io::Result<Spent> {
+        self.frames(frames)
+    }
+}
+
+/// Two shards that share nothing, each on a processor of its own.
+pub struct Pair<I>(pub [Node<I>; 2]);
+
+impl<I: PacketIo + Send> Contestant for Pair<I> {
+    fn name(&self) -> Name {
+        self.0[0].named(2)
+    }
+
+    fn turn(&mut self, frames: usize) -> io::Result<Spent> {
+        let start = std::sync::Barrier::new(2);
+        let results = std::thread::scope(|scope| {
+            let threads = self.0.iter_mut().enumerate().map(|(index, node)| {
+                let start = &start;
+                scope.spawn(move || {
+                    kaname_io::pin_current_thread(index)?;
+                    start.wait();
+                    node.frames(frames)
+                })
+            });
+            let threads: Vec<_> = threads.collect();
+            threads.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
+        });
+        let mut spent = Spent::default();
+        for result in results {
+            spent += result.map_err(|_| io::Error::other("a shard's thread panicked"))??;
+        }
+        Ok(spent)
+    }
+}

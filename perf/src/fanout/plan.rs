@@ -1,0 +1,161 @@
+//! Which cells there are, and who competes in each.
+
+use std::io;
+
+use kaname_io::{KernelUdp, UdpConfig};
+use kaname_srtp::Profile;
+
+use super::net::{Link, Net};
+use super::node::{Node, Pair, Setting};
+use super::raw::{Receive, Receiving, Send, Sending};
+use super::tap::Tap;
+use super::turns::{Contestant, Name};
+use crate::case::SUITES;
+use crate::room::{Shape, Sizes};
+
+/// Authentication without encryption: the least that a leg can have.
+const NULL: (Profile, &str) = (Profile::NullSha1_80, "NULL_HMAC_SHA1_80");
+
+/// What the node asks for in production.
+const RECEIVE_BUFFER: usize = 16 << 20;
+
+/// Where goals compare one shard with two, and links that segment with links that do not.
+const MIDDLE: usize = 500;
+
+/// Which cells are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Only the shapes and suites that goals need.
+    pub quick: bool,
+    /// Only cells whose label has all of these in it.
+    pub filters: Vec<String>,
+}
+
+impl Wanted {
+    fn takes(&self, name: &Name, shape: &Shape) -> bool {
+        let label = label(name, shape);
+        self.filters.iter().all(|filter| label.contains(filter.as_str()))
+    }
+}
+
+/// A cell in one word, such as `node/gso/AEAD_AES_128_GCM/1200x7/even/to500/shards1`.
+pub fn label(name: &Name, shape: &Shape) -> String {
+    let Name { path, io, suite, shards, offload } = name;
+    let Shape { payload, frame, sizes, destinations } = shape;
+    let software = if *offload { "" } else { "/software" };
+    format!(
+        "{path}/{io}/{suite}/{payload}x{frame}/{}/to{destinations}/shards{shards}{software}",
+        sizes.name()
+    )
+}
+
+/// Shapes that are sent.
+pub fn shapes(quick: bool) -> Vec<Shape> {
+    let libwebrtc = |to| Shape { sizes: Sizes::LibWebRtc, ..Shape::even(1200, 7, to) };
+    let mut shapes = Vec::new();
+    for to in if quick { &[100, 500, 1000][..] } else { &[50, 100, 500, 1000] } {
+        shapes.extend([Shape::even(172, 1, *to), Shape::even(1200, 7, *to)]);
+        if !quick {
+            shapes.extend([Shape::even(172, 7, *to), Shape::even(1200, 1, *to)]);
+        }
+        if !quick || *to == MIDDLE {
+            shapes.push(libwebrtc(*to));
+        }
+    }
+    shapes
+}
+
+/// Shapes that are received.
+pub fn received(quick: bool) -> Vec<Shape> {
+    let shapes = [(1200, 7), (172, 7), (1200, 36), (172, 36), (1200, 1), (172, 1)];
+    let count = if quick { 1 } else { shapes.len() };
+    shapes[..count].iter().map(|(payload, frame)| Shape::even(*payload, *frame, 1)).collect()
+}
+
+/// Who receives.
+///
+/// # Errors
+/// Those of the system.
+pub fn receivers(net: &Net, shape: &Shape, wanted: &Wanted) -> io::Result<Vec<Box<dyn Contestant>>> {
+    let mut all: Vec<Box<dyn Contestant>> = Vec::new();
+    for receiving in Receiving::ALL {
+        all.push(Box::new(Receive::new(receiving, net, shape)?));
+    }
+    all.retain(|it| wanted.takes(&it.name(), shape));
+    Ok(all)
+}
+
+/// A way to send, of the raw ceilings and of the node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Io {
+    Sendmmsg,
+}
+
+impl Io {
+    const ALL: [Io; 1] = [Io::Sendmmsg];
+
+    fn name(self) -> &'static str {
+        match self {
+            Io::Sendmmsg => "sendmmsg",
+        }
+    }
+}
+
+/// Who sends: the kernel alone in all ways, and the node with every packet io and suite. Each node has proved that its
+/// subscribers can read what it sends.
+///
+/// # Errors
+/// Those of the system; what a subscriber found wrong.
+pub fn senders(net: &Net, shape: &Shape, wanted: &Wanted) -> io::Result<Vec<Box<dyn Contestant>>> {
+    let mut all: Vec<Box<dyn Contestant>> = Vec::new();
+    let links = if shape.frame > 1 && shape.destinations == MIDDLE {
+        &[Link::Offload, Link::Software][..]
+    } else {
+        &[Link::Offload]
+    };
+    for link in links {
+        let ways = [Sending::OneByOne, Sending::Batches, Sending::Segments];
+        for sending in ways.into_iter().filter(|way| *link == Link::Offload || *way == Sending::Segments) {
+            let send = Send::new(sending, *link, shape)?;
+            if wanted.takes(&send.name(), shape) {
+                all.push(Box::new(send));
+            }
+        }
+    }
+    let [cm, gcm, gcm_256] = SUITES;
+    let suites = if wanted.quick { vec![gcm, cm] } else { vec![NULL, cm, gcm, gcm_256] };
+    for io in Io::ALL {
+        for suite in &suites {
+            for shards in if shape.destinations == MIDDLE { &[1, 2][..] } else { &[1] } {
+                let setting = Setting { io: io.name(), suite: *suite, shape: *shape, link: Link::Offload };
+                let name =
+                    Name { path: "node", io: setting.io, suite: suite.1, shards: *shards, offload: true };
+                if wanted.takes(&name, shape) {
+                    all.push(node(net, setting, *shards)?);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn node(net: &Net, setting: Setting, shards: usize) -> io::Result<Box<dyn Contestant>> {
+    let mut tap = Tap::new(net, setting.link)?;
+    let mut open = |first: usize| {
+        let config = UdpConfig {
+            bind: vec![setting.link.node()],
+            port: 0,
+            tcp: false,
+            receive_buffer: RECEIVE_BUFFER,
+        };
+        let io = KernelUdp::new(&config).map_err(io::Error::other)?;
+        let mut node = Node::new(io, net, setting, first)?;
+        node.check(&mut tap)?;
+        Ok::<_, io::Error>(node)
+    };
+    let one = open(0)?;
+    if shards == 1 {
+        return Ok(Box::new(one));
+    }
+    Ok(Box::new(Pair([one, open(setting.shape.destinations)?])))
+}

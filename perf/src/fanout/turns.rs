@@ -1,0 +1,126 @@
+//! Contestants of one shape take turns, so that what disturbs one disturbs all, and each is compared with its
+//! neighbours of the same round.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::sink::Sink;
+
+/// How long packets may take to the sink behind the end of a turn.
+const ARRIVAL: Duration = Duration::from_millis(100);
+
+/// Who is measured. Fields as in the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Name {
+    /// `raw` or `node`.
+    pub path: &'static str,
+    /// Such as `sendmmsg`.
+    pub io: &'static str,
+    /// SRTP suite; `none` where nothing is protected.
+    pub suite: &'static str,
+    /// Threads, each with a shard and a room of its own.
+    pub shards: usize,
+    /// Whether the device takes runs of segments whole.
+    pub offload: bool,
+}
+
+/// What a turn cost and did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// Processor time, system calls and the way to the sink included.
+    pub cpu: Duration,
+    /// Packets that it was spent on.
+    pub packets: u64,
+    /// Packets that must reach the sink, those ahead of the timed part included.
+    pub sent: u64,
+    /// Packets that are known to be missing already.
+    pub missing: u64,
+    /// Allocations in the timed part.
+    pub allocations: u64,
+}
+
+impl std::ops::AddAssign for Spent {
+    fn add_assign(&mut self, other: Spent) {
+        self.cpu += other.cpu;
+        self.packets += other.packets;
+        self.sent += other.sent;
+        self.missing += other.missing;
+        self.allocations += other.allocations;
+    }
+}
+
+/// One that can be measured.
+pub trait Contestant {
+    /// Who it is.
+    fn name(&self) -> Name;
+
+    /// So many frames, after some that are not timed.
+    ///
+    /// # Errors
+    /// Those of the system; the run ends.
+    fn turn(&mut self, frames: usize) -> io::Result<Spent>;
+}
+
+/// What is known of one contestant after all rounds.
+#[derive(Clone, Debug)]
+pub struct Result {
+    /// Who.
+    pub name: Name,
+    /// Nanoseconds a packet, one a round.
+    pub ns: Vec<f64>,
+    /// Packets that did not reach the sink.
+    pub lost: u64,
+    /// Packets that were to reach it.
+    pub sent: u64,
+    /// Allocations while it was timed.
+    pub allocations: u64,
+}
+
+/// Lets all of them take turns.
+///
+/// # Errors
+/// Those of the contestants.
+pub fn run(
+    contestants: &mut [Box<dyn Contestant>],
+    sink: &Sink,
+    frames: usize,
+    rounds: usize,
+) -> io::Result<Vec<Result>> {
+    let mut results: Vec<Result> = contestants
+        .iter()
+        .map(|it| Result {
+            name: it.name(),
+            ns: Vec::with_capacity(rounds),
+            lost: 0,
+            sent: 0,
+            allocations: 0,
+        })
+        .collect();
+    for round in 0..rounds {
+        for turn in 0..contestants.len() {
+            // Nobody is always first, or always behind the same neighbour's traces in the cache.
+            let who = if round % 2 == 0 { turn } else { contestants.len() - 1 - turn };
+            let before = sink.count()?;
+            let spent = contestants[who].turn(frames)?;
+            let arrived = arrived(sink, before.packets + spent.sent)?;
+            let result = &mut results[who];
+            result.ns.push(spent.cpu.as_nanos() as f64 / spent.packets.max(1) as f64);
+            result.sent += spent.sent;
+            result.lost += spent.missing + (before.packets + spent.sent).saturating_sub(arrived);
+            result.allocations += spent.allocations;
+        }
+    }
+    Ok(results)
+}
+
+/// Waits until the sink's count is `expected`, but not for long.
+fn arrived(sink: &Sink, expected: u64) -> io::Result<u64> {
+    let end = Instant::now() + ARRIVAL;
+    loop {
+        let count = sink.count()?.packets;
+        if count >= expected || Instant::now() > end {
+            return Ok(count);
+        }
+        std::thread::yield_now();
+    }
+}
