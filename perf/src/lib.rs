@@ -7,6 +7,7 @@ pub mod fanout;
 pub mod limit;
 pub mod machine;
 pub mod room;
+pub mod stages;
 pub mod steps;
 pub mod systems;
 pub mod timing;
