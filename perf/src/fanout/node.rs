@@ -33,6 +33,14 @@ pub struct Setting {
     pub link: Link,
 }
 
+impl Setting {
+    /// As it is called in rows.
+    pub fn named(&self, shards: usize) -> Name {
+        let Setting { io, suite: (_, suite), link, .. } = *self;
+        Name { path: "node", io, suite, shards, offload: link != Link::Software }
+    }
+}
+
 /// One shard with its packet io, and a publisher that feeds it.
 pub struct Node<I> {
     io: I,
@@ -172,16 +180,11 @@ impl<I: PacketIo> Node<I> {
         }
         Ok(spent)
     }
-
-    fn named(&self, shards: usize) -> Name {
-        let Setting { io, suite: (_, suite), link, .. } = self.setting;
-        Name { path: "node", io, suite, shards, offload: link != Link::Software }
-    }
 }
 
 impl<I: PacketIo> Contestant for Node<I> {
     fn name(&self) -> Name {
-        self.named(1)
+        self.setting.named(1)
     }
 
     fn turn(&mut self, frames: usize) -> io::Result<Spent> {
@@ -194,7 +197,7 @@ pub struct Pair<I>(pub [Node<I>; 2]);
 
 impl<I: PacketIo + Send> Contestant for Pair<I> {
     fn name(&self) -> Name {
-        self.0[0].named(2)
+        self.0[0].setting.named(2)
     }
 
     fn turn(&mut self, frames: usize) -> io::Result<Spent> {

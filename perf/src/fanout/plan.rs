@@ -16,9 +16,6 @@ use crate::room::{Shape, Sizes};
 /// Authentication without encryption: the least that a leg can have.
 const NULL: (Profile, &str) = (Profile::NullSha1_80, "NULL_HMAC_SHA1_80");
 
-/// What the node asks for in production.
-const RECEIVE_BUFFER: usize = 16 << 20;
-
 /// Where goals compare one shard with two, and links that segment with links that do not.
 const MIDDLE: usize = 500;
 
@@ -38,15 +35,12 @@ impl Wanted {
     }
 }
 
-/// A cell in one word, such as `node/gso/AEAD_AES_128_GCM/1200x7/even/to500/shards1`.
+/// A cell in one word, such as `node/gso/AEAD_AES_128_GCM/1200x7/even/to500/shards1/offload`.
 pub fn label(name: &Name, shape: &Shape) -> String {
     let Name { path, io, suite, shards, offload } = name;
     let Shape { payload, frame, sizes, destinations } = shape;
-    let software = if *offload { "" } else { "/software" };
-    format!(
-        "{path}/{io}/{suite}/{payload}x{frame}/{}/to{destinations}/shards{shards}{software}",
-        sizes.name()
-    )
+    let device = if *offload { "offload" } else { "software" };
+    format!("{path}/{io}/{suite}/{payload}x{frame}/{}/to{destinations}/shards{shards}/{device}", sizes.name())
 }
 
 /// Shapes that are sent.
@@ -85,18 +79,24 @@ pub fn receivers(net: &Net, shape: &Shape, wanted: &Wanted) -> io::Result<Vec<Bo
     Ok(all)
 }
 
-/// A way to send, of the raw ceilings and of the node.
+/// The node's packet io.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Io {
-    Sendmmsg,
+    Kernel(kaname_io::Sending),
 }
 
 impl Io {
-    const ALL: [Io; 1] = [Io::Sendmmsg];
+    const ALL: [Io; 3] = [
+        Io::Kernel(kaname_io::Sending::OneByOne),
+        Io::Kernel(kaname_io::Sending::Batches),
+        Io::Kernel(kaname_io::Sending::Segments),
+    ];
 
     fn name(self) -> &'static str {
         match self {
-            Io::Sendmmsg => "sendmmsg",
+            Io::Kernel(kaname_io::Sending::OneByOne) => "sendto",
+            Io::Kernel(kaname_io::Sending::Batches) => "sendmmsg",
+            Io::Kernel(kaname_io::Sending::Segments) => "gso",
         }
     }
 }
@@ -127,11 +127,11 @@ pub fn senders(net: &Net, shape: &Shape, wanted: &Wanted) -> io::Result<Vec<Box<
     for io in Io::ALL {
         for suite in &suites {
             for shards in if shape.destinations == MIDDLE { &[1, 2][..] } else { &[1] } {
-                let setting = Setting { io: io.name(), suite: *suite, shape: *shape, link: Link::Offload };
-                let name =
-                    Name { path: "node", io: setting.io, suite: suite.1, shards: *shards, offload: true };
-                if wanted.takes(&name, shape) {
-                    all.push(node(net, setting, *shards)?);
+                for link in links.iter().filter(|link| **link == Link::Offload || io.name() == "gso") {
+                    let setting = Setting { io: io.name(), suite: *suite, shape: *shape, link: *link };
+                    if wanted.takes(&setting.named(*shards), shape) {
+                        all.push(node(net, io, setting, *shards)?);
+                    }
                 }
             }
         }
@@ -139,15 +139,11 @@ pub fn senders(net: &Net, shape: &Shape, wanted: &Wanted) -> io::Result<Vec<Box<
     Ok(all)
 }
 
-fn node(net: &Net, setting: Setting, shards: usize) -> io::Result<Box<dyn Contestant>> {
+fn node(net: &Net, io: Io, setting: Setting, shards: usize) -> io::Result<Box<dyn Contestant>> {
     let mut tap = Tap::new(net, setting.link)?;
     let mut open = |first: usize| {
-        let config = UdpConfig {
-            bind: vec![setting.link.node()],
-            port: 0,
-            tcp: false,
-            receive_buffer: RECEIVE_BUFFER,
-        };
+        let Io::Kernel(send) = io;
+        let config = UdpConfig { bind: vec![setting.link.node()], tcp: false, send, ..UdpConfig::default() };
         let io = KernelUdp::new(&config).map_err(io::Error::other)?;
         let mut node = Node::new(io, net, setting, first)?;
         node.check(&mut tap)?;

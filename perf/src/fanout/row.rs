@@ -67,7 +67,7 @@ impl Row {
     /// A line for people.
     pub fn line(&self) -> String {
         format!(
-            "{:<76} {:>8.0} {:>8.0} {:>8.3} {:>7.2} {:>6}",
+            "{:<84} {:>8.0} {:>8.0} {:>8.3} {:>7.2} {:>6}",
             label(&self.name, &self.shape),
             self.ns(),
             self.best(),
@@ -81,7 +81,7 @@ impl Row {
 /// What stands above the lines.
 pub fn heading() -> String {
     format!(
-        "{:<76} {:>8} {:>8} {:>8} {:>7} {:>6}",
+        "{:<84} {:>8} {:>8} {:>8} {:>7} {:>6}",
         "ns a packet, of one core", "ns", "best", "Mpkt/s", "Gbit/s", "lost"
     )
 }
