@@ -1,5 +1,5 @@
-//! A shard with a room in it: one publisher, many subscribers, and time that runs as in a call. The same room serves the
-//! fan-out table, the stage benches and the instruction counts.
+//! A shard with a room in it: publishers (mostly one), many subscribers who get all of them, and time that runs as in a
+//! call. The same room serves the fan-out table, the stage benches and the instruction counts.
 
 mod peers;
 mod publisher;
@@ -21,9 +21,6 @@ pub use publisher::Publisher;
 pub use shape::{Shape, Sizes};
 pub use slots::Memory;
 
-/// The publisher's leg and stream; subscribers count up from one above.
-const PUBLISHER: u32 = 1;
-
 /// Consent lasts thirty seconds (RFC 7675 section 5.1); browsers renew it every five.
 const CONSENT_EVERY: Duration = Duration::from_secs(5);
 
@@ -33,8 +30,8 @@ pub struct Plan<'a> {
     pub profile: Profile,
     /// Sizes and number of packets.
     pub shape: Shape,
-    /// Where the publisher sends from.
-    pub publisher: Path,
+    /// Where the publishers send from; all but one leg of a room of one speaker are subscribers.
+    pub publishers: &'a [Path],
     /// Where the subscribers are, one for each destination of the shape.
     pub subscribers: &'a [SocketAddr],
     /// What encrypts and decrypts.
@@ -47,14 +44,16 @@ pub struct Room {
     pub shard: Shard,
     /// The time of the call.
     pub now: Time,
-    /// Makes what comes in.
-    pub publisher: Publisher,
+    /// Make what comes in.
+    pub publishers: Vec<Publisher>,
     /// What each subscriber needs to read what it gets.
     pub subscribers: Vec<Subscriber>,
     shape: Shape,
     next_tick: Option<Time>,
     checks: Vec<(Path, Vec<u8>)>,
     check_at: Time,
+    /// Where answers to checks and the like go.
+    nowhere: Memory,
 }
 
 impl Room {
@@ -64,49 +63,54 @@ impl Room {
     /// If the shard refuses something.
     pub fn new(plan: &Plan<'_>) -> Room {
         let config = ShardConfig { backend: plan.backend, seed: [7; 32] };
-        let publisher = Publisher::new(plan, &keying(plan.profile, 2 * PUBLISHER));
         let now = Time::from_nanos(1_000_000_000_000);
         let mut room = Room {
             shard: Shard::new(config),
             now,
-            publisher,
+            publishers: Vec::with_capacity(plan.publishers.len()),
             subscribers: Vec::with_capacity(plan.subscribers.len()),
             shape: plan.shape,
             next_tick: None,
             checks: Vec::new(),
             check_at: now,
+            nowhere: Memory::new(),
         };
-        room.join(plan, PUBLISHER, plan.publisher);
-        let stream = peers::stream(&plan.shape);
-        room.must(Command::AddStream {
-            leg: LegId(PUBLISHER),
-            stream: StreamId(PUBLISHER),
-            config: Box::new(stream),
-        });
-        for (number, remote) in (PUBLISHER + 1..).zip(plan.subscribers) {
-            let path = Path::udp(plan.publisher.local, *remote);
-            room.join(plan, number, path);
+        // Legs count up from one: the publishers, with a stream of the same number, then the subscribers.
+        let mut numbers = 1..;
+        for (number, path) in numbers.by_ref().zip(plan.publishers) {
+            room.join(plan.profile, number, *path);
+            let (leg, stream) = (LegId(number), StreamId(number));
+            room.must(Command::AddStream { leg, stream, config: Box::new(peers::stream(&plan.shape)) });
+            room.publishers.push(Publisher::new(plan, *path, &keying(plan.profile, 2 * number)));
+        }
+        for (number, remote) in numbers.zip(plan.subscribers) {
+            room.join(plan.profile, number, Path::udp(0, *remote));
             room.subscribe(number);
-            room.subscribers.push(Subscriber::new(plan, number, *remote));
+            room.subscribers.push(Subscriber::new(plan, &keying(plan.profile, 2 * number + 1), *remote));
         }
         room.renew_consent();
         room
     }
 
-    fn join(&mut self, plan: &Plan<'_>, number: u32, path: Path) {
+    fn join(&mut self, profile: Profile, number: u32, path: Path) {
         let leg = LegId(number);
         self.must(Command::AddLeg(Box::new(peers::leg(number))));
         self.checks.push((path, peers::check(number)));
-        let (inbound, outbound) = (keying(plan.profile, 2 * number), keying(plan.profile, 2 * number + 1));
+        let (inbound, outbound) = (keying(profile, 2 * number), keying(profile, 2 * number + 1));
         self.must(Command::SetKeys { leg, inbound: Box::new(inbound), outbound: Box::new(outbound) });
     }
 
+    /// The leg gets all that is published.
     fn subscribe(&mut self, number: u32) {
-        let (leg, sender) = (LegId(number), SenderId(number));
-        self.must(Command::AddSender { leg, sender, config: Box::new(peers::sender(&self.shape, number)) });
-        let payload_types =
-            vec![PayloadMap { from: peers::PAYLOAD_TYPE, to: peers::PAYLOAD_TYPE, rtx: None }];
-        self.must(Command::Route { sender, stream: StreamId(PUBLISHER), payload_types });
+        let count = self.publishers.len() as u32;
+        for publisher in 0..count {
+            let (leg, sender) = (LegId(number), SenderId(number * count + publisher));
+            let config = Box::new(peers::sender(&self.shape, publisher));
+            self.must(Command::AddSender { leg, sender, config });
+            let payload_types =
+                vec![PayloadMap { from: peers::PAYLOAD_TYPE, to: peers::PAYLOAD_TYPE, rtx: None }];
+            self.must(Command::Route { sender, stream: StreamId(publisher + 1), payload_types });
+        }
     }
 
     /// Carries out a command.
@@ -119,14 +123,13 @@ impl Room {
     }
 
     fn drain_to_nowhere(&mut self) {
-        let mut memory = Memory::new();
         let mut failed = None;
         let mut see = |event| {
             if let Event::CommandFailed { .. } = event {
                 failed = Some(event);
             }
         };
-        while self.shard.drain(self.now, &mut memory.slots(), &mut see) == Drained::Full {}
+        while self.shard.drain(self.now, &mut self.nowhere.slots(), &mut see) == Drained::Full {}
         assert!(failed.is_none(), "{failed:?}");
     }
 
@@ -139,13 +142,13 @@ impl Room {
         self.check_at = self.now + CONSENT_EVERY;
     }
 
-    /// Lets the time to the next frame pass, and makes the frame.
+    /// Lets the time to the next frame pass, and makes one of each publisher.
     pub fn next_frame(&mut self) {
         self.now = self.now + self.shape.interval();
         if self.now >= self.check_at {
             self.renew_consent();
         }
-        self.publisher.next_frame();
+        self.publishers.iter_mut().for_each(Publisher::next_frame);
     }
 
     /// Hands datagrams to the shard.

@@ -86,15 +86,15 @@ impl Bench {
         let mut room = Room::new(&Plan {
             profile,
             shape,
-            publisher: Path::udp(0, SocketAddr::from(([10, 1, 0, 1], 1000))),
+            publishers: &[Path::udp(0, SocketAddr::from(([10, 1, 0, 1], 1000)))],
             subscribers: &subscribers,
             backend: Backend::best(),
         });
         // The key frame, after which every subscriber has switched.
         let mut memory = Memory::new();
         room.next_frame();
-        let packets: Vec<Vec<u8>> = room.publisher.packets().map(<[u8]>::to_vec).collect();
-        let path = room.publisher.path;
+        let packets: Vec<Vec<u8>> = room.publishers[0].packets().map(<[u8]>::to_vec).collect();
+        let path = room.publishers[0].path;
         room.ingest(packets.iter().map(|packet| (path, packet.as_slice())));
         while room.drain(&mut memory.slots()) == Drained::Full {}
         if stage == Stage::Inspect {
@@ -116,7 +116,7 @@ impl Bench {
         let incoming = self.packets_in();
         let path = match self.stage {
             Stage::Lookup => Path::udp(0, SocketAddr::from(([10, 1, 0, 9], 1))),
-            _ => self.room.publisher.path,
+            _ => self.room.publishers[0].path,
         };
         let batch: Vec<Datagram<'_>> = incoming.iter().map(|bytes| Datagram { path, bytes }).collect();
         assert!(batch.len() <= BATCH);
@@ -154,7 +154,7 @@ impl Bench {
             if self.stage != Stage::Admit {
                 self.room.next_frame();
             }
-            packets.extend(self.room.publisher.packets().map(<[u8]>::to_vec));
+            packets.extend(self.room.publishers[0].packets().map(<[u8]>::to_vec));
         }
         for packet in &mut packets {
             match self.stage {

@@ -6,12 +6,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kaname_perf::allocations::Counting;
+use kaname_perf::fanout::goals::{self, Goal};
 use kaname_perf::fanout::net::Net;
 use kaname_perf::fanout::plan::{self, Wanted};
-use kaname_perf::fanout::row::{Row, heading};
+use kaname_perf::fanout::row::{self, Row};
 use kaname_perf::fanout::sink::Sink;
-use kaname_perf::fanout::turns;
-use kaname_perf::room::Shape;
+use kaname_perf::fanout::{burst, turns};
+use kaname_perf::limit::Limit;
+use kaname_perf::machine::Machine;
+use serde_json::json;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -61,13 +64,11 @@ fn run(options: &Options) -> io::Result<()> {
     let rounds = options.rounds.unwrap_or(if options.quick { 5 } else { 9 });
     let packets = options.packets.unwrap_or(if options.quick { 7_000 } else { 20_000 });
     let mut rows = Vec::new();
-    if !options.json {
-        writeln!(io::stdout(), "{}", heading())?;
-    }
-    let mut measure = |shape: Shape, mut contestants: Vec<Box<dyn turns::Contestant>>| {
-        let frames = packets.div_ceil(shape.copies()).max(2);
-        for result in turns::run(&mut contestants, &sink, frames, rounds)? {
-            let row = Row::new(shape, result);
+    let print = |text: &str| if options.json { Ok(()) } else { writeln!(io::stdout(), "{text}") };
+    print(&row::heading())?;
+    let mut measure = |mut contestants: Vec<Box<dyn turns::Contestant>>| {
+        for outcome in turns::run(&mut contestants, &sink, packets, rounds)? {
+            let row = Row::new(outcome);
             let line = if options.json { row.json().to_string() } else { row.line() };
             writeln!(io::stdout(), "{line}")?;
             rows.push(row);
@@ -75,10 +76,19 @@ fn run(options: &Options) -> io::Result<()> {
         Ok::<_, io::Error>(())
     };
     for shape in plan::received(options.quick) {
-        measure(shape, plan::receivers(&net, &shape, &wanted)?)?;
+        measure(plan::receivers(&net, &shape, &wanted)?)?;
     }
-    for shape in plan::shapes(options.quick) {
-        measure(shape, plan::senders(&net, &shape, &wanted)?)?;
+    for family in plan::families(options.quick) {
+        let contestants = family.iter().map(|shape| plan::senders(&net, shape, &wanted));
+        measure(contestants.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())?;
+    }
+    let burst = if options.filter.is_empty() { Some(burst::run(&net, &sink)?) } else { None };
+    let goals = goals::all(&rows, Limit::measure().as_ref(), burst.as_ref());
+    print(&goals::heading())?;
+    goals.iter().try_for_each(|goal| print(&goal.line()))?;
+    if options.record {
+        let lines = rows.iter().map(Row::json).chain(goals.iter().map(Goal::json));
+        Machine::here().record("fanout", json!({}), lines)?;
     }
     Ok(())
 }

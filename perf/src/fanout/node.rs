@@ -41,11 +41,11 @@ impl Setting {
     }
 }
 
-/// One shard with its packet io, and a publisher that feeds it.
+/// One shard with its packet io, and publishers that feed it.
 pub struct Node<I> {
     io: I,
     room: Room,
-    feed: Feed,
+    feeds: Vec<Feed>,
     setting: Setting,
 }
 
@@ -59,34 +59,46 @@ impl<'a, S: Slots<'a>> TxSlots<'a> for CoreSlots<S> {
 }
 
 impl<I: PacketIo> Node<I> {
-    /// Everybody has joined. The room's destinations are those of the link from `first` on.
+    /// Everybody has joined: so many publishers, and as subscribers the link's destinations from `first` on.
     ///
     /// # Errors
     /// Those of the system.
-    pub fn new(io: I, net: &Net, setting: Setting, first: usize) -> io::Result<Node<I>> {
-        let feed = Feed::new(net, setting.link)?;
-        feed.connect(*io.locals().first().ok_or_else(|| io::Error::other("no local address"))?)?;
+    pub fn new(io: I, net: &Net, setting: Setting, publishers: usize, first: usize) -> io::Result<Node<I>> {
+        let local = *io.locals().first().ok_or_else(|| io::Error::other("no local address"))?;
+        let feeds = (0..publishers).map(|_| Feed::new(net, setting.link, local));
+        let feeds: Vec<Feed> = feeds.collect::<io::Result<_>>()?;
+        let paths = feeds.iter().map(|feed| Ok(Path::udp(0, feed.address()?)));
         let count = setting.shape.destinations;
         let subscribers: Vec<SocketAddr> = setting.link.destinations(first + count).split_off(first);
         let room = Room::new(&Plan {
             profile: setting.suite.0,
             shape: setting.shape,
-            publisher: Path::udp(0, feed.address()?),
+            publishers: &paths.collect::<io::Result<Vec<Path>>>()?,
             subscribers: &subscribers,
             backend: Backend::best(),
         });
-        Ok(Node { io, room, feed, setting })
+        Ok(Node { io, room, feeds, setting })
     }
 
-    /// One frame, from the publisher's send to the last copy's; the shard's part of it is timed.
-    fn frame(&mut self) -> io::Result<Spent> {
+    /// Its packet io.
+    pub fn io(&self) -> &I {
+        &self.io
+    }
+
+    /// One frame of each publisher, from their sends to the last copy's; the shard's part of it is timed.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn frame(&mut self) -> io::Result<Spent> {
         self.room.next_frame();
-        self.feed.send_runs(&self.room.publisher)?;
+        for (feed, publisher) in self.feeds.iter().zip(&self.room.publishers) {
+            feed.send_runs(publisher)?;
+        }
         let (before, allocated) = (self.figures(), allocations::count());
         let start = thread_cpu_time();
         self.shard_turn()?;
         let cpu = thread_cpu_time() - start;
-        let (after, copies) = (self.figures(), self.setting.shape.copies() as u64);
+        let (after, copies) = (self.figures(), (self.feeds.len() * self.setting.shape.copies()) as u64);
         let sent = after.sent - before.sent;
         Ok(Spent {
             cpu,
@@ -99,11 +111,14 @@ impl<I: PacketIo> Node<I> {
 
     /// What a shard's thread does: `engine/src/shard.rs` without commands, workers and metrics.
     fn shard_turn(&mut self) -> io::Result<()> {
-        let Node { io, room, setting, .. } = self;
-        let mut waiting = setting.shape.frame;
-        while waiting > 0 {
+        let Node { io, room, setting, feeds } = self;
+        let mut waiting = feeds.len() * setting.shape.frame;
+        let mut patience = PATIENCE;
+        while waiting > 0 && patience > 0 {
             let received = io.recv()?;
-            if !received.is_empty() {
+            if received.is_empty() {
+                patience -= 1;
+            } else {
                 waiting = waiting.saturating_sub(room.ingest(received.iter()));
                 drain(io, room)?;
                 io.flush()?;
@@ -130,7 +145,7 @@ impl<I: PacketIo> Node<I> {
         for frame in 0..2 {
             self.frame()?;
             let mut seen = tap.read()?;
-            let payloads = self.room.publisher.payloads();
+            let payloads = self.room.publishers[0].payloads();
             for subscriber in &mut self.room.subscribers {
                 let packets = seen.remove(&subscriber.address).unwrap_or_default();
                 let wrong = read(subscriber, &packets, payloads);
@@ -144,6 +159,9 @@ impl<I: PacketIo> Node<I> {
         Ok(())
     }
 }
+
+/// Looks for packets that never come, before they count as missing.
+const PATIENCE: usize = 100_000;
 
 struct Figures {
     sent: u64,
@@ -187,6 +205,10 @@ impl<I: PacketIo> Contestant for Node<I> {
         self.setting.named(1)
     }
 
+    fn shape(&self) -> Shape {
+        self.setting.shape
+    }
+
     fn turn(&mut self, frames: usize) -> io::Result<Spent> {
         self.frames(frames)
     }
@@ -198,6 +220,10 @@ pub struct Pair<I>(pub [Node<I>; 2]);
 impl<I: PacketIo + Send> Contestant for Pair<I> {
     fn name(&self) -> Name {
         self.0[0].setting.named(2)
+    }
+
+    fn shape(&self) -> Shape {
+        self.0[0].setting.shape
     }
 
     fn turn(&mut self, frames: usize) -> io::Result<Spent> {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::plan::label;
-use super::turns::{Name, Result};
+use super::turns::{Name, Outcome};
 use crate::room::Shape;
 use crate::timing::median;
 
@@ -25,9 +25,9 @@ pub struct Row {
 }
 
 impl Row {
-    /// A result with its shape.
-    pub fn new(shape: Shape, result: Result) -> Row {
-        let Result { name, ns, lost, sent, allocations } = result;
+    /// What came of a contestant.
+    pub fn new(outcome: Outcome) -> Row {
+        let Outcome { name, shape, ns, lost, sent, allocations } = outcome;
         Row { name, shape, rounds: ns, lost, sent, allocations }
     }
 

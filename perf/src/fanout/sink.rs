@@ -5,6 +5,7 @@
 //! for all), in place of a network card's driver; the receiving stack is not.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use kaname_io::bpf::{
     Assembler, BpfError, Condition, Helper, Insn, Link as Attached, Map, MapKind, Operation, Program,
@@ -12,6 +13,9 @@ use kaname_io::bpf::{
 };
 
 use super::net::{Link, Net, interface_index};
+
+/// How long packets may take to the sink behind the end of a turn.
+const ARRIVAL: Duration = Duration::from_millis(100);
 
 /// Processors that count apart, a power of two; more share.
 const PROCESSORS: usize = 64;
@@ -23,13 +27,6 @@ pub struct Count {
     pub packets: u64,
     /// What the kernel carried them in: one for a run of segments.
     pub buffers: u64,
-}
-
-impl std::ops::Sub for Count {
-    type Output = Count;
-    fn sub(self, before: Count) -> Count {
-        Count { packets: self.packets - before.packets, buffers: self.buffers - before.buffers }
-    }
 }
 
 /// The classifiers and their counters.
@@ -55,6 +52,21 @@ impl Sink {
         };
         let attached = net.among_peers(|| Link::ALL.into_iter().map(attach).collect())?;
         Ok(Sink { map, _attached: attached })
+    }
+
+    /// Waits until so many packets have arrived, but not for long; gives how many have.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn wait_for(&self, packets: u64) -> io::Result<u64> {
+        let end = Instant::now() + ARRIVAL;
+        loop {
+            let arrived = self.count()?.packets;
+            if arrived >= packets || Instant::now() > end {
+                return Ok(arrived);
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// What has arrived.

@@ -2,12 +2,10 @@
 //! neighbours of the same round.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::sink::Sink;
-
-/// How long packets may take to the sink behind the end of a turn.
-const ARRIVAL: Duration = Duration::from_millis(100);
+use crate::room::Shape;
 
 /// Who is measured. Fields as in the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +52,9 @@ pub trait Contestant {
     /// Who it is.
     fn name(&self) -> Name;
 
+    /// What it sends or receives.
+    fn shape(&self) -> Shape;
+
     /// So many frames, after some that are not timed.
     ///
     /// # Errors
@@ -63,9 +64,11 @@ pub trait Contestant {
 
 /// What is known of one contestant after all rounds.
 #[derive(Clone, Debug)]
-pub struct Result {
+pub struct Outcome {
     /// Who.
     pub name: Name,
+    /// What was sent.
+    pub shape: Shape,
     /// Nanoseconds a packet, one a round.
     pub ns: Vec<f64>,
     /// Packets that did not reach the sink.
@@ -76,33 +79,33 @@ pub struct Result {
     pub allocations: u64,
 }
 
-/// Lets all of them take turns.
+/// Lets all of them take turns of about so many packets.
 ///
 /// # Errors
 /// Those of the contestants.
 pub fn run(
     contestants: &mut [Box<dyn Contestant>],
     sink: &Sink,
-    frames: usize,
+    packets: usize,
     rounds: usize,
-) -> io::Result<Vec<Result>> {
-    let mut results: Vec<Result> = contestants
-        .iter()
-        .map(|it| Result {
-            name: it.name(),
-            ns: Vec::with_capacity(rounds),
-            lost: 0,
-            sent: 0,
-            allocations: 0,
-        })
-        .collect();
+) -> io::Result<Vec<Outcome>> {
+    let begin = |it: &Box<dyn Contestant>| Outcome {
+        name: it.name(),
+        shape: it.shape(),
+        ns: Vec::with_capacity(rounds),
+        lost: 0,
+        sent: 0,
+        allocations: 0,
+    };
+    let mut results: Vec<Outcome> = contestants.iter().map(begin).collect();
     for round in 0..rounds {
         for turn in 0..contestants.len() {
             // Nobody is always first, or always behind the same neighbour's traces in the cache.
             let who = if round % 2 == 0 { turn } else { contestants.len() - 1 - turn };
             let before = sink.count()?;
+            let frames = packets.div_ceil(results[who].shape.copies()).max(2);
             let spent = contestants[who].turn(frames)?;
-            let arrived = arrived(sink, before.packets + spent.sent)?;
+            let arrived = sink.wait_for(before.packets + spent.sent)?;
             let result = &mut results[who];
             result.ns.push(spent.cpu.as_nanos() as f64 / spent.packets.max(1) as f64);
             result.sent += spent.sent;
@@ -111,16 +114,4 @@ pub fn run(
         }
     }
     Ok(results)
-}
-
-/// Waits until the sink's count is `expected`, but not for long.
-fn arrived(sink: &Sink, expected: u64) -> io::Result<u64> {
-    let end = Instant::now() + ARRIVAL;
-    loop {
-        let count = sink.count()?.packets;
-        if count >= expected || Instant::now() > end {
-            return Ok(count);
-        }
-        std::thread::yield_now();
-    }
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use kaname_core::command::{
     Codec, ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, PayloadType, SenderConfig, StreamConfig,
 };
-use kaname_srtp::Inbound;
+use kaname_srtp::{Inbound, Keying};
 use kaname_wire::rtp::RtpView;
 use stun_types::attribute::{AttributeType, RawAttribute, Username};
 use stun_types::message::{
@@ -13,12 +13,14 @@ use stun_types::message::{
     MessageWriteVec, ShortTermCredentials,
 };
 
-use super::{Plan, Shape, keying};
+use super::{Plan, Shape};
 
 /// Of everything that is sent.
 pub(super) const PAYLOAD_TYPE: u8 = 96;
-/// Of the publisher.
+/// Of what each publisher sends.
 pub(super) const SSRC: u32 = 0x4b41_0001;
+/// Of what a subscriber gets from the first publisher; from the others it counts up.
+const FIRST_SSRC: u32 = 0x5355_0000;
 
 /// What browsers negotiate.
 pub(super) const EXTENSIONS: ExtensionIds = ExtensionIds {
@@ -84,10 +86,10 @@ pub(super) fn stream(shape: &Shape) -> StreamConfig {
     }
 }
 
-pub(super) fn sender(shape: &Shape, number: u32) -> SenderConfig {
+pub(super) fn sender(shape: &Shape, publisher: u32) -> SenderConfig {
     SenderConfig {
         kind: kind(shape),
-        ssrc: 0x5355_0000 + number,
+        ssrc: FIRST_SSRC + publisher,
         rtx_ssrc: None,
         cname: "room".into(),
         mid: Some("0".into()),
@@ -98,20 +100,15 @@ pub(super) fn sender(shape: &Shape, number: u32) -> SenderConfig {
 pub struct Subscriber {
     /// Where it is.
     pub address: SocketAddr,
-    ssrc: u32,
     inbound: Inbound,
-    last: Option<u16>,
+    /// The latest sequence number from each publisher.
+    last: Vec<Option<u16>>,
 }
 
 impl Subscriber {
-    pub(super) fn new(plan: &Plan<'_>, number: u32, address: SocketAddr) -> Subscriber {
-        let keying = keying(plan.profile, 2 * number + 1);
-        Subscriber {
-            address,
-            ssrc: sender(&plan.shape, number).ssrc,
-            inbound: Inbound::new(plan.backend, &keying),
-            last: None,
-        }
+    pub(super) fn new(plan: &Plan<'_>, keying: &Keying, address: SocketAddr) -> Subscriber {
+        let inbound = Inbound::new(plan.backend, keying);
+        Subscriber { address, inbound, last: vec![None; plan.publishers.len()] }
     }
 
     /// Decrypts a packet; its payload, if it is the one that comes next.
@@ -122,12 +119,10 @@ impl Subscriber {
         let mut plain = vec![0; packet.len()];
         let len = self.inbound.unprotect_rtp(packet, &mut plain).map_err(|e| e.to_string())?;
         let view = RtpView::parse(&plain[..len]).map_err(|e| e.to_string())?;
-        if view.ssrc() != self.ssrc {
-            return Err(format!("SSRC {:08x}", view.ssrc()));
-        }
-        let (last, now) = (self.last.replace(view.sequence()), view.sequence());
-        match last {
-            Some(last) if last.wrapping_add(1) != now => Err(format!("{now} behind {last}")),
+        let publisher = view.ssrc().wrapping_sub(FIRST_SSRC) as usize;
+        let last = self.last.get_mut(publisher).ok_or_else(|| format!("SSRC {:08x}", view.ssrc()))?;
+        match (last.replace(view.sequence()), view.sequence()) {
+            (Some(last), now) if last.wrapping_add(1) != now => Err(format!("{now} behind {last}")),
             _ => Ok(view.payload().to_vec()),
         }
     }

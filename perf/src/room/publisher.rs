@@ -27,9 +27,9 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(plan: &Plan<'_>, keying: &Keying) -> Publisher {
+    pub(super) fn new(plan: &Plan<'_>, path: Path, keying: &Keying) -> Publisher {
         Publisher {
-            path: plan.publisher,
+            path,
             outbound: Outbound::new(plan.backend, keying),
             shape: plan.shape,
             frames: 0,

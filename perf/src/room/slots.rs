@@ -1,8 +1,11 @@
 //! Transmit slots that lead nowhere: memory as a packet io has it, without the kernel behind it.
 
 use kaname_core::TxSlots;
-use kaname_io::{MAX_RECEIVED, TX_BATCH};
+use kaname_io::TX_BATCH;
 use kaname_wire::path::Path;
+
+/// More than any packet here has.
+const MAX_PACKET: usize = 1536;
 
 /// Memory of one transmit batch.
 pub struct Memory {
@@ -19,7 +22,7 @@ impl Default for Memory {
 impl Memory {
     /// Room for as many packets as packet io takes at once.
     pub fn new() -> Memory {
-        Memory { bytes: vec![0; TX_BATCH * MAX_RECEIVED], room: TX_BATCH }
+        Memory { bytes: vec![0; TX_BATCH * MAX_PACKET], room: TX_BATCH }
     }
 
     /// No room at all: what would leave waits.

@@ -7,6 +7,9 @@ use std::os::fd::AsRawFd;
 use crate::fanout::net::{Link, Net};
 use crate::room::Publisher;
 
+/// Bytes of a run that the kernel takes at once.
+const LONGEST: usize = 60_000;
+
 /// Sends frames to the node, each in one piece per run of packets of one size: they arrive together, as from a network
 /// card that coalesces.
 pub struct Feed {
@@ -14,12 +17,14 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// A socket in the peers' namespace.
+    /// A socket in the peers' namespace that sends there.
     ///
     /// # Errors
     /// Those of the system.
-    pub fn new(net: &Net, link: Link) -> io::Result<Feed> {
-        Ok(Feed { socket: net.among_peers(|| UdpSocket::bind((link.peers(), 0)))? })
+    pub fn new(net: &Net, link: Link, to: SocketAddr) -> io::Result<Feed> {
+        let socket = net.among_peers(|| UdpSocket::bind((link.peers(), 0)))?;
+        socket.connect(to)?;
+        Ok(Feed { socket })
     }
 
     /// Where its packets come from.
@@ -28,14 +33,6 @@ impl Feed {
     /// Those of the system.
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
-    }
-
-    /// Sends there from now on.
-    ///
-    /// # Errors
-    /// Those of the system.
-    pub fn connect(&self, to: SocketAddr) -> io::Result<()> {
-        self.socket.connect(to)
     }
 
     /// Sends the publisher's latest frame.
@@ -47,7 +44,7 @@ impl Feed {
         let mut lens = publisher.packets().map(<[u8]>::len).peekable();
         while let Some(len) = lens.next() {
             let mut run = len;
-            while lens.next_if_eq(&len).is_some() {
+            while run + len <= LONGEST && lens.next_if_eq(&len).is_some() {
                 run += len;
             }
             let (now, later) = rest.split_at(run);

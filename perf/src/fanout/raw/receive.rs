@@ -68,8 +68,7 @@ impl Receive {
         if receiving == Receiving::Segments {
             set(&socket, libc::SOL_UDP, libc::UDP_GRO, 1)?;
         }
-        let feed = Feed::new(net, Link::Offload)?;
-        feed.connect(socket.local_addr()?)?;
+        let feed = Feed::new(net, Link::Offload, socket.local_addr()?)?;
         let messages: Vec<_> = (0..MESSAGES).map(|i| (None, i * LONGEST, LONGEST, None)).collect();
         let table = Table::new(vec![0; MESSAGES * LONGEST], &messages);
         let frame = vec![0x80; shape.frame * shape.payload];
@@ -144,6 +143,10 @@ fn nothing_waits() -> io::Result<()> {
 impl Contestant for Receive {
     fn name(&self) -> Name {
         Name { path: "raw", io: self.receiving.name(), suite: "none", shards: 1, offload: true }
+    }
+
+    fn shape(&self) -> Shape {
+        self.shape
     }
 
     fn turn(&mut self, frames: usize) -> io::Result<Spent> {

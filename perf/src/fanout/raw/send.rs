@@ -39,7 +39,7 @@ pub struct Send {
     sending: Sending,
     link: Link,
     table: Table,
-    packets: u64,
+    shape: Shape,
 }
 
 impl Send {
@@ -60,7 +60,7 @@ impl Send {
         }
         let memory = vec![0x80; shape.frame * shape.payload];
         let table = Table::new(memory, &messages);
-        Ok(Send { socket, sending, link, table, packets: shape.copies() as u64 })
+        Ok(Send { socket, sending, link, table, shape: *shape })
     }
 
     fn frame(&mut self) -> io::Result<()> {
@@ -105,18 +105,19 @@ impl Contestant for Send {
         }
     }
 
+    fn shape(&self) -> Shape {
+        self.shape
+    }
+
     fn turn(&mut self, frames: usize) -> io::Result<Spent> {
         self.frame()?;
         let start = thread_cpu_time();
         for _ in 0..frames {
             self.frame()?;
         }
-        let packets = frames as u64 * self.packets;
-        Ok(Spent {
-            cpu: thread_cpu_time() - start,
-            packets,
-            sent: packets + self.packets,
-            ..Spent::default()
-        })
+        let cpu = thread_cpu_time() - start;
+        let copies = self.shape.copies() as u64;
+        let packets = frames as u64 * copies;
+        Ok(Spent { cpu, packets, sent: packets + copies, ..Spent::default() })
     }
 }
