@@ -41,7 +41,7 @@ pub enum StartError {
 }
 
 /// A node that is not running yet. Its sink exists before the engine does, since the engine needs it to start:
-/// ```ignore
+/// ```text
 /// let (node, sink) = Node::new(config);
 /// let engine = Engine::start(engine_config, move |shard, event| sink.push(shard, event))?;
 /// let handle = node.start(Arc::new(engine))?;

@@ -12,11 +12,6 @@ use kit::{compile, folder, good};
 
 const HEADER: &str = "/usr/include/srtp2/srtp.h";
 
-/// Set in full runs.
-fn full() -> bool {
-    std::env::var_os("KANAME_FULL").is_some()
-}
-
 #[test]
 fn the_whole_interface_in_c() {
     let folder = folder("interface");
@@ -36,17 +31,23 @@ fn the_whole_interface_in_c() {
         assert_eq!(ours(&[]), "all passed\n");
         assert_eq!(ours(&["kaname"]), "all passed\n");
     }
-    if full() {
-        // valgrind 3.19 has no AVX-512.
-        good(
-            Command::new("valgrind")
-                .args(["--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite", "-q"])
-                .arg(&program)
-                .arg("kaname")
-                .env("LD_LIBRARY_PATH", &folder)
-                .env("KANAME_CPU_DISABLE", "vaes512,vaes256,aesni"),
-        );
-    }
+}
+
+#[test]
+#[ignore = "full suite: needs valgrind"]
+fn the_whole_interface_under_valgrind() {
+    let folder = folder("valgrind");
+    let program = folder.join("interface");
+    compile("tests/c/interface.c", &folder, &program);
+    good(
+        Command::new("valgrind")
+            .args(["--error-exitcode=9", "--leak-check=full", "--errors-for-leak-kinds=definite", "-q"])
+            .arg(&program)
+            .arg("kaname")
+            .env("LD_LIBRARY_PATH", &folder)
+            // valgrind 3.19 has no AVX-512.
+            .env("KANAME_CPU_DISABLE", "vaes512,vaes256,aesni"),
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Debian's GStreamer with our library in the place of libsrtp2: its srtpenc and srtpdec against themselves on the real one, both
-//! ways. Runs with `KANAME_FULL=1`; needs gstreamer1.0-tools, gstreamer1.0-plugins-base, -good and -bad.
+//! ways. In the full suite; needs gstreamer1.0-tools, gstreamer1.0-plugins-base, -good and -bad.
 
 mod kit;
 
@@ -82,10 +82,8 @@ fn receive(folder: &Path, ours: bool, suite: &Suite, key_seed: u8, from: &Path, 
 }
 
 #[test]
+#[ignore = "full suite: needs GStreamer"]
 fn gstreamer_on_our_library() {
-    if std::env::var_os("KANAME_FULL").is_none() {
-        return;
-    }
     let folder = folder("gstreamer");
     let plugin = "/usr/lib/x86_64-linux-gnu/gstreamer-1.0/libgstsrtp.so";
     let linked = good(Command::new("ldd").arg(plugin).env("LD_LIBRARY_PATH", &folder));
