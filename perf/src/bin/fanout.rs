@@ -8,9 +8,8 @@ use clap::Parser;
 use kaname_perf::allocations::Counting;
 use kaname_perf::fanout::goals::{self, Goal};
 use kaname_perf::fanout::net::Net;
-use kaname_perf::fanout::plan::{self, Wanted};
+use kaname_perf::fanout::plan::{self, Field, Wanted};
 use kaname_perf::fanout::row::{self, Row};
-use kaname_perf::fanout::sink::Sink;
 use kaname_perf::fanout::{burst, turns};
 use kaname_perf::limit::Limit;
 use kaname_perf::machine::Machine;
@@ -59,7 +58,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> io::Result<()> {
     kaname_io::pin_current_thread(options.processor)?;
     let net = Net::new()?;
-    let sink = Sink::new(&net)?;
+    let field = Field::new(&net)?;
     let wanted = Wanted { quick: options.quick, filters: options.filter.clone() };
     let rounds = options.rounds.unwrap_or(if options.quick { 5 } else { 9 });
     let packets = options.packets.unwrap_or(if options.quick { 7_000 } else { 20_000 });
@@ -67,7 +66,7 @@ fn run(options: &Options) -> io::Result<()> {
     let print = |text: &str| if options.json { Ok(()) } else { writeln!(io::stdout(), "{text}") };
     print(&row::heading())?;
     let mut measure = |mut contestants: Vec<Box<dyn turns::Contestant>>| {
-        for outcome in turns::run(&mut contestants, &sink, packets, rounds)? {
+        for outcome in turns::run(&mut contestants, net.sink(), packets, rounds)? {
             let row = Row::new(outcome);
             let line = if options.json { row.json().to_string() } else { row.line() };
             writeln!(io::stdout(), "{line}")?;
@@ -76,13 +75,13 @@ fn run(options: &Options) -> io::Result<()> {
         Ok::<_, io::Error>(())
     };
     for shape in plan::received(options.quick) {
-        measure(plan::receivers(&net, &shape, &wanted)?)?;
+        measure(plan::receivers(&field, &shape, &wanted)?)?;
     }
     for family in plan::families(options.quick) {
-        let contestants = family.iter().map(|shape| plan::senders(&net, shape, &wanted));
+        let contestants = family.iter().map(|shape| plan::senders(&field, shape, &wanted));
         measure(contestants.collect::<io::Result<Vec<_>>>()?.into_iter().flatten().collect())?;
     }
-    let burst = if options.filter.is_empty() { Some(burst::run(&net, &sink)?) } else { None };
+    let burst = if options.filter.is_empty() { Some(burst::run(&net)?) } else { None };
     let goals = goals::all(&rows, Limit::measure().as_ref(), burst.as_ref());
     print(&goals::heading())?;
     goals.iter().try_for_each(|goal| print(&goal.line()))?;

@@ -4,9 +4,8 @@ use std::io;
 
 use kaname_io::{KernelUdp, PacketIo as _, UdpConfig};
 
-use super::net::{Link, Net};
+use super::net::{Kind, Net};
 use super::node::{Node, Setting};
-use super::sink::Sink;
 use crate::case::SUITES;
 use crate::room::Shape;
 
@@ -32,13 +31,13 @@ pub struct Burst {
 ///
 /// # Errors
 /// Those of the system.
-pub fn run(net: &Net, sink: &Sink) -> io::Result<Burst> {
+pub fn run(net: &Net) -> io::Result<Burst> {
     let shape = Shape::even(1200, KEY_FRAME, SUBSCRIBERS);
-    let link = Link::Offload;
+    let (link, sink) = (net.link(Kind::Offload)?, net.sink());
     let config = UdpConfig { bind: vec![link.node()], tcp: false, ..UdpConfig::default() };
     let io = KernelUdp::new(&config).map_err(io::Error::other)?;
-    let setting = Setting { io: io.name(), suite: SUITES[1], shape, link };
-    let mut node = Node::new(io, net, setting, PUBLISHERS, 0)?;
+    let setting = Setting { io: io.name(), suite: SUITES[1], shape, link: link.kind };
+    let mut node = Node::new(io, (net, &link), setting, PUBLISHERS, 0)?;
     let before = sink.count()?;
     let spent = node.frame()?;
     let arrived = sink.wait_for(before.packets + spent.sent)? - before.packets;

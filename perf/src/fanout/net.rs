@@ -3,50 +3,67 @@
 //! The namespaces have no names: they live as long as this process has them open, so that they go with it however it
 //! ends, and two runs beside each other never meet.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::process::{Command, id};
 
-/// What a link does with segments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Link {
+use kaname_io::bpf::Link as Attached;
+
+use super::sink::Sink;
+
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
     /// Takes runs of segments whole, as a network card with UDP segmentation offload does.
     Offload,
     /// Leaves segmentation to the kernel's software.
     Software,
-    /// For AF_XDP, whose program would make the other links dearer.
+    /// For one AF_XDP socket, whose program would make the other links dearer.
     Xdp,
 }
 
-impl Link {
-    /// All of them.
-    pub const ALL: [Link; 3] = [Link::Offload, Link::Software, Link::Xdp];
+/// A pair of interfaces of one name, one on each side; gone when this is dropped.
+pub struct Link {
+    /// What it is for.
+    pub kind: Kind,
+    number: u8,
+    _sink: Attached,
+}
 
+impl Link {
     /// The node's address on this link.
-    pub fn node(self) -> IpAddr {
-        Ipv4Addr::new(10, 90 + self as u8, 0, 1).into()
+    pub fn node(&self) -> IpAddr {
+        Ipv4Addr::new(10, self.number, 0, 1).into()
     }
 
     /// The peers' address on it, which is also the gateway to all destinations.
-    pub fn peers(self) -> IpAddr {
-        Ipv4Addr::new(10, 90 + self as u8, 0, 2).into()
+    pub fn peers(&self) -> IpAddr {
+        Ipv4Addr::new(10, self.number, 0, 2).into()
     }
 
     /// The interface, of the same name on both sides.
-    pub fn interface(self) -> String {
-        format!("kn{}", self as u8)
+    pub fn interface(&self) -> String {
+        interface(self.number)
     }
 
     /// So many subscribers, each with an address of its own, behind the gateway.
-    pub fn destinations(self, count: usize) -> Vec<SocketAddr> {
+    pub fn destinations(&self, count: usize) -> Vec<SocketAddr> {
         (0..count as u16)
             .map(|n| {
                 let [high, low] = n.to_be_bytes();
-                SocketAddr::new(Ipv4Addr::new(10, 190 + self as u8, high, low).into(), 20_000 + n)
+                SocketAddr::new(Ipv4Addr::new(10, self.number, 128 + high, low).into(), 20_000 + n)
             })
             .collect()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // If it stays, it goes with its namespace.
+        let _ = ip(&format!("link del {}", self.interface()));
     }
 }
 
@@ -54,10 +71,12 @@ impl Link {
 pub struct Net {
     node: File,
     peers: File,
+    sink: Sink,
+    links: Cell<u8>,
 }
 
 impl Net {
-    /// Makes the namespaces and their links.
+    /// Makes the namespaces.
     ///
     /// # Errors
     /// What is missing, with what to do about it.
@@ -66,11 +85,28 @@ impl Net {
         quiet()?;
         let node = unshare()?;
         quiet()?;
-        let net = Net { node, peers };
+        let net = Net { node, peers, sink: Sink::new()?, links: Cell::new(0) };
         ip("link set lo up")?;
         net.among_peers(|| ip("link set lo up"))?;
-        Link::ALL.into_iter().try_for_each(|link| net.connect(link))?;
         Ok(net)
+    }
+
+    /// Where all links end.
+    pub fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// A new link with its sink.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn link(&self, kind: Kind) -> io::Result<Link> {
+        let number =
+            self.links.get().checked_add(1).ok_or_else(|| io::Error::other("more than 255 links"))?;
+        self.links.set(number);
+        self.connect(kind, number)?;
+        let sink = self.among_peers(|| self.sink.attach(interface_index(&interface(number))?))?;
+        Ok(Link { kind, number, _sink: sink })
     }
 
     /// Runs something in the peers' namespace. Sockets that it makes stay there.
@@ -84,28 +120,34 @@ impl Net {
         result
     }
 
-    fn connect(&self, link: Link) -> io::Result<()> {
-        let (name, number) = (link.interface(), link as u8);
-        let peers = format!("/proc/{}/fd/{}", id(), self.peers.as_raw_fd());
-        let address = |side: u8| format!("02:00:00:00:{number:02x}:{side:02x}");
+    fn connect(&self, kind: Kind, number: u8) -> io::Result<()> {
+        let name = interface(number);
+        let namespace = format!("/proc/{}/fd/{}", id(), self.peers.as_raw_fd());
+        let mac = |side: u8| format!("02:00:00:00:{number:02x}:{side:02x}");
+        let (node, peers) = (mac(1), mac(2));
         ip(&format!(
-            "link add {name} address {} type veth peer name {name} address {} netns {peers}",
-            address(1),
-            address(2)
+            "link add {name} address {node} type veth peer name {name} address {peers} netns {namespace}"
         ))?;
-        let side = |own: IpAddr, other: IpAddr, other_address: &str| {
-            ip(&format!("addr add {own}/24 dev {name}"))?;
+        let side = |own: u8, other: u8, other_mac: &str| {
+            ip(&format!("addr add 10.{number}.0.{own}/24 dev {name}"))?;
             ip(&format!("link set {name} up"))?;
-            ip(&format!("neigh add {other} lladdr {other_address} dev {name} nud permanent"))
+            ip(&format!("neigh add 10.{number}.0.{other} lladdr {other_mac} dev {name} nud permanent"))
         };
-        side(link.node(), link.peers(), &address(2))?;
-        ip(&format!("route add 10.{}.0.0/16 via {}", 190 + number, link.peers()))?;
-        if link == Link::Software {
+        side(1, 2, &peers)?;
+        ip(&format!("route add 10.{number}.128.0/17 via 10.{number}.0.2"))?;
+        if kind == Kind::Software {
             // Longer ones than this are segmented ahead of the device.
             ip(&format!("link set {name} gso_max_size 1500"))?;
         }
-        self.among_peers(|| side(link.peers(), link.node(), &address(1)))
+        // To look at a link brings its state up to date, which else takes the kernel up to a second.
+        let look = || ip(&format!("link show dev {name}"));
+        self.among_peers(|| side(2, 1, &node).and_then(|()| look()))?;
+        look()
     }
+}
+
+fn interface(number: u8) -> String {
+    format!("kn{number}")
 }
 
 /// Moves this thread to a new network namespace.

@@ -14,7 +14,8 @@ use kaname_wire::path::Path;
 
 pub use feed::Feed;
 
-use super::net::{Link, Net};
+use super::net::{Kind, Link, Net};
+use super::plan::label;
 use super::tap::Tap;
 use super::turns::{Contestant, Name, Spent};
 use crate::allocations;
@@ -29,15 +30,15 @@ pub struct Setting {
     pub suite: (Profile, &'static str),
     /// What is sent.
     pub shape: Shape,
-    /// Through which link.
-    pub link: Link,
+    /// Through what kind of link.
+    pub link: Kind,
 }
 
 impl Setting {
     /// As it is called in rows.
     pub fn named(&self, shards: usize) -> Name {
         let Setting { io, suite: (_, suite), link, .. } = *self;
-        Name { path: "node", io, suite, shards, offload: link != Link::Software }
+        Name { path: "node", io, suite, shards, offload: link != Kind::Software }
     }
 }
 
@@ -63,13 +64,19 @@ impl<I: PacketIo> Node<I> {
     ///
     /// # Errors
     /// Those of the system.
-    pub fn new(io: I, net: &Net, setting: Setting, publishers: usize, first: usize) -> io::Result<Node<I>> {
+    pub fn new(
+        io: I,
+        (net, link): (&Net, &Link),
+        setting: Setting,
+        publishers: usize,
+        first: usize,
+    ) -> io::Result<Node<I>> {
         let local = *io.locals().first().ok_or_else(|| io::Error::other("no local address"))?;
-        let feeds = (0..publishers).map(|_| Feed::new(net, setting.link, local));
+        let feeds = (0..publishers).map(|_| Feed::new(net, link, local));
         let feeds: Vec<Feed> = feeds.collect::<io::Result<_>>()?;
         let paths = feeds.iter().map(|feed| Ok(Path::udp(0, feed.address()?)));
         let count = setting.shape.destinations;
-        let subscribers: Vec<SocketAddr> = setting.link.destinations(first + count).split_off(first);
+        let subscribers: Vec<SocketAddr> = link.destinations(first + count).split_off(first);
         let room = Room::new(&Plan {
             profile: setting.suite.0,
             shape: setting.shape,
@@ -78,6 +85,41 @@ impl<I: PacketIo> Node<I> {
             backend: Backend::best(),
         });
         Ok(Node { io, room, feeds, setting })
+    }
+
+    /// The same with one publisher, after every subscriber has read what it got.
+    ///
+    /// # Errors
+    /// Those of the system, and what a subscriber found wrong.
+    pub fn proved(io: I, (net, link): (&Net, &Link), setting: Setting, first: usize) -> io::Result<Node<I>> {
+        let mut tap = Tap::new(net, link)?;
+        let mut node = Node::new(io, (net, link), setting, 1, first)?;
+        node.check(&mut tap)?;
+        drop(tap);
+        // AF_XDP asks for a few routes at a time.
+        for _ in 0..setting.shape.destinations {
+            if node.frame()?.detoured == 0 {
+                break;
+            }
+        }
+        Ok(node)
+    }
+
+    /// Two frames, read by every subscriber.
+    fn check(&mut self, tap: &mut Tap) -> io::Result<()> {
+        for frame in 0..2 {
+            self.frame()?;
+            let mut seen = tap.read()?;
+            let payloads = self.room.publishers[0].payloads();
+            for subscriber in &mut self.room.subscribers {
+                let packets = seen.remove(&subscriber.address).unwrap_or_default();
+                read(subscriber, &packets, payloads).map_err(|why| {
+                    let who = label(&self.setting.named(1), &self.setting.shape);
+                    io::Error::other(format!("{who}, frame {frame}: {} got {why}", subscriber.address))
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Its packet io.
@@ -95,9 +137,11 @@ impl<I: PacketIo> Node<I> {
             feed.send_runs(publisher)?;
         }
         let (before, allocated) = (self.figures(), allocations::count());
+        let by_kernel = self.io.counters().xdp_by_kernel;
         let start = thread_cpu_time();
         self.shard_turn()?;
         let cpu = thread_cpu_time() - start;
+        let by_kernel = self.io.counters().xdp_by_kernel - by_kernel;
         let (after, copies) = (self.figures(), (self.feeds.len() * self.setting.shape.copies()) as u64);
         let sent = after.sent - before.sent;
         Ok(Spent {
@@ -106,6 +150,7 @@ impl<I: PacketIo> Node<I> {
             sent,
             missing: copies.saturating_sub(after.forwarded - before.forwarded),
             allocations: allocations::count() - allocated,
+            detoured: by_kernel,
         })
     }
 
@@ -135,28 +180,6 @@ impl<I: PacketIo> Node<I> {
     fn figures(&self) -> Figures {
         let counters = self.room.shard.counters();
         Figures { sent: counters.packets_out, forwarded: counters.forwarded }
-    }
-
-    /// Sends two frames and lets every subscriber read its copies.
-    ///
-    /// # Errors
-    /// What a subscriber found wrong.
-    pub fn check(&mut self, tap: &mut Tap) -> io::Result<()> {
-        for frame in 0..2 {
-            self.frame()?;
-            let mut seen = tap.read()?;
-            let payloads = self.room.publishers[0].payloads();
-            for subscriber in &mut self.room.subscribers {
-                let packets = seen.remove(&subscriber.address).unwrap_or_default();
-                let wrong = read(subscriber, &packets, payloads);
-                wrong.map_err(|why| {
-                    let Setting { io, suite: (_, suite), shape, .. } = self.setting;
-                    let who = format!("{io} {suite} {shape:?}");
-                    io::Error::other(format!("{who}, frame {frame}: {} got {why}", subscriber.address))
-                })?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -211,39 +234,5 @@ impl<I: PacketIo> Contestant for Node<I> {
 
     fn turn(&mut self, frames: usize) -> io::Result<Spent> {
         self.frames(frames)
-    }
-}
-
-/// Two shards that share nothing, each on a processor of its own.
-pub struct Pair<I>(pub [Node<I>; 2]);
-
-impl<I: PacketIo + Send> Contestant for Pair<I> {
-    fn name(&self) -> Name {
-        self.0[0].setting.named(2)
-    }
-
-    fn shape(&self) -> Shape {
-        self.0[0].setting.shape
-    }
-
-    fn turn(&mut self, frames: usize) -> io::Result<Spent> {
-        let start = std::sync::Barrier::new(2);
-        let results = std::thread::scope(|scope| {
-            let threads = self.0.iter_mut().enumerate().map(|(index, node)| {
-                let start = &start;
-                scope.spawn(move || {
-                    kaname_io::pin_current_thread(index)?;
-                    start.wait();
-                    node.frames(frames)
-                })
-            });
-            let threads: Vec<_> = threads.collect();
-            threads.into_iter().map(|thread| thread.join()).collect::<Vec<_>>()
-        });
-        let mut spent = Spent::default();
-        for result in results {
-            spent += result.map_err(|_| io::Error::other("a shard's thread panicked"))??;
-        }
-        Ok(spent)
     }
 }

@@ -2,19 +2,21 @@
 
 use std::io;
 
+use kaname_io::xdp::{AfXdp, XdpConfig, XdpMode};
 use kaname_io::{KernelUdp, UdpConfig};
 use kaname_srtp::Profile;
 
-use super::net::{Link, Net};
-use super::node::{Node, Pair, Setting};
-use super::raw::{Receive, Receiving, Send, Sending};
-use super::tap::Tap;
-use super::turns::{Contestant, Name};
+use super::net::{Kind, Link, Net};
+use super::node::{Node, Setting};
+use super::raw::{self, Receive, Receiving, Sending};
+use super::turns::{Contestant, Linked, Name, Pair};
 use crate::case::SUITES;
 use crate::room::{Shape, Sizes};
 
 /// Authentication without encryption: the least that a leg can have.
 const NULL: (Profile, &str) = (Profile::NullSha1_80, "NULL_HMAC_SHA1_80");
+
+const AF_XDP: &str = "af_xdp";
 
 /// Where goals compare one shard with two, and links that segment with links that do not.
 const MIDDLE: usize = 500;
@@ -66,39 +68,36 @@ pub fn received(quick: bool) -> Vec<Shape> {
     shapes[..count].iter().map(|(payload, frame)| Shape::even(*payload, *frame, 1)).collect()
 }
 
+/// The links that all share; AF_XDP needs one each.
+pub struct Field<'a> {
+    net: &'a Net,
+    offload: Link,
+    software: Link,
+}
+
+impl Field<'_> {
+    /// Makes them.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn new(net: &Net) -> io::Result<Field<'_>> {
+        Ok(Field { net, offload: net.link(Kind::Offload)?, software: net.link(Kind::Software)? })
+    }
+}
+
+type All = Vec<Box<dyn Contestant>>;
+
 /// Who receives.
 ///
 /// # Errors
 /// Those of the system.
-pub fn receivers(net: &Net, shape: &Shape, wanted: &Wanted) -> io::Result<Vec<Box<dyn Contestant>>> {
-    let mut all: Vec<Box<dyn Contestant>> = Vec::new();
+pub fn receivers(field: &Field<'_>, shape: &Shape, wanted: &Wanted) -> io::Result<All> {
+    let mut all = All::new();
     for receiving in Receiving::ALL {
-        all.push(Box::new(Receive::new(receiving, net, shape)?));
+        all.push(Box::new(Receive::new(receiving, field.net, &field.offload, shape)?));
     }
     all.retain(|it| wanted.takes(&it.name(), shape));
     Ok(all)
-}
-
-/// The node's packet io.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Io {
-    Kernel(kaname_io::Sending),
-}
-
-impl Io {
-    const ALL: [Io; 3] = [
-        Io::Kernel(kaname_io::Sending::OneByOne),
-        Io::Kernel(kaname_io::Sending::Batches),
-        Io::Kernel(kaname_io::Sending::Segments),
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Io::Kernel(kaname_io::Sending::OneByOne) => "sendto",
-            Io::Kernel(kaname_io::Sending::Batches) => "sendmmsg",
-            Io::Kernel(kaname_io::Sending::Segments) => "gso",
-        }
-    }
 }
 
 /// Who sends: the kernel alone in all ways, and the node with every packet io and suite. Each node has proved that its
@@ -106,52 +105,80 @@ impl Io {
 ///
 /// # Errors
 /// Those of the system; what a subscriber found wrong.
-pub fn senders(net: &Net, shape: &Shape, wanted: &Wanted) -> io::Result<Vec<Box<dyn Contestant>>> {
-    let mut all: Vec<Box<dyn Contestant>> = Vec::new();
-    let links = if shape.frame > 1 && shape.destinations == MIDDLE {
-        &[Link::Offload, Link::Software][..]
-    } else {
-        &[Link::Offload]
-    };
-    for link in links {
-        let ways = [Sending::OneByOne, Sending::Batches, Sending::Segments];
-        for sending in ways.into_iter().filter(|way| *link == Link::Offload || *way == Sending::Segments) {
-            let send = Send::new(sending, *link, shape)?;
-            if wanted.takes(&send.name(), shape) {
-                all.push(Box::new(send));
+pub fn senders(field: &Field<'_>, shape: &Shape, wanted: &Wanted) -> io::Result<All> {
+    let mut all = All::new();
+    for sending in [Sending::OneByOne, Sending::Batches, Sending::Segments] {
+        let links = [&field.offload, &field.software];
+        for link in links.into_iter().filter(|link| link.kind == Kind::Offload || cuts(sending, shape)) {
+            let raw = raw::Send::new(sending, link, shape)?;
+            if wanted.takes(&raw.name(), shape) {
+                all.push(Box::new(raw));
+            }
+            for (setting, shards) in settings(sending.name(), link.kind, shape, wanted) {
+                let open = |first| Node::proved(kernel(link, sending)?, (field.net, link), setting, first);
+                all.push(alone_or_paired(open, shape, shards)?);
             }
         }
     }
-    let [cm, gcm, gcm_256] = SUITES;
-    let suites = if wanted.quick { vec![gcm, cm] } else { vec![NULL, cm, gcm, gcm_256] };
-    for io in Io::ALL {
-        for suite in &suites {
-            for shards in if shape.destinations == MIDDLE { &[1, 2][..] } else { &[1] } {
-                for link in links.iter().filter(|link| **link == Link::Offload || io.name() == "gso") {
-                    let setting = Setting { io: io.name(), suite: *suite, shape: *shape, link: *link };
-                    if wanted.takes(&setting.named(*shards), shape) {
-                        all.push(node(net, io, setting, *shards)?);
-                    }
-                }
-            }
-        }
+    let raw = Name { path: "raw", io: AF_XDP, suite: "none", shards: 1, offload: true };
+    if wanted.takes(&raw, shape) {
+        let link = field.net.link(Kind::Xdp)?;
+        let io = af_xdp(&link)?;
+        all.push(Box::new(Linked(raw::Unprotected::new(io, raw, &link, shape)?, link)));
+    }
+    for (setting, shards) in settings(AF_XDP, Kind::Xdp, shape, wanted) {
+        let open = |first| {
+            let link = field.net.link(Kind::Xdp)?;
+            let node = Node::proved(af_xdp(&link)?, (field.net, &link), setting, first)?;
+            Ok(Linked(node, link))
+        };
+        all.push(alone_or_paired(open, shape, shards)?);
     }
     Ok(all)
 }
 
-fn node(net: &Net, io: Io, setting: Setting, shards: usize) -> io::Result<Box<dyn Contestant>> {
-    let mut tap = Tap::new(net, setting.link)?;
-    let mut open = |first: usize| {
-        let Io::Kernel(send) = io;
-        let config = UdpConfig { bind: vec![setting.link.node()], tcp: false, send, ..UdpConfig::default() };
-        let io = KernelUdp::new(&config).map_err(io::Error::other)?;
-        let mut node = Node::new(io, net, setting, 1, first)?;
-        node.check(&mut tap)?;
-        Ok::<_, io::Error>(node)
+/// Whether it matters who cuts runs into segments, and whether the goals' room is meant.
+fn cuts(sending: Sending, shape: &Shape) -> bool {
+    sending == Sending::Segments && shape.frame > 1 && shape.destinations == MIDDLE
+}
+
+/// The node with every suite, and on how many shards.
+fn settings(io: &'static str, link: Kind, shape: &Shape, wanted: &Wanted) -> Vec<(Setting, usize)> {
+    let [cm, gcm, gcm_256] = SUITES;
+    let suites = if wanted.quick { vec![gcm, cm] } else { vec![NULL, cm, gcm, gcm_256] };
+    let shards = if shape.destinations == MIDDLE { 1..=2 } else { 1..=1 };
+    let settings = suites.into_iter().map(|suite| Setting { io, suite, shape: *shape, link });
+    let all = settings.flat_map(|setting| shards.clone().map(move |shards| (setting, shards)));
+    all.filter(|(setting, shards)| wanted.takes(&setting.named(*shards), shape)).collect()
+}
+
+fn kernel(link: &Link, sending: Sending) -> io::Result<KernelUdp> {
+    let send = match sending {
+        Sending::OneByOne => kaname_io::Sending::OneByOne,
+        Sending::Batches => kaname_io::Sending::Batches,
+        Sending::Segments => kaname_io::Sending::Segments,
     };
+    KernelUdp::new(&UdpConfig { send, ..udp(link) }).map_err(io::Error::other)
+}
+
+fn af_xdp(link: &Link) -> io::Result<AfXdp> {
+    let config = XdpConfig { interface: link.interface(), mode: XdpMode::Auto, udp: udp(link) };
+    AfXdp::open(&config).map_err(io::Error::other)
+}
+
+fn udp(link: &Link) -> UdpConfig {
+    UdpConfig { bind: vec![link.node()], tcp: false, ..UdpConfig::default() }
+}
+
+/// One shard, or two that share nothing, the second with destinations of its own.
+fn alone_or_paired<C: Contestant + Send + 'static>(
+    open: impl Fn(usize) -> io::Result<C>,
+    shape: &Shape,
+    shards: usize,
+) -> io::Result<Box<dyn Contestant>> {
     let one = open(0)?;
     if shards == 1 {
         return Ok(Box::new(one));
     }
-    Ok(Box::new(Pair([one, open(setting.shape.destinations)?])))
+    Ok(Box::new(Pair([one, open(shape.destinations)?])))
 }

@@ -2,9 +2,11 @@
 
 mod receive;
 mod send;
+mod unprotected;
 
 pub use receive::{Receive, Receiving};
 pub use send::{Send, Sending};
+pub use unprotected::Unprotected;
 
 use std::io;
 use std::net::SocketAddr;

@@ -8,11 +8,9 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use kaname_io::bpf::{
-    Assembler, BpfError, Condition, Helper, Insn, Link as Attached, Map, MapKind, Operation, Program,
-    ProgramKind, Register, Width,
+    Assembler, BpfError, Condition, Helper, Insn, Link, Map, MapKind, Operation, Program, ProgramKind,
+    Register, Width,
 };
-
-use super::net::{Link, Net, interface_index};
 
 /// How long packets may take to the sink behind the end of a turn.
 const ARRIVAL: Duration = Duration::from_millis(100);
@@ -29,29 +27,30 @@ pub struct Count {
     pub buffers: u64,
 }
 
-/// The classifiers and their counters.
+/// The classifier and its counters.
 pub struct Sink {
     map: Map,
-    _attached: Vec<Attached>,
+    program: Program,
 }
 
 impl Sink {
-    /// Puts a classifier on each link.
+    /// Loads the classifier.
     ///
     /// # Errors
     /// Why the kernel refused.
-    pub fn new(net: &Net) -> io::Result<Sink> {
-        let hint =
-            |error: BpfError| io::Error::other(format!("the sink needs eBPF on Linux 6.6 or later: {error}"));
-        let map = Map::create(MapKind::Array, 4, 16, PROCESSORS, "kn_sink").map_err(hint)?;
-        let code = counting(&map).map_err(hint)?;
-        let program = Program::load(ProgramKind::Classifier, &code, "kn_sink").map_err(hint)?;
-        let attach = |link: Link| {
-            let index = interface_index(&link.interface())?;
-            Attached::ingress(&program, index).map_err(hint)
-        };
-        let attached = net.among_peers(|| Link::ALL.into_iter().map(attach).collect())?;
-        Ok(Sink { map, _attached: attached })
+    pub fn new() -> io::Result<Sink> {
+        let map = Map::create(MapKind::Array, 4, 16, PROCESSORS, "kn_sink").map_err(explain)?;
+        let code = counting(&map).map_err(explain)?;
+        let program = Program::load(ProgramKind::Classifier, &code, "kn_sink").map_err(explain)?;
+        Ok(Sink { map, program })
+    }
+
+    /// Puts it on what the interface of this index receives.
+    ///
+    /// # Errors
+    /// Why the kernel refused.
+    pub fn attach(&self, interface: u32) -> io::Result<Link> {
+        Link::ingress(&self.program, interface).map_err(explain)
     }
 
     /// Waits until so many packets have arrived, but not for long; gives how many have.
@@ -84,6 +83,10 @@ impl Sink {
         }
         Ok(sum)
     }
+}
+
+fn explain(error: BpfError) -> io::Error {
+    io::Error::other(format!("the sink needs eBPF on Linux 6.6 or later: {error}"))
 }
 
 fn number(bytes: &[u8]) -> u64 {

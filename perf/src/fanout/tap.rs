@@ -30,7 +30,7 @@ impl Tap {
     ///
     /// # Errors
     /// Those of the system.
-    pub fn new(net: &Net, link: Link) -> io::Result<Tap> {
+    pub fn new(net: &Net, link: &Link) -> io::Result<Tap> {
         let socket = net.among_peers(|| {
             let protocol = (libc::ETH_P_ALL as u16).to_be();
             let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(protocol))))?;

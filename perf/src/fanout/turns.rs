@@ -2,8 +2,12 @@
 //! neighbours of the same round.
 
 use std::io;
+use std::sync::Barrier;
+use std::thread;
 use std::time::Duration;
 
+use super::net::Link;
+use super::plan::label;
 use super::sink::Sink;
 use crate::room::Shape;
 
@@ -35,6 +39,8 @@ pub struct Spent {
     pub missing: u64,
     /// Allocations in the timed part.
     pub allocations: u64,
+    /// Packets that another packet io sent than the one that is measured.
+    pub detoured: u64,
 }
 
 impl std::ops::AddAssign for Spent {
@@ -44,6 +50,7 @@ impl std::ops::AddAssign for Spent {
         self.sent += other.sent;
         self.missing += other.missing;
         self.allocations += other.allocations;
+        self.detoured += other.detoured;
     }
 }
 
@@ -62,6 +69,57 @@ pub trait Contestant {
     fn turn(&mut self, frames: usize) -> io::Result<Spent>;
 }
 
+/// A contestant with the link that is its own; the link goes last.
+pub struct Linked<C>(pub C, pub Link);
+
+impl<C: Contestant> Contestant for Linked<C> {
+    fn name(&self) -> Name {
+        self.0.name()
+    }
+
+    fn shape(&self) -> Shape {
+        self.0.shape()
+    }
+
+    fn turn(&mut self, frames: usize) -> io::Result<Spent> {
+        self.0.turn(frames)
+    }
+}
+
+/// Two that share nothing, each on a processor of its own.
+pub struct Pair<C>(pub [C; 2]);
+
+impl<C: Contestant + Send> Contestant for Pair<C> {
+    fn name(&self) -> Name {
+        Name { shards: 2, ..self.0[0].name() }
+    }
+
+    fn shape(&self) -> Shape {
+        self.0[0].shape()
+    }
+
+    fn turn(&mut self, frames: usize) -> io::Result<Spent> {
+        let start = Barrier::new(2);
+        let results = thread::scope(|scope| {
+            let threads = self.0.iter_mut().enumerate().map(|(index, shard)| {
+                let start = &start;
+                scope.spawn(move || {
+                    kaname_io::pin_current_thread(index)?;
+                    start.wait();
+                    shard.turn(frames)
+                })
+            });
+            let threads: Vec<_> = threads.collect();
+            threads.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>()
+        });
+        let mut spent = Spent::default();
+        for result in results {
+            spent += result.map_err(|_| io::Error::other("a shard's thread panicked"))??;
+        }
+        Ok(spent)
+    }
+}
+
 /// What is known of one contestant after all rounds.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -78,6 +136,9 @@ pub struct Outcome {
     /// Allocations while it was timed.
     pub allocations: u64,
 }
+
+/// One packet in so many may take a detour: routes are asked for anew from time to time.
+const DETOURS: u64 = 100;
 
 /// Lets all of them take turns of about so many packets.
 ///
@@ -107,6 +168,13 @@ pub fn run(
             let spent = contestants[who].turn(frames)?;
             let arrived = sink.wait_for(before.packets + spent.sent)?;
             let result = &mut results[who];
+            if spent.detoured * DETOURS > spent.sent {
+                let who = label(&result.name, &result.shape);
+                return Err(io::Error::other(format!(
+                    "{who}: the kernel's sockets sent {} packets",
+                    spent.detoured
+                )));
+            }
             result.ns.push(spent.cpu.as_nanos() as f64 / spent.packets.max(1) as f64);
             result.sent += spent.sent;
             result.lost += spent.missing + (before.packets + spent.sent).saturating_sub(arrived);

@@ -21,7 +21,7 @@ impl Feed {
     ///
     /// # Errors
     /// Those of the system.
-    pub fn new(net: &Net, link: Link, to: SocketAddr) -> io::Result<Feed> {
+    pub fn new(net: &Net, link: &Link, to: SocketAddr) -> io::Result<Feed> {
         let socket = net.among_peers(|| UdpSocket::bind((link.peers(), 0)))?;
         socket.connect(to)?;
         Ok(Feed { socket })

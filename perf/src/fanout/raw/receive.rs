@@ -61,14 +61,14 @@ impl Receive {
     ///
     /// # Errors
     /// Those of the system.
-    pub fn new(receiving: Receiving, net: &Net, shape: &Shape) -> io::Result<Receive> {
-        let socket = UdpSocket::bind((Link::Offload.node(), 0))?;
+    pub fn new(receiving: Receiving, net: &Net, link: &Link, shape: &Shape) -> io::Result<Receive> {
+        let socket = UdpSocket::bind((link.node(), 0))?;
         set(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, BUFFER)?;
         socket.set_nonblocking(true)?;
         if receiving == Receiving::Segments {
             set(&socket, libc::SOL_UDP, libc::UDP_GRO, 1)?;
         }
-        let feed = Feed::new(net, Link::Offload, socket.local_addr()?)?;
+        let feed = Feed::new(net, link, socket.local_addr()?)?;
         let messages: Vec<_> = (0..MESSAGES).map(|i| (None, i * LONGEST, LONGEST, None)).collect();
         let table = Table::new(vec![0; MESSAGES * LONGEST], &messages);
         let frame = vec![0x80; shape.frame * shape.payload];

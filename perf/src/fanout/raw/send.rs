@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use kaname_io::thread_cpu_time;
 
 use super::{MESSAGES, Table, last_error};
-use crate::fanout::net::Link;
+use crate::fanout::net::{Kind, Link};
 use crate::fanout::turns::{Contestant, Name, Spent};
 use crate::room::Shape;
 
@@ -37,7 +37,7 @@ impl Sending {
 pub struct Send {
     socket: UdpSocket,
     sending: Sending,
-    link: Link,
+    offload: bool,
     table: Table,
     shape: Shape,
 }
@@ -47,7 +47,7 @@ impl Send {
     ///
     /// # Errors
     /// Those of the system.
-    pub fn new(sending: Sending, link: Link, shape: &Shape) -> io::Result<Send> {
+    pub fn new(sending: Sending, link: &Link, shape: &Shape) -> io::Result<Send> {
         let socket = UdpSocket::bind((link.node(), 0))?;
         let mut messages = Vec::new();
         for to in link.destinations(shape.destinations) {
@@ -60,7 +60,7 @@ impl Send {
         }
         let memory = vec![0x80; shape.frame * shape.payload];
         let table = Table::new(memory, &messages);
-        Ok(Send { socket, sending, link, table, shape: *shape })
+        Ok(Send { socket, sending, offload: link.kind != Kind::Software, table, shape: *shape })
     }
 
     fn frame(&mut self) -> io::Result<()> {
@@ -96,13 +96,8 @@ impl Send {
 
 impl Contestant for Send {
     fn name(&self) -> Name {
-        Name {
-            path: "raw",
-            io: self.sending.name(),
-            suite: "none",
-            shards: 1,
-            offload: self.link == Link::Offload,
-        }
+        let offload = self.offload;
+        Name { path: "raw", io: self.sending.name(), suite: "none", shards: 1, offload }
     }
 
     fn shape(&self) -> Shape {
