@@ -5,9 +5,10 @@ pub mod allocations;
 pub mod case;
 pub mod fanout;
 pub mod limit;
-pub mod machine;
 pub mod room;
 pub mod stages;
 pub mod steps;
 pub mod systems;
 pub mod timing;
+
+pub use kaname_machine as machine;

@@ -2,6 +2,7 @@
 //! path, and the goals beside the figures.
 
 use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -12,8 +13,7 @@ use kaname_perf::fanout::plan::{self, Field, Wanted};
 use kaname_perf::fanout::row::{self, Row};
 use kaname_perf::fanout::{burst, turns};
 use kaname_perf::limit::Limit;
-use kaname_perf::machine::Machine;
-use serde_json::json;
+use kaname_perf::machine::{self, Machine};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -86,8 +86,12 @@ fn run(options: &Options) -> io::Result<()> {
     print(&goals::heading())?;
     goals.iter().try_for_each(|goal| print(&goal.line()))?;
     if options.record {
-        let lines = rows.iter().map(Row::json).chain(goals.iter().map(Goal::json));
-        Machine::here().record("fanout", json!({}), lines)?;
+        let lines: Vec<_> = rows.iter().map(Row::json).chain(goals.iter().map(Goal::json)).collect();
+        let head = [("backend", kaname_srtp::Backend::best().name().into()), ("rounds", rounds.into())];
+        let head = head.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("record");
+        let kept = machine::record(&folder, &Machine::here(), "fanout", head, &lines)?;
+        writeln!(io::stderr(), "kept in {}", kept.display())?;
     }
     Ok(())
 }

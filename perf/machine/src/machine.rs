@@ -1,13 +1,9 @@
 //! What the figures were measured on.
 
-use std::fs;
-use std::io::Write as _;
 use std::process::Command;
 
-use serde_json::{Value, json};
-
 /// Processor, compiler and libraries of a record.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Machine {
     /// As the processor names itself, with family and model (hypervisors hide names).
     pub cpu: String,
@@ -28,27 +24,6 @@ impl Machine {
         let cpu =
             format!("{} (family {} model {})", field("model name"), field("cpu family"), field("model"));
         Machine { cpu, rustc: output("rustc", "--version"), kernel: output("uname", "-r") }
-    }
-
-    /// Keeps lines in `record/<cpu>/<date>-<table>.jsonl`, behind one that names the machine and what `more` holds.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn record(
-        &self,
-        table: &str,
-        more: Value,
-        lines: impl IntoIterator<Item = Value>,
-    ) -> std::io::Result<()> {
-        let folder = format!("{}/record/{}", env!("CARGO_MANIFEST_DIR"), self.slug());
-        fs::create_dir_all(&folder)?;
-        let day = output("date", "+%F");
-        let mut head = json!({ "cpu": self.cpu, "rustc": self.rustc, "kernel": self.kernel, "date": day });
-        if let (Some(head), Value::Object(more)) = (head.as_object_mut(), more) {
-            head.extend(more);
-        }
-        let mut file = fs::File::create(format!("{folder}/{day}-{table}.jsonl"))?;
-        std::iter::once(head).chain(lines).try_for_each(|line| writeln!(file, "{line}"))
     }
 
     /// The name of the record's folder: lower case, no spaces.
