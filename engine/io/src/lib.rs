@@ -20,6 +20,7 @@ mod limits;
 mod locals;
 mod mmsg;
 mod socket;
+pub mod steer;
 mod tcp;
 mod udp;
 mod waker;
@@ -34,6 +35,7 @@ pub use clock::thread_cpu_time;
 pub use counters::Counters;
 pub use error::BindError;
 pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
+pub use tcp::Handed;
 pub use udp::{KernelUdp, UdpConfig};
 pub use waker::Waker;
 
@@ -62,6 +64,18 @@ pub trait PacketIo {
     /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit). May
     /// return early.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Gives away a TCP connection whose frame, just received, turned out to be another shard's. `None`: it is not
+    /// there, or has been spoken to.
+    fn hand_over(&mut self, connection: u32, frame: &[u8]) -> Option<Handed> {
+        let _ = (connection, frame);
+        None
+    }
+
+    /// Takes a connection that another shard gave away. A backend without TCP closes it.
+    fn adopt(&mut self, connection: Handed) {
+        drop(connection);
+    }
 
     /// Ends a wait from another thread.
     fn waker(&self) -> Waker;

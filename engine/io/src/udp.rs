@@ -1,5 +1,7 @@
 //! The kernel's UDP with recvmmsg and sendmmsg, and TCP with RFC 4571 framing beside it.
 
+mod group;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
@@ -17,7 +19,7 @@ use crate::limits::{
     TX_BATCH, TX_BYTES,
 };
 use crate::mmsg::{Receiver, Refused, Sender};
-use crate::tcp::Tcp;
+use crate::tcp::{Handed, Tcp};
 use crate::waker::Waker;
 use crate::{PacketIo, locals, socket};
 
@@ -76,9 +78,17 @@ pub struct KernelUdp {
 impl KernelUdp {
     /// Binds all sockets, or none.
     pub fn new(config: &UdpConfig) -> Result<KernelUdp, BindError> {
+        let mut io = KernelUdp::unbound()?;
+        for ip in locals::expand(&config.bind)? {
+            io.add(socket::bind(ip, config.port, config.tcp, config.receive_buffer)?)?;
+        }
+        Ok(io)
+    }
+
+    fn unbound() -> Result<KernelUdp, BindError> {
         let poll = Poll::new().map_err(BindError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Poll)?;
-        let mut io = KernelUdp {
+        Ok(KernelUdp {
             poll,
             events: Events::with_capacity(EVENTS),
             waker,
@@ -92,11 +102,7 @@ impl KernelUdp {
             sender: Sender::new(),
             tcp: Tcp::new(FIRST_CONNECTION, Instant::now()),
             counters: Counters { receive_buffer_bytes: u64::MAX, ..Counters::default() },
-        };
-        for ip in locals::expand(&config.bind)? {
-            io.add(socket::bind(ip, config.port, config.tcp, config.receive_buffer)?)?;
-        }
-        Ok(io)
+        })
     }
 
     fn add(&mut self, bound: socket::Bound) -> Result<(), BindError> {
@@ -306,6 +312,14 @@ impl PacketIo for KernelUdp {
         }
         self.tcp.work(self.poll.registry(), &mut self.counters, Instant::now());
         Ok(())
+    }
+
+    fn hand_over(&mut self, connection: u32, frame: &[u8]) -> Option<Handed> {
+        self.take_connection(connection, frame)
+    }
+
+    fn adopt(&mut self, connection: Handed) {
+        self.adopt_connection(connection);
     }
 
     fn waker(&self) -> Waker {
