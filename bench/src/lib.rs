@@ -5,9 +5,11 @@
 //! - [`media`]: real encoders on pictures and sounds that can be recognised after decoding.
 //! - [`stamp`]: what was sent, when, and what arrived: loss to the packet and delay to the microsecond.
 //! - [`demo`]: all of it together, for some seconds, with a verdict.
+//! - [`fleet`]: thousands of light clients in a scenario, measured to the packet.
 #![forbid(unsafe_code)]
 
 pub mod client;
 pub mod demo;
+pub mod fleet;
 pub mod media;
 pub mod stamp;

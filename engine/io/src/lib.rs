@@ -4,9 +4,8 @@
 //! [`PacketIo::recv`] lends a view of what arrived, [`PacketIo::tx`] lends slots to write outgoing packets into,
 //! [`PacketIo::flush`] sends them. Nothing is allocated and nothing is locked per packet.
 //!
-//! What a later backend needs is in the shape already: a batch refers to packets by offset, so several may share
-//! one receive buffer (GRO); a slot is handed out for a destination, so the backend may place it in a run for that
-//! destination (GSO) or behind a frame's head room (AF_XDP).
+//! A batch refers to packets by offset, so several may share one receive buffer (UDP_GRO); a slot is handed out for a
+//! destination, so the backend may place it in a run for that destination (UDP_SEGMENT) or behind a frame's head room.
 #![warn(missing_docs)]
 
 mod affinity;
@@ -14,13 +13,20 @@ mod batch;
 #[cfg(target_os = "linux")]
 pub mod bpf;
 mod clock;
+mod coalesce;
+mod control;
 mod counters;
 mod error;
 mod limits;
 mod locals;
-mod mmsg;
+mod names;
+mod poll;
+mod receive;
+mod refusals;
+mod send;
 mod socket;
 pub mod steer;
+mod table;
 mod tcp;
 mod udp;
 mod waker;
@@ -35,6 +41,7 @@ pub use clock::thread_cpu_time;
 pub use counters::Counters;
 pub use error::BindError;
 pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
+pub use send::Sending;
 pub use tcp::Handed;
 pub use udp::{KernelUdp, UdpConfig};
 pub use waker::Waker;
@@ -61,9 +68,9 @@ pub trait PacketIo {
     /// Forgets what was taken since the last flush, unsent: the way out when filling the slots failed halfway.
     fn discard(&mut self);
 
-    /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit). May
-    /// return early.
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+    /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit; zero: just
+    /// looks). Says whether something happened; may return early.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool>;
 
     /// Gives away a TCP connection whose frame, just received, turned out to be another shard's. `None`: it is not
     /// there, or has been spoken to.
@@ -86,6 +93,6 @@ pub trait PacketIo {
     /// Figures since the start.
     fn counters(&self) -> &Counters;
 
-    /// Such as `sendmmsg`.
+    /// `sendto`, `sendmmsg`, `gso`, ...
     fn name(&self) -> &'static str;
 }

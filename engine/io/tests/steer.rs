@@ -15,7 +15,8 @@ const SHARDS: usize = 3;
 
 fn group(tcp: bool) -> Vec<KernelUdp> {
     let bind = ["127.0.0.1", "::1"].iter().map(|ip| ip.parse().expect("an address")).collect();
-    KernelUdp::group(&UdpConfig { bind, port: 0, tcp, receive_buffer: 1 << 20 }, SHARDS).expect("loopback")
+    KernelUdp::group(&UdpConfig { bind, tcp, receive_buffer: 1 << 20, ..UdpConfig::default() }, SHARDS)
+        .expect("loopback")
 }
 
 /// Steering, or `None` with a word on why not.
@@ -69,7 +70,7 @@ fn all_shards_have_one_port_and_nobody_else_has_it() {
     let group = group(true);
     assert!(group.iter().all(|io| io.locals() == group[0].locals()));
     let port = group[0].locals()[0].port();
-    let config = UdpConfig { bind: vec![[127, 0, 0, 1].into()], port, tcp: false, receive_buffer: 65_536 };
+    let config = UdpConfig { port, tcp: false, ..UdpConfig::default() };
     for shards in [1, 2] {
         assert!(matches!(KernelUdp::group(&config, shards), Err(BindError::InUse { .. })), "{shards}");
     }

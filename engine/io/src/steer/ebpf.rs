@@ -82,12 +82,7 @@ fn attach(socket: BorrowedFd<'_>, program: &Program) -> io::Result<()> {
 
 /// Whether steering would work here, found out on sockets of loopback: for a check ahead of time.
 pub fn check() -> Result<(), SteerError> {
-    let config = crate::UdpConfig {
-        bind: vec![std::net::Ipv4Addr::LOCALHOST.into()],
-        port: 0,
-        tcp: false,
-        receive_buffer: 65_536,
-    };
+    let config = crate::UdpConfig { tcp: false, receive_buffer: 65_536, ..crate::UdpConfig::default() };
     let group = KernelUdp::group(&config, 2).map_err(|error| SteerError::Attach(io::Error::other(error)))?;
     Steering::attach(&group).map(drop)
 }

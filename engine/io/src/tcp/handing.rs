@@ -1,7 +1,6 @@
 //! Connections that change shards: the kernel cannot know at their beginning whose they are, their first frame says.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd};
 
 use kaname_wire::path::Carrier;
 use mio::{Interest, Registry, Token};
@@ -29,12 +28,6 @@ impl std::fmt::Debug for Handed {
 }
 
 impl Tcp {
-    /// The listener of a local address.
-    pub(crate) fn listener(&self, local: usize) -> Option<BorrowedFd<'_>> {
-        let listener = self.listeners.iter().find(|listener| usize::from(listener.local) == local);
-        listener.map(|listener| listener.socket.as_fd())
-    }
-
     /// Gives a connection away, and with it the frame that was just delivered. One that has been answered stays.
     pub(crate) fn hand_over(
         &mut self,

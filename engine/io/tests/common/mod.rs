@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Sockets on these addresses, any port.
 pub(crate) fn open(bind: &[&str], tcp: bool, receive_buffer: usize) -> KernelUdp {
     let bind = bind.iter().map(|ip| ip.parse::<IpAddr>().expect("an address")).collect();
-    KernelUdp::new(&UdpConfig { bind, port: 0, tcp, receive_buffer }).expect("loopback")
+    KernelUdp::new(&UdpConfig { bind, tcp, receive_buffer, ..UdpConfig::default() }).expect("loopback")
 }
 
 /// Waits and receives until `done` is content with all that came.
