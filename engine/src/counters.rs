@@ -2,9 +2,12 @@
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use kaname_core::{Counters as CoreCounters, DropReason};
+use kaname_core::{Counters as CoreCounters, DropReason, Time};
 use kaname_io::Counters as IoCounters;
+
+use crate::steering::SteeringFigures;
 
 /// Figures of one shard, at most a second old.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,9 +105,24 @@ core_counters! {
     checks_answered,
     arena_used,
     legs,
+    crossed_out,
+    crossed_in,
+    handed_over,
 }
 
-const SHARD_NAMES: [&str; 3] = ["shard_cpu_us", "shard_rounds", "shard_faults"];
+const SHARD_NAMES: [&str; 9] = [
+    "shard_cpu_us",
+    "shard_rounds",
+    "shard_faults",
+    "shard_busy_us",
+    BUSY_PERMILLE,
+    "steer_learned",
+    "steer_learn_failed",
+    "steer_taken",
+    "steer_dropped",
+];
+
+const BUSY_PERMILLE: &str = "shard_busy_permille";
 
 /// Names of the published figures, in their order.
 static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -118,6 +136,24 @@ pub(crate) struct ShardFigures {
     pub(crate) cpu_us: u64,
     pub(crate) rounds: u64,
     pub(crate) faults: u64,
+    /// Time not spent waiting.
+    pub(crate) busy: Duration,
+    /// The share of it in the latest interval.
+    pub(crate) busy_permille: u64,
+    settled: (Time, Duration),
+    pub(crate) steering: SteeringFigures,
+    /// Datagrams that others had for this shard, and for which there was no room.
+    pub(crate) strays_dropped: u64,
+}
+
+impl ShardFigures {
+    /// An interval ends.
+    pub(crate) fn settle(&mut self, now: Time) {
+        let (then, busy) = std::mem::replace(&mut self.settled, (now, self.busy));
+        let interval = now.since(then).as_nanos().max(1);
+        let share = (self.busy - busy).as_nanos() * 1000 / interval;
+        self.busy_permille = u64::try_from(share.min(1000)).unwrap_or(1000);
+    }
 }
 
 /// Where a shard puts its figures once in a while.
@@ -136,7 +172,17 @@ impl Published {
     }
 
     pub(crate) fn publish(&self, io: &IoCounters, core: &CoreCounters, shard: ShardFigures) {
-        let own = [shard.cpu_us, shard.rounds, shard.faults];
+        let own = [
+            shard.cpu_us,
+            shard.rounds,
+            shard.faults,
+            u64::try_from(shard.busy.as_micros()).unwrap_or(u64::MAX),
+            shard.busy_permille,
+            shard.steering.learned,
+            shard.steering.learn_failed,
+            shard.steering.taken,
+            shard.strays_dropped,
+        ];
         let all = io.values().into_iter().chain(core_values(core)).chain(own);
         for (to, value) in self.values.iter().zip(all) {
             to.store(value, Ordering::Relaxed);
@@ -144,6 +190,13 @@ impl Published {
         for (to, reason) in self.drops.iter().zip(DropReason::ALL) {
             to.store(core.dropped(*reason), Ordering::Relaxed);
         }
+    }
+
+    /// How busy the shard was in the latest interval.
+    pub(crate) fn busy_permille(&self) -> u32 {
+        let at = NAMES.iter().position(|name| *name == BUSY_PERMILLE);
+        let value = at.and_then(|at| self.values.get(at)).map_or(0, |value| value.load(Ordering::Relaxed));
+        u32::try_from(value).unwrap_or(1000)
     }
 
     pub(crate) fn snapshot(&self, workers: &WorkerCounters) -> CountersSnapshot {
@@ -166,7 +219,11 @@ mod tests {
         let io = IoCounters { packets_sent: 7, receive_buffer_bytes: 9, ..IoCounters::default() };
         let mut core = CoreCounters::default();
         core.bytes_out = 8;
-        published.publish(&io, &core, ShardFigures { cpu_us: 1, rounds: 2, faults: 3 });
+        published.publish(
+            &io,
+            &core,
+            ShardFigures { cpu_us: 1, rounds: 2, faults: 3, ..ShardFigures::default() },
+        );
         let workers = WorkerCounters::default();
         count(&workers.dtls_secured);
         let snapshot = published.snapshot(&workers);

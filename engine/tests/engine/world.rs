@@ -10,6 +10,7 @@ use kaname_engine::core::command::{
     Codec, ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, PayloadMap, PayloadType, SenderConfig,
     SenderId, StreamConfig, StreamId,
 };
+use kaname_engine::io::steer;
 use kaname_engine::{DtlsParams, Engine, EngineConfig, EngineEvent, Fingerprint, ShardId};
 
 use mio::{Events, Poll};
@@ -91,7 +92,7 @@ impl World {
         let mut client = Client::new(server, wire);
         let (remote_ufrag, _) = client.credentials();
         let ice = IceCredentials {
-            local_ufrag: format!("ufrag{}", leg.0),
+            local_ufrag: format!("{}frag{}", steer::letter(shard.0), leg.0),
             local_pwd: format!("aPasswordOf22OrMore+{:04}", leg.0),
             remote_ufrag,
         };
