@@ -28,7 +28,7 @@ impl State {
             Command::RemoveLeg { leg } => self.remove_leg(leg),
             Command::AddStream { leg, stream, config } => self.add_stream(leg, stream, *config),
             Command::RemoveStream { stream } => self.remove_stream(stream),
-            Command::ExportStream { stream, link, to } => self.export(stream, link, to),
+            Command::ExportStream { stream, link, to } => self.export(stream, link, to, now),
             Command::EndExport { link } => self.end_export(link),
             Command::ImportStream { stream, link, from, config } => self.import(stream, link, from, *config),
             Command::AddSender { leg, sender, config } => self.add_sender(leg, sender, *config),

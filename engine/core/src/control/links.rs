@@ -3,12 +3,18 @@
 use crate::command::{ImportConfig, MediaKind, StreamId};
 use crate::crossing::{Body, Export, Import, LinkId};
 use crate::event::CommandError;
-use crate::limits;
 use crate::state::State;
 use crate::stream::{self, Stream};
+use crate::{Time, limits};
 
 impl State {
-    pub(super) fn export(&mut self, stream: StreamId, link: LinkId, to: usize) -> Result<(), CommandError> {
+    pub(super) fn export(
+        &mut self,
+        stream: StreamId,
+        link: LinkId,
+        to: usize,
+        now: Time,
+    ) -> Result<(), CommandError> {
         let index = self.streams.index(stream).ok_or(CommandError::UnknownStream)?;
         let stream = self.streams.get_mut(index).ok_or(CommandError::UnknownStream)?;
         // A packet crosses once: an imported stream is not handed on.
@@ -27,6 +33,8 @@ impl State {
         if let Some(report) = report {
             self.crossings.tell(to, link, Body::Report(report));
         }
+        // The wish of whoever it is for may have been here before the link was.
+        self.want_key_frame(index, true, now);
         Ok(())
     }
 
