@@ -109,7 +109,7 @@ fn load_decides_and_not_numbers() {
     busy(&world, 1, 300);
     assert_eq!(place(&mut world, "b"), 1);
     // With all of them busy, the least busy one it is.
-    [0, 1, 2].map(|shard| busy(&world, shard, 950 - 100 * shard as u32));
+    (0..3).for_each(|shard| busy(&world, shard, 950 - 100 * shard as u32));
     assert_eq!(place(&mut world, "b"), 2);
 }
 
