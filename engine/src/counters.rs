@@ -110,10 +110,13 @@ core_counters! {
     handed_over,
 }
 
-const SHARD_NAMES: [&str; 9] = [
+const SHARD_NAMES: [&str; 12] = [
     "shard_cpu_us",
     "shard_rounds",
     "shard_faults",
+    "shard_wakeups",
+    "shard_spins_paid",
+    "shard_spins_vain",
     "shard_busy_us",
     BUSY_PERMILLE,
     "steer_learned",
@@ -136,6 +139,11 @@ pub(crate) struct ShardFigures {
     pub(crate) cpu_us: u64,
     pub(crate) rounds: u64,
     pub(crate) faults: u64,
+    /// Sleeps, each ended by a wake-up.
+    pub(crate) wakeups: u64,
+    /// Looks for more ahead of a sleep: those that made it unnecessary, and those that did not.
+    pub(crate) spins_paid: u64,
+    pub(crate) spins_vain: u64,
     /// Time not spent waiting.
     pub(crate) busy: Duration,
     /// The share of it in the latest interval.
@@ -153,6 +161,23 @@ impl ShardFigures {
         let interval = now.since(then).as_nanos().max(1);
         let share = (self.busy - busy).as_nanos() * 1000 / interval;
         self.busy_permille = u64::try_from(share.min(1000)).unwrap_or(1000);
+    }
+
+    fn values(&self) -> [u64; SHARD_NAMES.len()] {
+        [
+            self.cpu_us,
+            self.rounds,
+            self.faults,
+            self.wakeups,
+            self.spins_paid,
+            self.spins_vain,
+            u64::try_from(self.busy.as_micros()).unwrap_or(u64::MAX),
+            self.busy_permille,
+            self.steering.learned,
+            self.steering.learn_failed,
+            self.steering.taken,
+            self.strays_dropped,
+        ]
     }
 }
 
@@ -172,18 +197,7 @@ impl Published {
     }
 
     pub(crate) fn publish(&self, io: &IoCounters, core: &CoreCounters, shard: ShardFigures) {
-        let own = [
-            shard.cpu_us,
-            shard.rounds,
-            shard.faults,
-            u64::try_from(shard.busy.as_micros()).unwrap_or(u64::MAX),
-            shard.busy_permille,
-            shard.steering.learned,
-            shard.steering.learn_failed,
-            shard.steering.taken,
-            shard.strays_dropped,
-        ];
-        let all = io.values().into_iter().chain(core_values(core)).chain(own);
+        let all = io.values().into_iter().chain(core_values(core)).chain(shard.values());
         for (to, value) in self.values.iter().zip(all) {
             to.store(value, Ordering::Relaxed);
         }
@@ -222,7 +236,7 @@ mod tests {
         published.publish(
             &io,
             &core,
-            ShardFigures { cpu_us: 1, rounds: 2, faults: 3, ..ShardFigures::default() },
+            ShardFigures { rounds: 2, faults: 3, spins_vain: 4, ..ShardFigures::default() },
         );
         let workers = WorkerCounters::default();
         count(&workers.dtls_secured);
@@ -232,6 +246,7 @@ mod tests {
             ("io_receive_buffer_bytes", 9),
             ("core_bytes_out", 8),
             ("shard_faults", 3),
+            ("shard_spins_vain", 4),
             ("dtls_secured", 1),
             ("no_such_name", 0),
         ] {

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod mesh;
 mod port;
 mod shard;
+mod spin;
 mod steering;
 mod worker;
 

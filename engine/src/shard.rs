@@ -19,6 +19,7 @@ use crate::counters::ShardFigures;
 use crate::limits::{COMMAND_TURN, MAX_SHARD_FAULTS, PUBLISH_TIME};
 use crate::mesh::{Mesh, Stray};
 use crate::port::{LegKey, Order, ShardPort, Sink, WorkerPort, worker_of};
+use crate::spin::Spin;
 use crate::steering::{Kernel, Steer};
 use crate::{EngineEvent, ShardId};
 
@@ -56,6 +57,7 @@ pub(crate) fn run<I: PacketIo>(mut io: I, around: Surroundings) {
             Err(panic) => panic_message(&*panic),
         };
         figures = round.figures;
+        round.give_back();
         figures.faults += 1;
         // Slots may be half-filled, or hold what is not encrypted yet.
         io.discard();
@@ -110,6 +112,7 @@ struct Round<'e, I> {
     /// The worker's order queue was full.
     forget: VecDeque<LegId>,
     publish_at: Time,
+    spin: Spin,
     figures: ShardFigures,
 }
 
@@ -125,6 +128,8 @@ impl<'e, I: PacketIo> Round<'e, I> {
             next_tick: None,
             forget: VecDeque::new(),
             publish_at: Time::ZERO,
+            // With one processor whoever would end the wait cannot run meanwhile.
+            spin: Spin::new(std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)),
             figures,
         }
     }
@@ -144,7 +149,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             self.publish(now);
             let timeout = if more { Duration::ZERO } else { self.timeout() };
             self.figures.busy += self.now().since(now);
-            self.rest(timeout)?;
+            self.wait(timeout)?;
         }
         Ok(())
     }
@@ -152,10 +157,6 @@ impl<'e, I: PacketIo> Round<'e, I> {
     fn now(&self) -> Time {
         let nanos = self.around.epoch.elapsed().as_nanos();
         Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-
-    fn wait(&mut self, timeout: Duration) -> std::io::Result<()> {
-        self.io.wait(Some(timeout)).map(drop)
     }
 
     fn receive(&mut self, now: Time) -> std::io::Result<()> {
@@ -227,6 +228,33 @@ impl<'e, I: PacketIo> Round<'e, I> {
         }
         // Forwarding may have ended what another shard was asked for.
         self.hand_over(now);
+        Ok(())
+    }
+
+    /// Looks for more, then looks again for a moment if that has paid lately, then sleeps.
+    fn wait(&mut self, timeout: Duration) -> std::io::Result<()> {
+        if self.io.wait(Some(Duration::ZERO))? || timeout.is_zero() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let budget = self.spin.budget().min(timeout);
+        while began.elapsed() < budget {
+            std::hint::spin_loop();
+            if self.has_mail() || self.io.wait(Some(Duration::ZERO))? {
+                self.figures.spins_paid += 1;
+                self.spin.paid();
+                return Ok(());
+            }
+        }
+        self.figures.spins_vain += u64::from(!budget.is_zero());
+        let left = timeout.saturating_sub(began.elapsed());
+        if !left.is_zero() && self.lie_down() {
+            self.figures.wakeups += 1;
+            let slept = self.io.wait(Some(left));
+            self.get_up();
+            slept?;
+            self.spin.slept(began.elapsed());
+        }
         Ok(())
     }
 

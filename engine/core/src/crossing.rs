@@ -108,7 +108,7 @@ pub(crate) struct Import {
 impl Import {
     pub(crate) fn new(link: LinkId, from: usize) -> Import {
         let again = VecDeque::with_capacity(limits::CROSSING_AGAIN);
-        Import { link, from, wanted: true, wished: [false; 2], again }
+        Import { link, from, wanted: false, wished: [false; 2], again }
     }
 
     /// Whether to ask for the packet: once.

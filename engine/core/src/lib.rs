@@ -29,6 +29,7 @@ mod slab;
 mod stage;
 mod state;
 mod stream;
+mod templates;
 mod time;
 mod timers;
 mod tx;

@@ -184,6 +184,7 @@ fn a_new_layer_takes_over_at_its_key_frame() {
     both(&mut pair, 0, false);
     pair.far.route(there[0].number, 2, VIDEO_MAP);
     pair.settle();
+    pair.pass(300 * MS);
     let asked = both(&mut pair, 1, false);
     assert!(asked > 0, "the new layer is asked for a key frame");
     both(&mut pair, 2, true);

@@ -30,6 +30,8 @@ mod table;
 mod tcp;
 mod udp;
 mod waker;
+#[cfg(target_os = "linux")]
+pub mod xdp;
 
 use std::io;
 use std::net::SocketAddr;
@@ -92,6 +94,11 @@ pub trait PacketIo {
 
     /// Figures since the start.
     fn counters(&self) -> &Counters;
+
+    /// News for who runs the node, once: a way of sending or receiving was lost, and what to do about it.
+    fn notice(&mut self) -> Option<String> {
+        None
+    }
 
     /// `sendto`, `sendmmsg`, `gso`, ...
     fn name(&self) -> &'static str;

@@ -1,12 +1,11 @@
 //! What shards hand over to each other: packets of rooms that span shards, and what the kernel gave to the wrong one.
 
-use std::time::Duration;
-
 use kaname_core::limits::BATCH;
 use kaname_core::{Datagram, Time};
 use kaname_io::{PacketIo, steer};
 
 use super::{Round, recycle, take_keys};
+use crate::mesh::Inbox;
 
 impl<I: PacketIo> Round<'_, I> {
     fn me(&self) -> usize {
@@ -70,17 +69,26 @@ impl<I: PacketIo> Round<'_, I> {
         Ok(())
     }
 
-    /// Waits, unless others have handed something over.
-    pub(super) fn rest(&mut self, timeout: Duration) -> std::io::Result<()> {
-        let alone = self.around.mesh.shards() < 2;
-        let Some(inbox) = self.around.mesh.inbox(self.around.id.0).filter(|_| !alone) else {
-            return self.wait(timeout);
-        };
-        if timeout.is_zero() || !inbox.lie_down() {
-            return self.wait(Duration::ZERO);
+    /// Whether others have handed something over.
+    pub(super) fn has_mail(&self) -> bool {
+        self.around.mesh.inbox(self.me()).is_some_and(Inbox::has_mail)
+    }
+
+    /// Others must wake us from now on; false: something has come, and there is no time to sleep.
+    pub(super) fn lie_down(&self) -> bool {
+        self.around.mesh.inbox(self.me()).is_none_or(Inbox::lie_down)
+    }
+
+    pub(super) fn get_up(&self) {
+        if let Some(inbox) = self.around.mesh.inbox(self.me()) {
+            inbox.get_up();
         }
-        let waited = self.wait(timeout);
-        inbox.get_up();
-        waited
+    }
+
+    /// After a fault: it must not cost the room of those that were being looked at.
+    pub(super) fn give_back(&mut self) {
+        if let Some(inbox) = self.around.mesh.inbox(self.around.id.0) {
+            self.strays.drain(..).for_each(|stray| inbox.return_stray(stray));
+        }
     }
 }

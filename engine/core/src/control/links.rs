@@ -71,6 +71,9 @@ impl State {
         stream.import = Some(Import::new(link, from));
         let index = self.streams.insert(id, stream);
         self.crossings.imports.insert(link, index);
+        // Until a sender is routed to it. The export takes it for wanted: should this be there before the export is,
+        // no harm is done, and what says otherwise comes behind it.
+        self.crossings.tell(from, link, Body::Wanted(false));
         Ok(())
     }
 
