@@ -66,7 +66,12 @@ fn bind_udp(address: SocketAddr) -> Result<UdpSocket, BindError> {
         socket.bind(&address.into())?;
         Ok(socket.into())
     };
-    make().map_err(|e| explain(address, "UDP", e))
+    let socket = make().map_err(|e| explain(address, "UDP", e))?;
+    if address.is_ipv4() {
+        // No more than a saving: where it cannot be had, packets go all the same.
+        let _ = allow_fragments(&socket, false);
+    }
+    Ok(socket)
 }
 
 fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
@@ -126,6 +131,13 @@ fn tell_marks(udp: &UdpSocket, wishes: Wishes) -> io::Result<()> {
 /// Whether this kernel cuts runs into packets (since 4.18).
 pub(crate) fn cuts_runs(udp: &UdpSocket) -> bool {
     set_int(udp, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
+}
+
+/// Whether packets of IPv4 that are too long for the path may leave in fragments. Where they may not, the kernel need not
+/// make up an identification for each packet (RFC 6864 section 4.1), which costs more than writing its header.
+pub(crate) fn allow_fragments(socket: &impl AsRawFd, allow: bool) -> io::Result<()> {
+    let wish = if allow { libc::IP_PMTUDISC_WANT } else { libc::IP_PMTUDISC_DO };
+    set_int(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, wish as usize)
 }
 
 /// Sets an option of type int.
