@@ -3,7 +3,8 @@
 
 pub mod case;
 pub mod limit;
-pub mod machine;
 pub mod steps;
 pub mod systems;
 pub mod timing;
+
+pub use kaname_machine as machine;

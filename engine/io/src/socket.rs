@@ -140,6 +140,11 @@ pub(crate) fn allow_fragments(socket: &impl AsRawFd, allow: bool) -> io::Result<
     set_int(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, wish as usize)
 }
 
+/// The kernel does not join datagrams any more (UDP_GRO); one that never did has nothing to stop.
+pub(crate) fn stop_joining(udp: &UdpSocket) {
+    let _ = set_int(udp, libc::SOL_UDP, libc::UDP_GRO, 0);
+}
+
 /// Sets an option of type int.
 pub(crate) fn set_int(
     socket: &impl AsRawFd,

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write as _};
 
-use kaname_perf::case::{Case, Plain, SUITES};
+use kaname_perf::case::{Burst, Case, Plain, SUITES};
 use kaname_perf::steps;
 use kaname_perf::systems::{Kaname, Operation, System as _};
 use serde_json::json;
@@ -20,8 +20,16 @@ fn main() -> io::Result<()> {
                 let plain = Plain::new(&case);
                 let mut system = Kaname::new(&case);
                 system.reset(operation);
-                system.run(operation, 0, &plain);
-                let steps = steps::count(|| system.run(operation, 1, &plain))?;
+                let [first, second] =
+                    [0, 1].map(|round| Burst { rounds: round..round + 1, sessions: 0..SESSIONS });
+                if operation == Operation::Unprotect {
+                    system.arrive(&first);
+                }
+                system.run(operation, &first, &plain);
+                if operation == Operation::Unprotect {
+                    system.arrive(&second);
+                }
+                let steps = steps::count(|| system.run(operation, &second, &plain))?;
                 let row = json!({
                     "backend": backend, "suite": suite, "op": operation.name(), "payload": payload,
                     "instructions": steps / SESSIONS as u64,
