@@ -1,11 +1,12 @@
 //! Criterion groups: one for each suite, operation and payload, with the rivals beside us. The table that is recorded comes
 //! from the `srtp` program; these are for looking at one cell closely.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kaname_perf::case::{Case, Plain, SUITES};
 use kaname_perf::systems::{AwsLcRaw, IpsecMb, Kaname, Libsrtp, Operation, RtcSrtp, System};
+use kaname_perf::timing::once;
 
 /// Sessions of every group.
 const SESSIONS: usize = 100;
@@ -25,13 +26,7 @@ fn systems(case: &Case) -> Vec<Box<dyn System>> {
 fn time(system: &mut dyn System, operation: Operation, case: &Case, plain: &Plain, packets: u64) -> Duration {
     let (mut done, mut spent) = (0, Duration::ZERO);
     while done < packets {
-        system.reset(operation);
-        system.run(operation, 0, plain);
-        let start = Instant::now();
-        for round in 1..case.rounds {
-            system.run(operation, round, plain);
-        }
-        spent += start.elapsed();
+        spent += once(case, operation, system, plain);
         done += ((case.rounds - 1) * case.sessions) as u64;
     }
     spent.mul_f64(packets as f64 / done as f64)

@@ -1,9 +1,14 @@
 //! One cell of the table, and the packets it is measured with.
 
+use std::ops::Range;
+
 use kaname_srtp::{Keying, Profile};
 
 /// Bytes between two packets in a buffer: room for the largest packet and its tag, whole cache lines.
 pub const STRIDE: usize = 1280;
+
+/// Packets that come or go together at most, as in a shard's batch.
+pub const TOGETHER: usize = 256;
 
 /// The profiles of the table with their names in the field.
 pub const SUITES: [(Profile, &str); 3] = [
@@ -28,9 +33,23 @@ pub struct Case {
 }
 
 impl Case {
-    /// A case with as many rounds as keep a sample long enough for the clock and short enough for the cache.
+    /// A case with as many rounds as make a sample long against what its beginning costs, when the caches and the branch
+    /// predictors still belong to the system before.
     pub fn new(profile: Profile, header: usize, payload: usize, sessions: usize) -> Case {
-        Case { profile, header, payload, sessions, rounds: 1 + (400 / sessions).max(2) }
+        Case { profile, header, payload, sessions, rounds: 1 + (1600 / sessions).max(3) }
+    }
+
+    /// The packets of some rounds in bursts of at most [`TOGETHER`].
+    pub fn bursts(&self, rounds: Range<usize>) -> impl Iterator<Item = Burst> {
+        let sessions = self.sessions.min(TOGETHER);
+        let at_once = TOGETHER / sessions;
+        let (all, end) = (self.sessions, rounds.end);
+        rounds.step_by(at_once).flat_map(move |round| {
+            (0..all).step_by(sessions).map(move |session| Burst {
+                rounds: round..end.min(round + at_once),
+                sessions: session..all.min(session + sessions),
+            })
+        })
     }
 
     /// Bytes that protection adds.
@@ -63,6 +82,25 @@ impl Case {
     /// The sequence number of a round.
     pub fn sequence(&self, round: usize) -> u16 {
         round as u16 + 1
+    }
+}
+
+/// Packets that come or go together: one of each of some sessions in each of some rounds. Each has its slot in the buffers
+/// that every system has for one burst, round after round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// The rounds.
+    pub rounds: Range<usize>,
+    /// The sessions.
+    pub sessions: Range<usize>,
+}
+
+impl Burst {
+    /// Slot, round and session of every packet.
+    pub fn packets(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let sessions = self.sessions.clone();
+        let packets = self.rounds.clone().flat_map(move |round| sessions.clone().map(move |s| (round, s)));
+        packets.enumerate().map(|(slot, (round, session))| (slot, round, session))
     }
 }
 
@@ -99,5 +137,27 @@ impl Plain {
     /// The header of one packet.
     pub fn header(&self, round: usize, session: usize) -> &[u8] {
         &self.headers[round * self.sessions + session][..self.header]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bursts_have_every_packet_once_and_sessions_in_order() {
+        for sessions in [1, 32, 100, 256, 1000] {
+            let case = Case::new(Profile::AeadAes128Gcm, 12, 20, sessions);
+            let mut next = vec![1; sessions];
+            for burst in case.bursts(1..case.rounds) {
+                let mut slots = 0;
+                for (slot, round, session) in burst.packets() {
+                    assert_eq!((slot, round), (slots, next[session]));
+                    (slots, next[session]) = (slot + 1, round + 1);
+                }
+                assert!((1..=TOGETHER).contains(&slots));
+            }
+            assert!(next.iter().all(|&next| next == case.rounds));
+        }
     }
 }

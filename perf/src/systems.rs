@@ -10,7 +10,7 @@ mod rtc;
 
 use kaname_srtp::Profile;
 
-use crate::case::{Case, Plain, STRIDE};
+use crate::case::{Burst, Case, Plain, STRIDE, TOGETHER};
 
 pub use self::kaname::{Kaname, KanameSingle};
 pub use aws_lc::AwsLcRaw;
@@ -41,12 +41,14 @@ impl Operation {
 pub trait System {
     /// As in the table.
     fn name(&self) -> &'static str;
-    /// Fresh sessions, and for unprotect fresh protected packets. Not timed.
+    /// Fresh sessions. Not timed.
     fn reset(&mut self, operation: Operation);
-    /// One packet of every session.
-    fn run(&mut self, operation: Operation, round: usize, plain: &Plain);
-    /// What the last round made of a session's packet: the protected packet, or header and plaintext.
-    fn output(&self, session: usize) -> &[u8];
+    /// Protected packets come in, each into its slot. Not timed; nothing but `run` of the same burst follows.
+    fn arrive(&mut self, burst: &Burst);
+    /// All packets of a burst.
+    fn run(&mut self, operation: Operation, burst: &Burst, plain: &Plain);
+    /// What the last run made of the packet in a slot: the protected packet, or header and plaintext.
+    fn output(&self, slot: usize) -> &[u8];
 }
 
 /// Session keys by RFC 3711 section 4.3: what a raw cipher needs where an SRTP library derives for itself.
@@ -94,6 +96,16 @@ fn derive(key: &[u8], salt: &[u8], label: u8, len: usize) -> Vec<u8> {
     out
 }
 
+/// Room for the packets of one burst.
+pub(crate) fn slots() -> Vec<u8> {
+    vec![0; TOGETHER * STRIDE]
+}
+
+/// A slot's room.
+pub(crate) fn slot(slots: &mut [u8], slot: usize) -> &mut [u8] {
+    &mut slots[slot * STRIDE..][..STRIDE]
+}
+
 /// Protected packets of a whole sample, made once by the reference implementation: what unprotect is fed with.
 pub(crate) struct Sealed {
     bytes: Vec<u8>,
@@ -106,25 +118,28 @@ impl Sealed {
         let plain = Plain::new(case);
         let mut reference = Libsrtp::new(case);
         reference.reset(Operation::Protect);
-        let mut bytes = Vec::with_capacity(case.rounds * case.sessions * case.wire_len());
-        for round in 0..case.rounds {
-            reference.run(Operation::Protect, round, &plain);
-            (0..case.sessions).for_each(|session| bytes.extend_from_slice(reference.output(session)));
+        let len = case.wire_len();
+        let mut sealed =
+            Sealed { bytes: vec![0; case.rounds * case.sessions * len], sessions: case.sessions, len };
+        for burst in case.bursts(0..case.rounds) {
+            reference.run(Operation::Protect, &burst, &plain);
+            for (slot, round, session) in burst.packets() {
+                let at = sealed.at(round, session);
+                sealed.bytes[at..at + len].copy_from_slice(reference.output(slot));
+            }
         }
-        Sealed { bytes, sessions: case.sessions, len: case.wire_len() }
+        sealed
     }
 
-    /// A fresh copy of every packet, [`STRIDE`] apart: for systems that work in place.
-    pub(crate) fn copy_to(&self, buffers: &mut Vec<u8>) {
-        let packets = self.bytes.chunks_exact(self.len);
-        buffers.resize(packets.len() * STRIDE, 0);
-        for (buffer, packet) in buffers.chunks_exact_mut(STRIDE).zip(packets) {
-            buffer[..packet.len()].copy_from_slice(packet);
-        }
+    fn at(&self, round: usize, session: usize) -> usize {
+        (round * self.sessions + session) * self.len
     }
 
-    pub(crate) fn packet(&self, round: usize, session: usize) -> &[u8] {
-        let at = (round * self.sessions + session) * self.len;
-        &self.bytes[at..at + self.len]
+    /// Puts every packet of a burst into its slot.
+    pub(crate) fn copy_to(&self, slots: &mut [u8], burst: &Burst) {
+        for (at, round, session) in burst.packets() {
+            let packet = &self.bytes[self.at(round, session)..][..self.len];
+            slot(slots, at)[..self.len].copy_from_slice(packet);
+        }
     }
 }

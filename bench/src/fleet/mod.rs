@@ -5,14 +5,48 @@
 //! SRTP, receiver reports, NACK and RTX, key-frame requests and transport-wide feedback. It does not decode: each payload
 //! carries a stamp (who, which, when), so loss, order and delay are known to the packet.
 
+mod capacity;
+mod client;
+pub mod command;
+mod conductor;
+mod dtls;
+mod figures;
+mod foreign;
+mod ice;
+mod incoming;
+mod launch;
 mod limits;
 mod outcome;
+mod presets;
+mod process;
+mod receive;
+mod result;
 mod scenario;
+mod sdp;
+mod signal;
+mod socket;
+mod source;
+mod stamp;
+mod stream;
+mod table;
+mod tally;
 mod target;
+#[cfg(test)]
+mod tests;
+mod trace;
+mod wheel;
 
+pub use capacity::{Capacity, Quality, Step, find};
+use conductor::Conductor;
+pub use launch::{Launch, Launched, development_token, pin};
 pub use outcome::{Bottleneck, Delay, Harness, Joins, NodeFigures, Outcome, Packets, Sample};
+pub use presets::PRESETS;
 pub use scenario::{Arrival, Pattern, Scenario, Shape, Source, Suite};
-pub use target::{LegTarget, NodeTarget, ReceiveLeg, SendLeg, Target};
+pub use table::verdict;
+pub use target::{LegTarget, NodeTarget, ReceiveLeg, SendLeg, Target, TokenFor};
+
+use crate::stamp::clock_ns;
+use process::Look;
 
 /// Looks on while a scenario runs.
 pub trait Observer {
@@ -61,6 +95,19 @@ pub enum FleetError {
 pub fn run(scenario: Scenario, target: Target, observer: &mut dyn Observer) -> Result<Outcome, FleetError> {
     scenario.check()?;
     target.check()?;
-    observer.phase("connecting");
-    Err(FleetError::Target("fleets cannot be run yet".into()))
+    let mut conductor = Conductor::new(scenario, target)?;
+    conductor.connect(observer)?;
+    conductor.check_suite()?;
+    conductor.pump(observer, limits::SETTLE_NS, |_| false)?;
+    observer.phase("sending");
+    conductor.open();
+    let look = |conductor: &Conductor| (conductor.look(), Look::at(std::process::id(), clock_ns()));
+    let before = look(&conductor);
+    conductor.count(observer)?;
+    let after = look(&conductor);
+    conductor.close();
+    conductor.drain(observer)?;
+    observer.phase("leaving");
+    conductor.leave_all(observer)?;
+    Ok(conductor.outcome(before, after))
 }

@@ -180,4 +180,6 @@ pub struct Outcome {
     pub harness: Harness,
     /// One a second.
     pub samples: Vec<Sample>,
+    /// Why clients failed, in the node's words: the first few.
+    pub failures: Vec<String>,
 }

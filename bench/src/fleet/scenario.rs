@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::FleetError;
 use super::limits::{
-    MAX_CLIENTS, MAX_DUE_PER_SECOND, MAX_PAYLOAD, MAX_SECONDS, MAX_SENT_PER_SECOND, MIN_PAYLOAD,
+    MAX_CLIENTS, MAX_DUE_PER_SECOND, MAX_LINES, MAX_NAMES, MAX_PAYLOAD, MAX_SECONDS, MAX_SENT_PER_SECOND,
+    MIN_PAYLOAD,
 };
 
 /// A scenario: who joins, when, and what is sent.
@@ -23,8 +24,10 @@ pub struct Scenario {
     pub arrival: Arrival,
     /// Seconds that media is counted.
     pub seconds: u32,
-    /// SRTP protection that clients offer.
-    pub suite: Suite,
+    /// SRTP protection that must come out of the handshake; `None`: any. Legs without a handshake have keys of their own.
+    pub suite: Option<Suite>,
+    /// Of a thousand packets of media that come to a light receiver, how many its network loses.
+    pub loss_per_mille: u32,
     /// Of a thousand receivers, how many are foreign clients; at least one in all unless 0.
     pub foreign_per_mille: u32,
 }
@@ -40,7 +43,7 @@ pub enum Shape {
         /// That receive.
         subscribers: u32,
     },
-    /// Everyone sends and receives everyone else.
+    /// Everyone sends and receives everyone, themselves included: a peer is a WHIP and a WHEP session.
     Meeting {
         /// In the room.
         peers: u32,
@@ -121,18 +124,15 @@ pub enum Arrival {
 }
 
 /// SRTP protection profiles (RFC 5764, RFC 7714).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Suite {
     /// AEAD_AES_128_GCM.
-    #[default]
     Gcm128,
     /// AEAD_AES_256_GCM.
     Gcm256,
     /// AES_CM_128_HMAC_SHA1_80.
     Cm,
-    /// No protection: only for legs that need no handshake.
-    Plain,
 }
 
 impl Default for Scenario {
@@ -144,18 +144,27 @@ impl Default for Scenario {
             sources: vec![Source::VOICE],
             arrival: Arrival::Steady { joins_per_second: 200 },
             seconds: 10,
-            suite: Suite::default(),
+            suite: None,
+            loss_per_mille: 0,
             foreign_per_mille: 20,
         }
     }
 }
 
 impl Shape {
+    /// Subscribers a room; of a meeting, peers.
+    pub fn size(self) -> u32 {
+        match self {
+            Shape::OneToMany { subscribers, .. } => subscribers,
+            Shape::Meeting { peers } => peers,
+        }
+    }
+
     /// Senders and receivers a room, and how many senders each receiver receives.
     pub fn counts(self) -> (u32, u32, u32) {
         match self {
             Shape::OneToMany { publishers, subscribers } => (publishers, subscribers, publishers),
-            Shape::Meeting { peers } => (peers, peers, peers.saturating_sub(1)),
+            Shape::Meeting { peers } => (peers, peers, peers),
         }
     }
 }
@@ -212,6 +221,13 @@ impl Scenario {
                 senders * a_sender
             ));
         }
+        if self.shape.counts().2 as usize * self.sources.len() > MAX_LINES {
+            return bad(format!("a subscriber of more than {MAX_LINES} streams has too long an offer"));
+        }
+        if self.foreign_per_mille > 1000 || self.loss_per_mille > 1000 {
+            return bad("foreign clients and losses are at most 1000 of a thousand".into());
+        }
+        self.check_arrival(senders + receivers)?;
         for source in &self.sources {
             let payload = match *source {
                 Source::Voice { payload, rate } if (1..=1000).contains(&rate) => payload,
@@ -231,5 +247,22 @@ impl Scenario {
             }
         }
         Ok(())
+    }
+
+    fn check_arrival(&self, clients: u64) -> Result<(), FleetError> {
+        let bad = |why: &str| Err(FleetError::Scenario(why.into()));
+        match &self.arrival {
+            Arrival::Steady { joins_per_second: 0 } | Arrival::Churn { joins_per_second: 0, .. } => {
+                bad("at least one client a second must join")
+            }
+            Arrival::Storm { at_once: 0 | 1025.. } => bad("1 to 1024 joins may be under way at once"),
+            Arrival::Churn { changes_per_second, .. }
+                if clients + u64::from(*changes_per_second) * u64::from(self.seconds) > MAX_NAMES =>
+            {
+                bad("so many clients would come and go that addresses run out; make it shorter or calmer")
+            }
+            Arrival::Trace { path, .. } => super::trace::check(path),
+            _ => Ok(()),
+        }
     }
 }

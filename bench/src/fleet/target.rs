@@ -1,7 +1,7 @@
 //! What a fleet runs against.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use kaname_srtp::Keying;
@@ -88,7 +88,51 @@ pub struct ReceiveLeg {
 
 impl Target {
     /// Refuses other machines unless allowed.
-    pub(crate) fn check(&self) -> Result<(), FleetError> {
-        Ok(())
+    pub(super) fn check(&self) -> Result<(), FleetError> {
+        let (addresses, allowed) = match self {
+            Target::Node(node) => (vec![node.address()?.ip()], node.allow_remote),
+            Target::Legs(legs) => (legs.send.iter().map(|leg| leg.to.ip()).collect(), legs.allow_remote),
+        };
+        match addresses.iter().find(|ip| !allowed && !is_local(**ip)) {
+            Some(ip) => Err(FleetError::Remote(ip.to_string())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether an address is one of this machine: only those can be bound.
+fn is_local(ip: IpAddr) -> bool {
+    ip.is_loopback() || (!ip.is_unspecified() && UdpSocket::bind((ip, 0)).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(url: &str, allow_remote: bool) -> Target {
+        Target::Node(NodeTarget {
+            url: url.into(),
+            token: Arc::new(|_| String::new()),
+            trust: Trust::Plain,
+            pid: None,
+            system: "x".into(),
+            allow_remote,
+        })
+    }
+
+    #[test]
+    fn other_machines_are_refused_unless_allowed() {
+        for local in ["http://127.0.0.1:1", "http://127.9.9.9:1", "http://[::1]:1", "http://localhost:1"] {
+            assert!(node(local, false).check().is_ok(), "{local}");
+        }
+        for remote in ["http://192.0.2.7:7800", "https://[2001:db8::1]", "http://0.0.0.0:1"] {
+            assert!(matches!(node(remote, false).check(), Err(FleetError::Remote(_))), "{remote}");
+            assert!(node(remote, true).check().is_ok(), "{remote}");
+        }
+        assert!(matches!(node("nothing", true).check(), Err(FleetError::Scenario(_))));
+        let mut legs = LegTarget::default();
+        let (from, to) = ("127.0.0.1:0".parse().unwrap(), "198.51.100.1:9".parse().unwrap());
+        legs.send.push(SendLeg { from, to, keys: None, payload_type: 0, ssrc: 1 });
+        assert!(matches!(Target::Legs(legs).check(), Err(FleetError::Remote(_))));
     }
 }

@@ -1,5 +1,6 @@
 //! Views of what arrived, and slots for what leaves.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use kaname_wire::path::Path;
@@ -32,14 +33,31 @@ impl RxPacket {
 /// Datagrams that arrived together; a view on the backend's memory until the next call of the backend.
 #[derive(Clone, Copy, Debug)]
 pub struct RxBatch<'a> {
-    memory: &'a [u8],
+    /// Not a slice: elsewhere in the memory of AF_XDP the kernel may be writing.
+    base: *const u8,
+    len: usize,
     packets: &'a [RxPacket],
+    _memory: PhantomData<&'a [u8]>,
 }
+
+// SAFETY: it reads as a slice does, and slices of bytes go anywhere.
+unsafe impl Send for RxBatch<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for RxBatch<'_> {}
 
 impl<'a> RxBatch<'a> {
     /// Every packet must lie within the memory; one that does not reads as empty.
     pub fn new(memory: &'a [u8], packets: &'a [RxPacket]) -> Self {
-        RxBatch { memory, packets }
+        // SAFETY: a slice is memory that nobody writes while it is borrowed.
+        unsafe { RxBatch::over(memory.as_ptr(), memory.len(), packets) }
+    }
+
+    /// The same over memory of which others may be writing parts.
+    ///
+    /// # Safety
+    /// `base` is good for reading `len` bytes for as long as the batch lives, and nobody writes where a packet lies.
+    pub(crate) unsafe fn over(base: *const u8, len: usize, packets: &'a [RxPacket]) -> Self {
+        RxBatch { base, len, packets, _memory: PhantomData }
     }
 
     /// Number of datagrams.
@@ -59,10 +77,14 @@ impl<'a> RxBatch<'a> {
 
     /// The datagrams in the order of arrival at their socket.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (Path, &'a [u8])> + use<'a> {
-        let memory = self.memory;
+        let (base, memory_len) = (self.base, self.len);
         self.packets.iter().map(move |packet| {
-            let start = packet.offset as usize;
-            (packet.path, memory.get(start..start + packet.len as usize).unwrap_or_default())
+            let (start, len) = (packet.offset as usize, packet.len as usize);
+            if start + len > memory_len {
+                return (packet.path, &[][..]);
+            }
+            // SAFETY: within the memory, which by the word of who made the batch nobody writes there.
+            (packet.path, unsafe { std::slice::from_raw_parts(base.add(start), len) })
         })
     }
 }

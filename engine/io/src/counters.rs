@@ -99,6 +99,34 @@ counters! {
     tcp_slow,
     /// Ended: silent, or never authenticated.
     tcp_idle,
+    /// AF_XDP: datagrams received in frames, among the `packets_received`.
+    xdp_received,
+    /// AF_XDP: packets sent in frames, among the `packets_sent`.
+    xdp_sent,
+    /// AF_XDP: sent by the kernel's socket: another interface, or the next hop is not known yet.
+    xdp_by_kernel,
+    /// AF_XDP: sent by the kernel's socket because all frames were under way.
+    xdp_no_frame,
+    /// AF_XDP: not sent, the ring stayed full.
+    xdp_ring_full,
+    /// AF_XDP: not sent, the device dropped it.
+    xdp_device_drops,
+    /// AF_XDP: not sent, they were in the ring of an interface that went.
+    xdp_interface_gone,
+    /// AF_XDP: received frames that were not what the filter lets through.
+    xdp_malformed,
+    /// AF_XDP: received for an address that is not the shard's.
+    xdp_no_local,
+    /// AF_XDP: dropped by the kernel, too long for a frame or for want of one.
+    xdp_receive_drops,
+    /// AF_XDP: dropped by the kernel because the receive ring was full.
+    xdp_receive_ring_full,
+    /// AF_XDP: how often the kernel found no frame to receive into.
+    xdp_fill_ring_empty,
+    /// AF_XDP: descriptors that the kernel refused; a fault of ours.
+    xdp_bad_descriptors,
+    /// AF_XDP: frames for sending that are free now.
+    xdp_frames_free,
     /// Receive buffer granted, bytes, the smallest of all sockets.
     receive_buffer_bytes,
     /// 1: runs are tried (UDP_SEGMENT).

@@ -12,6 +12,7 @@ mod affinity;
 mod batch;
 #[cfg(target_os = "linux")]
 pub mod bpf;
+mod capability;
 mod clock;
 mod coalesce;
 mod control;
@@ -21,6 +22,7 @@ mod limits;
 mod locals;
 mod names;
 mod poll;
+mod portable;
 mod receive;
 mod refusals;
 mod send;
@@ -29,6 +31,8 @@ mod table;
 mod tcp;
 mod udp;
 mod waker;
+#[cfg(target_os = "linux")]
+pub mod xdp;
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,10 +40,12 @@ use std::time::Duration;
 
 pub use affinity::pin_current_thread;
 pub use batch::{FlushReport, RxBatch, RxPacket, Slots, Tx};
+pub use capability::Capability;
 pub use clock::thread_cpu_time;
 pub use counters::Counters;
 pub use error::BindError;
 pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
+pub use portable::Portable;
 pub use send::Sending;
 pub use udp::{KernelUdp, UdpConfig};
 pub use waker::Waker;
@@ -78,6 +84,11 @@ pub trait PacketIo {
 
     /// Figures since the start.
     fn counters(&self) -> &Counters;
+
+    /// News for who runs the node, once: a way of sending or receiving was lost, and what to do about it.
+    fn notice(&mut self) -> Option<String> {
+        None
+    }
 
     /// `sendto`, `sendmmsg`, `gso`, ...
     fn name(&self) -> &'static str;

@@ -128,6 +128,11 @@ pub(crate) fn cuts_runs(udp: &UdpSocket) -> bool {
     set_int(udp, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
 }
 
+/// The kernel does not join datagrams any more (UDP_GRO); one that never did has nothing to stop.
+pub(crate) fn stop_joining(udp: &UdpSocket) {
+    let _ = set_int(udp, libc::SOL_UDP, libc::UDP_GRO, 0);
+}
+
 /// Sets an option of type int.
 pub(crate) fn set_int(
     socket: &impl AsRawFd,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use kaname_wire::path::{Carrier, Path};
@@ -30,7 +30,9 @@ const _: () = assert!(TX_BYTES >= MAX_SLOT, "an empty batch takes any packet");
 const WAKER: Token = Token(0);
 const FIRST_UDP: usize = 1;
 const FIRST_LISTENER: usize = FIRST_UDP + MAX_LOCALS;
-const FIRST_CONNECTION: usize = FIRST_LISTENER + MAX_LOCALS;
+/// Descriptors of a backend around this one.
+const WATCHED: Token = Token(FIRST_LISTENER + MAX_LOCALS);
+const FIRST_CONNECTION: usize = FIRST_LISTENER + MAX_LOCALS + 1;
 
 /// Events taken from the poller at once.
 const EVENTS: usize = 256;
@@ -88,6 +90,8 @@ pub struct KernelUdp {
     poll: Poll,
     events: Events,
     waker: Waker,
+    /// A watched descriptor was ready.
+    watched: bool,
     locals: Vec<SocketAddr>,
     sockets: Vec<LocalSocket>,
     /// Which socket is asked first, so that none is always last.
@@ -132,6 +136,7 @@ impl KernelUdp {
             poll,
             events: Events::with_capacity(EVENTS),
             waker,
+            watched: false,
             locals: Vec::new(),
             sockets: Vec::new(),
             turn: 0,
@@ -171,6 +176,48 @@ impl KernelUdp {
         let granted = bound.receive_buffer as u64;
         self.counters.receive_buffer_bytes = self.counters.receive_buffer_bytes.min(granted);
         Ok(())
+    }
+
+    /// A wait also ends when this descriptor, of a backend around this one, becomes readable.
+    pub(crate) fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), WATCHED, Interest::READABLE)
+    }
+
+    /// Whether a watched descriptor was ready since the last call.
+    pub(crate) fn take_watched(&mut self) -> bool {
+        std::mem::take(&mut self.watched)
+    }
+
+    /// The figures, for a backend around this one: there is one set of them.
+    pub(crate) fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// Whether [`PacketIo::recv`] has something to hand out.
+    pub(crate) fn has_received(&mut self) -> bool {
+        self.receive_if_empty();
+        self.rx_handed < self.rx_packets.len()
+    }
+
+    fn receive_if_empty(&mut self) {
+        if self.rx_handed == self.rx_packets.len() {
+            self.rx_packets.clear();
+            self.rx_handed = 0;
+            // TCP within its share: a flood over UDP must not starve it, nor the reverse.
+            self.receive_tcp();
+            self.receive_udp();
+        }
+    }
+
+    /// Addresses and figures together.
+    pub(crate) fn parts(&mut self) -> (&[SocketAddr], &mut Counters) {
+        (&self.locals, &mut self.counters)
+    }
+
+    /// The kernel does not join datagrams any more.
+    pub(crate) fn stop_joining(&mut self) {
+        self.sockets.iter().for_each(|socket| socket::stop_joining(&socket.udp));
+        self.counters.joining_on = 0;
     }
 
     /// Takes what waits in all sockets, each within its share of the slots.
@@ -291,7 +338,7 @@ impl KernelUdp {
 
     /// What the poller reported becomes flags.
     fn take_events(&mut self) {
-        let KernelUdp { events, sockets, tcp, waker, poll, counters, .. } = self;
+        let KernelUdp { events, sockets, tcp, waker, watched, poll, counters, .. } = self;
         for event in events.iter() {
             match event.token() {
                 WAKER => waker.arrived(),
@@ -300,6 +347,7 @@ impl KernelUdp {
                         socket.ready = true;
                     }
                 }
+                WATCHED => *watched = true,
                 Token(token) if token < FIRST_CONNECTION => tcp.listener_ready(token - FIRST_LISTENER),
                 _ => tcp.connection_event(event, poll.registry(), counters),
             }
@@ -311,13 +359,7 @@ impl PacketIo for KernelUdp {
     type Tx<'a> = Tx<'a>;
 
     fn recv(&mut self) -> io::Result<RxBatch<'_>> {
-        if self.rx_handed == self.rx_packets.len() {
-            self.rx_packets.clear();
-            self.rx_handed = 0;
-            // TCP within its share: a flood over UDP must not starve it, nor the reverse.
-            self.receive_tcp();
-            self.receive_udp();
-        }
+        self.receive_if_empty();
         let from = self.rx_handed;
         self.rx_handed = self.rx_packets.len().min(from + RX_BATCH);
         Ok(RxBatch::new(self.receiver.memory(), &self.rx_packets[from..self.rx_handed]))

@@ -1,9 +1,10 @@
 //! What a peer sends: index estimation, replay protection, and no change of state ahead of authentication.
 
 use crate::backend::Backend;
-use crate::batch::{Authentic, RtpTicket, UnprotectJob, unprotect_batch};
+use crate::batch::{Authentic, RtpTicket, UnprotectJob};
 use crate::error::SrtpError;
 use crate::index::{SEQ_BITS, estimate_rtp};
+use crate::kernel;
 use crate::keying::Keying;
 use crate::keys::SessionKeys;
 use crate::limits::{DEFAULT_WINDOW, MAX_STREAMS};
@@ -153,7 +154,7 @@ impl Inbound {
         let ticket = self.prepare_rtp(packet)?;
         let len = ticket.plain_len();
         let mut job = UnprotectJob::new(&self.keys, ticket, packet, out)?;
-        unprotect_batch(std::slice::from_mut(&mut job));
+        kernel::unprotect(&self.keys, std::slice::from_mut(&mut job), &[0]);
         let authentic = job.finish()?;
         self.commit_rtp(authentic)?;
         Ok(len)

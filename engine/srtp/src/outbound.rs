@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::backend::Backend;
-use crate::batch::{ProtectJob, SendIndex, protect_batch};
+use crate::batch::{ProtectJob, SendIndex};
 use crate::error::SrtpError;
 use crate::index::{SEQ_BITS, estimate_rtp};
+use crate::kernel;
 use crate::keying::Keying;
 use crate::keys::SessionKeys;
 use crate::limits::{
@@ -160,8 +161,9 @@ impl Outbound {
         }
         let out = out.get_mut(..len).ok_or(SrtpError::Output)?;
         let index = self.take_rtp(fields.ssrc, fields.seq)?;
-        let mut job = ProtectJob::new(&self.keys, index, header, payload, out)?;
-        protect_batch(std::slice::from_mut(&mut job));
+        // All that `ProtectJob::new` checks was checked above.
+        let mut job = ProtectJob { keys: &self.keys, index, header, payload, out };
+        kernel::protect(&self.keys, std::slice::from_mut(&mut job), &[0]);
         Ok(len)
     }
 

@@ -4,8 +4,8 @@
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use kaname_srtp::Profile;
 
-use super::{Operation, Sealed, SessionKeys, System};
-use crate::case::{Case, Plain, STRIDE};
+use super::{Operation, Sealed, SessionKeys, System, slot, slots};
+use crate::case::{Burst, Case, Plain, STRIDE};
 
 /// One AEAD key each.
 pub struct AwsLcRaw {
@@ -13,7 +13,6 @@ pub struct AwsLcRaw {
     keys: Vec<(LessSafeKey, SessionKeys)>,
     buffers: Vec<u8>,
     sealed: Option<Sealed>,
-    base: usize,
     len: usize,
 }
 
@@ -31,8 +30,7 @@ impl AwsLcRaw {
             (LessSafeKey::new(unbound), keys)
         });
         let keys = keys.collect();
-        let buffers = vec![0; case.sessions * STRIDE];
-        Some(AwsLcRaw { case: *case, keys, buffers, sealed: None, base: 0, len: 0 })
+        Some(AwsLcRaw { case: *case, keys, buffers: slots(), sealed: None, len: 0 })
     }
 }
 
@@ -44,15 +42,19 @@ impl System for AwsLcRaw {
     fn reset(&mut self, operation: Operation) {
         if operation == Operation::Unprotect {
             let case = self.case;
-            self.sealed.get_or_insert_with(|| Sealed::new(&case)).copy_to(&mut self.buffers);
+            self.sealed.get_or_insert_with(|| Sealed::new(&case));
         }
     }
 
-    fn run(&mut self, operation: Operation, round: usize, plain: &Plain) {
+    fn arrive(&mut self, burst: &Burst) {
+        self.sealed.as_ref().expect("made by reset").copy_to(&mut self.buffers, burst);
+    }
+
+    fn run(&mut self, operation: Operation, burst: &Burst, plain: &Plain) {
         let case = self.case;
-        self.base = if operation == Operation::Protect { 0 } else { round * case.sessions };
-        for (index, (key, session)) in self.keys.iter().enumerate() {
-            let buffer = &mut self.buffers[(self.base + index) * STRIDE..][..STRIDE];
+        for (at, round, index) in burst.packets() {
+            let (key, session) = &self.keys[index];
+            let buffer = slot(&mut self.buffers, at);
             let iv = session.iv(case.profile, case.ssrc(index), case.sequence(round));
             let nonce = Nonce::try_assume_unique_for_key(&iv[..12]).expect("12 bytes");
             let (header, rest) = buffer.split_at_mut(case.header);
@@ -71,7 +73,7 @@ impl System for AwsLcRaw {
         }
     }
 
-    fn output(&self, session: usize) -> &[u8] {
-        &self.buffers[(self.base + session) * STRIDE..][..self.len]
+    fn output(&self, slot: usize) -> &[u8] {
+        &self.buffers[slot * STRIDE..][..self.len]
     }
 }

@@ -5,8 +5,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use kaname_srtp::Profile;
 
-use super::{Operation, Sealed, SessionKeys, System};
-use crate::case::{Case, Plain, STRIDE};
+use super::{Operation, Sealed, SessionKeys, System, slot, slots};
+use crate::case::{Burst, Case, Plain, STRIDE, TOGETHER};
 
 #[repr(C)]
 #[derive(Clone)]
@@ -44,7 +44,6 @@ pub struct IpsecMb {
     tags: Vec<[u8; 16]>,
     buffers: Vec<u8>,
     sealed: Option<Sealed>,
-    base: usize,
     len: usize,
     bits: c_int,
 }
@@ -84,25 +83,24 @@ impl IpsecMb {
             case: *case,
             manager,
             keys,
-            packets: Vec::with_capacity(case.sessions),
-            tags: vec![[0; 16]; case.sessions],
-            buffers: vec![0; case.sessions * STRIDE],
+            packets: Vec::with_capacity(TOGETHER),
+            tags: vec![[0; 16]; TOGETHER],
+            buffers: slots(),
             sealed: None,
-            base: 0,
             len: 0,
             bits,
         }
     }
 
-    fn describe(&mut self, operation: Operation, round: usize, index: usize, plain: &Plain) {
+    fn describe(&mut self, operation: Operation, (at, round, index): (usize, usize, usize), plain: &Plain) {
         let case = self.case;
-        let buffer = &mut self.buffers[(self.base + index) * STRIDE..][..STRIDE];
+        let buffer = slot(&mut self.buffers, at);
         let end = case.header + case.payload;
         if operation == Operation::Protect {
             buffer[..case.header].copy_from_slice(plain.header(round, index));
             buffer[case.header..end].copy_from_slice(&plain.payload);
         } else {
-            self.tags[index][..case.overhead()].copy_from_slice(&buffer[end..end + case.overhead()]);
+            self.tags[at][..case.overhead()].copy_from_slice(&buffer[end..end + case.overhead()]);
         }
         // The HMAC runs over the packet and the roll-over counter (RFC 3711 section 4.2), which is 0 here.
         let tag = if self.bits == 0 {
@@ -124,12 +122,12 @@ impl IpsecMb {
         });
     }
 
-    fn finish(&mut self, operation: Operation, index: usize) {
+    fn finish(&mut self, operation: Operation, at: usize) {
         let (end, overhead) = (self.case.header + self.case.payload, self.case.overhead());
-        let buffer = &mut self.buffers[(self.base + index) * STRIDE..][..STRIDE];
+        let buffer = slot(&mut self.buffers, at);
         if operation == Operation::Unprotect {
             let differ =
-                self.tags[index][..overhead].iter().zip(&buffer[end + 16..]).fold(0, |d, (a, b)| d | (a ^ b));
+                self.tags[at][..overhead].iter().zip(&buffer[end + 16..]).fold(0, |d, (a, b)| d | (a ^ b));
             assert_eq!(differ, 0, "a good tag");
         } else if self.bits == 0 {
             buffer.copy_within(end + 16..end + 16 + overhead, end);
@@ -145,27 +143,30 @@ impl System for IpsecMb {
     fn reset(&mut self, operation: Operation) {
         if operation == Operation::Unprotect {
             let case = self.case;
-            self.sealed.get_or_insert_with(|| Sealed::new(&case)).copy_to(&mut self.buffers);
+            self.sealed.get_or_insert_with(|| Sealed::new(&case));
         }
     }
 
-    fn run(&mut self, operation: Operation, round: usize, plain: &Plain) {
-        self.base = if operation == Operation::Protect { 0 } else { round * self.case.sessions };
+    fn arrive(&mut self, burst: &Burst) {
+        self.sealed.as_ref().expect("made by reset").copy_to(&mut self.buffers, burst);
+    }
+
+    fn run(&mut self, operation: Operation, burst: &Burst, plain: &Plain) {
         self.packets.clear();
-        (0..self.case.sessions).for_each(|index| self.describe(operation, round, index, plain));
+        burst.packets().for_each(|packet| self.describe(operation, packet, plain));
         let (count, encrypt) = (self.packets.len() as u32, c_int::from(operation == Operation::Protect));
         // SAFETY: every packet points into its own stretch of `buffers`, which nothing else touches meanwhile, and to
         // a live key of the suite that `bits` names.
         let done =
             unsafe { kaname_perf_imb_run(self.manager, self.packets.as_ptr(), count, encrypt, self.bits) };
         assert_eq!(done, count, "ipsec-mb completes every job");
-        (0..self.case.sessions).for_each(|index| self.finish(operation, index));
+        (0..self.packets.len()).for_each(|at| self.finish(operation, at));
         let wire = self.case.wire_len();
         self.len = if operation == Operation::Protect { wire } else { wire - self.case.overhead() };
     }
 
-    fn output(&self, session: usize) -> &[u8] {
-        &self.buffers[(self.base + session) * STRIDE..][..self.len]
+    fn output(&self, slot: usize) -> &[u8] {
+        &self.buffers[slot * STRIDE..][..self.len]
     }
 }
 

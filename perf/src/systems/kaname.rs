@@ -1,20 +1,20 @@
 //! Kaname's own engine: the whole path of a session, index and replay included.
 
-use kaname_srtp::{Backend, Inbound, Outbound, ProtectJob, UnprotectJob, protect_batch, unprotect_batch};
+use kaname_srtp::{
+    Authentic, Backend, Inbound, Outbound, ProtectJob, UnprotectJob, protect_batch, unprotect_batch,
+};
 
-use super::{Operation, Sealed, System};
-use crate::case::{Case, Plain, STRIDE};
-
-/// Packets that go through the kernels together, as in a shard's batch.
-const TOGETHER: usize = 256;
+use super::{Operation, Sealed, System, slot, slots};
+use crate::case::{Burst, Case, Plain, STRIDE, TOGETHER};
 
 /// Sessions with their buffers.
 struct Sessions {
     case: Case,
     outbound: Vec<Outbound>,
     inbound: Vec<Inbound>,
+    received: Vec<u8>,
     buffers: Vec<u8>,
-    lengths: Vec<usize>,
+    len: usize,
     sealed: Option<Sealed>,
 }
 
@@ -24,8 +24,9 @@ impl Sessions {
             case: *case,
             outbound: Vec::new(),
             inbound: Vec::new(),
-            buffers: vec![0; case.sessions * STRIDE],
-            lengths: vec![0; case.sessions],
+            received: slots(),
+            buffers: slots(),
+            len: 0,
             sealed: None,
         }
     }
@@ -34,20 +35,28 @@ impl Sessions {
         let (case, backend) = (self.case, Backend::best());
         let keyings = (0..case.sessions).map(|i| case.keying(i));
         match operation {
-            Operation::Protect => self.outbound = keyings.map(|k| Outbound::new(backend, &k)).collect(),
+            Operation::Protect => {
+                self.outbound = keyings.map(|k| Outbound::new(backend, &k)).collect();
+                self.len = case.wire_len();
+            }
             Operation::Unprotect => {
                 self.inbound = keyings.map(|k| Inbound::new(backend, &k)).collect();
                 self.sealed.get_or_insert_with(|| Sealed::new(&case));
+                self.len = case.header + case.payload;
             }
         }
     }
 
-    fn output(&self, session: usize) -> &[u8] {
-        &self.buffers[session * STRIDE..][..self.lengths[session]]
+    fn arrive(&mut self, burst: &Burst) {
+        self.sealed.as_ref().expect("made by reset").copy_to(&mut self.received, burst);
+    }
+
+    fn output(&self, slot: usize) -> &[u8] {
+        &self.buffers[slot * STRIDE..][..self.len]
     }
 }
 
-/// The throughput path: one packet of each session, all in one batch.
+/// The throughput path: the packets of a round in one batch.
 pub struct Kaname(Sessions);
 
 impl Kaname {
@@ -56,43 +65,41 @@ impl Kaname {
         Kaname(Sessions::new(case))
     }
 
-    fn protect(&mut self, round: usize, plain: &Plain) {
-        let Sessions { case, outbound, buffers, lengths, .. } = &mut self.0;
-        let len = case.wire_len();
+    fn protect(&mut self, burst: &Burst, plain: &Plain) {
+        let Sessions { case, outbound, buffers, len, .. } = &mut self.0;
         let mut buffers = buffers.chunks_exact_mut(STRIDE);
-        for (chunk, sessions) in outbound.chunks_mut(TOGETHER).enumerate() {
-            let mut jobs = Vec::with_capacity(sessions.len());
-            for (index, (session, buffer)) in sessions.iter_mut().zip(&mut buffers).enumerate() {
-                let index = chunk * TOGETHER + index;
+        for round in burst.rounds.clone() {
+            let mut jobs = Vec::with_capacity(TOGETHER);
+            let sessions = outbound[burst.sessions.clone()].iter_mut().zip(burst.sessions.clone());
+            for ((session, index), buffer) in sessions.zip(&mut buffers) {
                 let taken = session.take_rtp(case.ssrc(index), case.sequence(round)).expect("a fresh index");
                 let header = plain.header(round, index);
-                let job = ProtectJob::new(session.keys(), taken, header, &plain.payload, &mut buffer[..len]);
+                let job = ProtectJob::new(session.keys(), taken, header, &plain.payload, &mut buffer[..*len]);
                 jobs.push(job.expect("its own header"));
             }
             protect_batch(&mut jobs);
         }
-        lengths.fill(len);
     }
 
-    fn unprotect(&mut self, round: usize) {
-        let Sessions { case, inbound, buffers, lengths, sealed, .. } = &mut self.0;
-        let sealed = sealed.as_ref().expect("made by reset");
-        let mut buffers = buffers.chunks_exact_mut(STRIDE);
-        for (chunk, sessions) in inbound.chunks_mut(TOGETHER).enumerate() {
-            let mut jobs = Vec::with_capacity(sessions.len());
-            for (index, (session, buffer)) in sessions.iter().zip(&mut buffers).enumerate() {
-                let packet = sealed.packet(round, chunk * TOGETHER + index);
+    fn unprotect(&mut self, burst: &Burst) {
+        let Sessions { case, inbound, received, buffers, .. } = &mut self.0;
+        let len = case.wire_len();
+        let mut slots = received.chunks_exact(STRIDE).zip(buffers.chunks_exact_mut(STRIDE));
+        let mut authentic: Vec<Authentic> = Vec::with_capacity(TOGETHER);
+        for _ in burst.rounds.clone() {
+            let mut jobs = Vec::with_capacity(TOGETHER);
+            let sessions = &mut inbound[burst.sessions.clone()];
+            for (session, (packet, buffer)) in sessions.iter().zip(&mut slots) {
+                let packet = &packet[..len];
                 let ticket = session.prepare_rtp(packet).expect("a new packet");
                 jobs.push(UnprotectJob::new(session.keys(), ticket, packet, buffer).expect("room"));
             }
             unprotect_batch(&mut jobs);
-            let mut authentic = Vec::with_capacity(jobs.len());
             authentic.extend(jobs.into_iter().map(|job| job.finish().expect("a good tag")));
-            for (session, authentic) in sessions.iter_mut().zip(authentic) {
+            for (session, authentic) in sessions.iter_mut().zip(authentic.drain(..)) {
                 session.commit_rtp(authentic).expect("no replay");
             }
         }
-        lengths.fill(case.header + case.payload);
     }
 }
 
@@ -105,15 +112,19 @@ impl System for Kaname {
         self.0.reset(operation);
     }
 
-    fn run(&mut self, operation: Operation, round: usize, plain: &Plain) {
+    fn arrive(&mut self, burst: &Burst) {
+        self.0.arrive(burst);
+    }
+
+    fn run(&mut self, operation: Operation, burst: &Burst, plain: &Plain) {
         match operation {
-            Operation::Protect => self.protect(round, plain),
-            Operation::Unprotect => self.unprotect(round),
+            Operation::Protect => self.protect(burst, plain),
+            Operation::Unprotect => self.unprotect(burst),
         }
     }
 
-    fn output(&self, session: usize) -> &[u8] {
-        self.0.output(session)
+    fn output(&self, slot: usize) -> &[u8] {
+        self.0.output(slot)
     }
 }
 
@@ -136,25 +147,28 @@ impl System for KanameSingle {
         self.0.reset(operation);
     }
 
-    fn run(&mut self, operation: Operation, round: usize, plain: &Plain) {
-        let Sessions { case, outbound, inbound, buffers, lengths, sealed } = &mut self.0;
-        for (index, buffer) in buffers.chunks_exact_mut(STRIDE).enumerate() {
+    fn arrive(&mut self, burst: &Burst) {
+        self.0.arrive(burst);
+    }
+
+    fn run(&mut self, operation: Operation, burst: &Burst, plain: &Plain) {
+        let Sessions { case, outbound, inbound, received, buffers, len, .. } = &mut self.0;
+        for (at, round, index) in burst.packets() {
+            let buffer = slot(buffers, at);
             let result = match operation {
-                Operation::Protect => outbound[index].protect_rtp(
-                    plain.header(round, index),
-                    &plain.payload,
-                    &mut buffer[..case.wire_len()],
-                ),
+                Operation::Protect => {
+                    let header = plain.header(round, index);
+                    outbound[index].protect_rtp(header, &plain.payload, buffer)
+                }
                 Operation::Unprotect => {
-                    let sealed = sealed.as_ref().expect("made by reset");
-                    inbound[index].unprotect_rtp(sealed.packet(round, index), buffer)
+                    inbound[index].unprotect_rtp(&slot(received, at)[..case.wire_len()], buffer)
                 }
             };
-            lengths[index] = result.expect("its own packet");
+            assert_eq!(result, Ok(*len), "its own packet");
         }
     }
 
-    fn output(&self, session: usize) -> &[u8] {
-        self.0.output(session)
+    fn output(&self, slot: usize) -> &[u8] {
+        self.0.output(slot)
     }
 }

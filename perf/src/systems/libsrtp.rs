@@ -7,8 +7,8 @@ use std::sync::Once;
 use kaname_srtp::Profile;
 use srtp2_sys as sys;
 
-use super::{Operation, Sealed, System};
-use crate::case::{Case, Plain, STRIDE};
+use super::{Operation, Sealed, System, slot, slots};
+use crate::case::{Burst, Case, Plain, STRIDE, TOGETHER};
 
 static INIT: Once = Once::new();
 
@@ -16,11 +16,9 @@ static INIT: Once = Once::new();
 pub struct Libsrtp {
     case: Case,
     sessions: Vec<sys::srtp_t>,
-    /// Protect: one buffer a session. Unprotect: one a packet of the sample, since libsrtp works in place.
     buffers: Vec<u8>,
     lengths: Vec<usize>,
     sealed: Option<Sealed>,
-    base: usize,
 }
 
 impl Libsrtp {
@@ -34,10 +32,9 @@ impl Libsrtp {
         Libsrtp {
             case: *case,
             sessions: Vec::new(),
-            buffers: vec![0; case.sessions * STRIDE],
-            lengths: vec![0; case.sessions],
+            buffers: slots(),
+            lengths: vec![0; TOGETHER],
             sealed: None,
-            base: 0,
         }
     }
 
@@ -85,14 +82,18 @@ impl System for Libsrtp {
         self.sessions = (0..self.case.sessions).map(|i| create(&self.case, i, operation)).collect();
         if operation == Operation::Unprotect {
             let case = self.case;
-            self.sealed.get_or_insert_with(|| Sealed::new(&case)).copy_to(&mut self.buffers);
+            self.sealed.get_or_insert_with(|| Sealed::new(&case));
         }
     }
 
-    fn run(&mut self, operation: Operation, round: usize, plain: &Plain) {
-        self.base = if operation == Operation::Protect { 0 } else { round * self.case.sessions };
-        for (index, session) in self.sessions.iter().enumerate() {
-            let buffer = &mut self.buffers[(self.base + index) * STRIDE..][..STRIDE];
+    fn arrive(&mut self, burst: &Burst) {
+        self.sealed.as_ref().expect("made by reset").copy_to(&mut self.buffers, burst);
+    }
+
+    fn run(&mut self, operation: Operation, burst: &Burst, plain: &Plain) {
+        for (at, round, index) in burst.packets() {
+            let session = &self.sessions[index];
+            let buffer = slot(&mut self.buffers, at);
             let mut len;
             let status = if operation == Operation::Protect {
                 let header = plain.header(round, index);
@@ -107,12 +108,12 @@ impl System for Libsrtp {
                 unsafe { sys::srtp_unprotect(*session, buffer.as_mut_ptr().cast(), &mut len) }
             };
             assert_eq!(status, sys::srtp_err_status_t_srtp_err_status_ok, "libsrtp refused its own packet");
-            self.lengths[index] = len as usize;
+            self.lengths[at] = len as usize;
         }
     }
 
-    fn output(&self, session: usize) -> &[u8] {
-        &self.buffers[(self.base + session) * STRIDE..][..self.lengths[session]]
+    fn output(&self, slot: usize) -> &[u8] {
+        &self.buffers[slot * STRIDE..][..self.lengths[slot]]
     }
 }
 

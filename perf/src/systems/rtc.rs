@@ -6,14 +6,15 @@ use rtc_srtp::context::Context;
 use rtc_srtp::option::srtp_replay_protection;
 use rtc_srtp::protection_profile::ProtectionProfile;
 
-use super::{Operation, Sealed, System};
-use crate::case::{Case, Plain, STRIDE};
+use super::{Operation, Sealed, System, slot, slots};
+use crate::case::{Burst, Case, Plain, STRIDE, TOGETHER};
 
 /// One context each.
 pub struct RtcSrtp {
     case: Case,
     contexts: Vec<Context>,
     scratch: Vec<u8>,
+    received: Vec<u8>,
     outputs: Vec<Vec<u8>>,
     sealed: Option<Sealed>,
 }
@@ -21,11 +22,12 @@ pub struct RtcSrtp {
 impl RtcSrtp {
     /// Contexts are made by `reset`.
     pub fn new(case: &Case) -> RtcSrtp {
-        let outputs = vec![Vec::with_capacity(STRIDE); case.sessions];
+        let outputs = (0..TOGETHER).map(|_| Vec::with_capacity(STRIDE)).collect();
         RtcSrtp {
             case: *case,
             contexts: Vec::new(),
             scratch: Vec::with_capacity(STRIDE),
+            received: slots(),
             outputs,
             sealed: None,
         }
@@ -56,24 +58,28 @@ impl System for RtcSrtp {
         }
     }
 
-    fn run(&mut self, operation: Operation, round: usize, plain: &Plain) {
-        for (index, context) in self.contexts.iter_mut().enumerate() {
+    fn arrive(&mut self, burst: &Burst) {
+        self.sealed.as_ref().expect("made by reset").copy_to(&mut self.received, burst);
+    }
+
+    fn run(&mut self, operation: Operation, burst: &Burst, plain: &Plain) {
+        for (at, round, index) in burst.packets() {
+            let context = &mut self.contexts[index];
             let result = if operation == Operation::Protect {
                 self.scratch.clear();
                 self.scratch.extend_from_slice(plain.header(round, index));
                 self.scratch.extend_from_slice(&plain.payload);
                 context.encrypt_rtp(&self.scratch)
             } else {
-                let sealed = self.sealed.as_ref().expect("made by reset");
-                context.decrypt_rtp(sealed.packet(round, index))
+                context.decrypt_rtp(&slot(&mut self.received, at)[..self.case.wire_len()])
             };
             let result = result.expect("its own packet");
-            self.outputs[index].clear();
-            self.outputs[index].extend_from_slice(&result);
+            self.outputs[at].clear();
+            self.outputs[at].extend_from_slice(&result);
         }
     }
 
-    fn output(&self, session: usize) -> &[u8] {
-        &self.outputs[session]
+    fn output(&self, slot: usize) -> &[u8] {
+        &self.outputs[slot]
     }
 }

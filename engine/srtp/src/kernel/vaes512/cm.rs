@@ -82,7 +82,7 @@ where
 /// Copies a header.
 #[target_feature(enable = "avx512f,avx512bw,bmi2")]
 #[inline]
-fn copy_header(header: &[u8], out: &mut [u8]) {
+pub(super) fn copy_header(header: &[u8], out: &mut [u8]) {
     if header.len() > 64 {
         return out.copy_from_slice(header);
     }
@@ -94,7 +94,7 @@ fn copy_header(header: &[u8], out: &mut [u8]) {
 
 /// Writes the front part of a code: ten bytes nearly always.
 #[inline]
-fn put_tag(tag: &mut [u8], code: &[u8; 16]) {
+pub(super) fn put_tag(tag: &mut [u8], code: &[u8; 16]) {
     match <&mut [u8; 10]>::try_from(&mut *tag) {
         Ok(ten) => ten.copy_from_slice(&code[..10]),
         Err(_) => tag.copy_from_slice(&code[..tag.len()]),
@@ -103,7 +103,7 @@ fn put_tag(tag: &mut [u8], code: &[u8; 16]) {
 
 /// Compares the front part of a code; how long it takes depends on the length only.
 #[inline]
-fn same(code: &[u8; 16], tag: &[u8]) -> bool {
+pub(super) fn same(code: &[u8; 16], tag: &[u8]) -> bool {
     match tag.first_chunk::<10>() {
         Some(ten) if tag.len() == 10 => {
             let half = |bytes: &[u8]| u64::from_le_bytes(std::array::from_fn(|i| bytes[i]));
@@ -118,7 +118,7 @@ fn same(code: &[u8; 16], tag: &[u8]) -> bool {
 /// `out = input ^ keystream`; both have the same length.
 #[target_feature(enable = "vaes,avx512f,avx512bw,avx512vl,bmi2")]
 #[inline]
-fn crypt<const N: usize>(keys: &CmKeys<N>, ssrc: u32, index: u64, input: &[u8], out: &mut [u8]) {
+pub(super) fn crypt<const N: usize>(keys: &CmKeys<N>, ssrc: u32, index: u64, input: &[u8], out: &mut [u8]) {
     debug_assert_eq!(input.len(), out.len());
     // The NULL cipher.
     if N == 0 {

@@ -5,6 +5,8 @@ mod cm;
 mod gcm;
 mod ghash;
 mod sha1;
+mod sha1_one;
+mod single;
 
 use std::arch::x86_64::__m128i;
 
@@ -40,6 +42,24 @@ where
 {
     // SAFETY: the token proves the features.
     unsafe { cm::unprotect::<N>(jobs, lanes) }
+}
+
+/// Protects one packet with AES-CM and HMAC-SHA1.
+pub(crate) fn protect_one_cm<const N: usize>(_proof: Vaes512, job: &mut ProtectJob<'_>)
+where
+    CmKeys<N>: Laid,
+{
+    // SAFETY: the token proves the features.
+    unsafe { single::protect::<N>(job) }
+}
+
+/// Unprotects one packet with AES-CM and HMAC-SHA1; its text must be one that [`fits_one_cm`].
+pub(crate) fn unprotect_one_cm<const N: usize>(_proof: Vaes512, job: &mut UnprotectJob<'_>)
+where
+    CmKeys<N>: Laid,
+{
+    // SAFETY: the token proves the features.
+    unsafe { single::unprotect::<N>(job) }
 }
 
 /// Protects the jobs named by `lanes` with AES-GCM.

@@ -13,7 +13,7 @@ const PARITY: i32 = 0x96;
 const MAJORITY: i32 = 0xe8;
 
 /// Bytes behind a message: roll-over counter, the bit 1 and the length.
-const TRAILER: usize = 4 + 1 + 8;
+pub(super) const TRAILER: usize = 4 + 1 + 8;
 
 /// Up to sixteen messages, each with a roll-over counter and padding behind it.
 pub(super) struct Lanes<'a> {

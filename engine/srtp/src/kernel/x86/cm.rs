@@ -50,6 +50,10 @@ where
     CmKeys<N>: Laid,
 {
     if let &[lane] = lanes {
+        let job = &mut jobs[usize::from(lane)];
+        if let Some(token) = engine.vaes512 {
+            return vaes512::protect_one_cm::<N>(token, job);
+        }
         return protect_few::<N, 1>(engine, jobs, &[lane]);
     }
     let sorted = longest_first(lanes, |lane| {
@@ -102,6 +106,10 @@ where
     CmKeys<N>: Laid,
 {
     if let &[lane] = lanes {
+        let job = &mut jobs[usize::from(lane)];
+        if let Some(token) = engine.vaes512 {
+            return vaes512::unprotect_one_cm::<N>(token, job);
+        }
         return unprotect_few::<N, 1>(engine, jobs, &[lane]);
     }
     let sorted = longest_first(lanes, |lane| jobs[usize::from(lane)].out.len());
