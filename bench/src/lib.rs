@@ -5,9 +5,21 @@
 //! - [`media`]: real encoders on pictures and sounds that can be recognised after decoding.
 //! - [`stamp`]: what was sent, when, and what arrived: loss to the packet and delay to the microsecond.
 //! - [`demo`]: all of it together, for some seconds, with a verdict.
+//! - `compare`, `rivals`, `report` (feature `harness`): our node beside others under one load, and what came of it as a page.
+//! - [`fleet`]: thousands of light clients in a scenario, measured to the packet.
 #![forbid(unsafe_code)]
 
 pub mod client;
+#[cfg(feature = "harness")]
+pub mod compare;
 pub mod demo;
+#[cfg(feature = "harness")]
+pub mod fleet;
 pub mod media;
+#[cfg(feature = "harness")]
+pub mod report;
+#[cfg(feature = "harness")]
+pub mod rivals;
+#[cfg(feature = "harness")]
+pub mod row;
 pub mod stamp;

@@ -260,8 +260,13 @@ fn check(config: &EngineConfig) -> Result<(), StartError> {
 
 fn open(config: &EngineConfig, index: usize) -> Result<KernelUdp, StartError> {
     let port = if config.port == 0 { 0 } else { config.port + index as u16 };
-    let config =
-        UdpConfig { bind: config.bind.clone(), port, tcp: config.tcp, receive_buffer: config.receive_buffer };
+    let config = UdpConfig {
+        bind: config.bind.clone(),
+        port,
+        tcp: config.tcp,
+        receive_buffer: config.receive_buffer,
+        ..UdpConfig::default()
+    };
     Ok(KernelUdp::new(&config)?)
 }
 

@@ -136,7 +136,7 @@ impl Transport {
 }
 
 /// One datagram with the kernel's stamp. The socket does not block.
-fn receive_stamped(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Arrival> {
+pub(crate) fn receive_stamped(socket: &impl AsRawFd, buffer: &mut [u8]) -> io::Result<Arrival> {
     let mut control = nix::cmsg_space!(TimeSpec);
     let mut slices = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrStorage>(

@@ -107,7 +107,7 @@ pub async fn request(
     Ok(Response { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-async fn connect(url: &str, trust: &Trust) -> Result<Stream, ClientError> {
+pub(crate) async fn connect(url: &str, trust: &Trust) -> Result<Stream, ClientError> {
     let uri: Uri = url.parse().map_err(|e| ClientError::Web(format!("{url}: {e}")))?;
     let host = uri.host().ok_or_else(|| ClientError::Web(format!("{url}: no host")))?;
     let bare = host.trim_start_matches('[').trim_end_matches(']');

@@ -146,7 +146,7 @@ async fn post(options: &HttpOptions, offer: &str) -> Result<(String, String), Cl
 }
 
 /// A `Location` may be a whole URL or a path.
-fn resolve(base: &str, location: &str) -> String {
+pub(crate) fn resolve(base: &str, location: &str) -> String {
     if location.contains("://") {
         return location.to_owned();
     }

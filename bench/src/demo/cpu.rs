@@ -6,7 +6,7 @@ use std::time::Duration;
 /// CPU time that the threads of a process have used so far, user and system, to the nanosecond.
 ///
 /// `None` when there is no such process, or the kernel does not say.
-pub(super) fn cpu_time(pid: u32) -> Option<Duration> {
+pub(crate) fn cpu_time(pid: u32) -> Option<Duration> {
     let mut total = 0;
     for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
         // A thread may end between the listing and the reading.

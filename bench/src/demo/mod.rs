@@ -3,7 +3,7 @@
 //! The caller starts the node (best as a child process, so that its CPU time can be told from that of the clients),
 //! then calls [`run`], shows the [`DemoReport`], and exits by [`DemoReport::ok`].
 
-mod cpu;
+pub(crate) mod cpu;
 mod report;
 mod run;
 mod table;

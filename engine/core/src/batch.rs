@@ -6,6 +6,7 @@ use kaname_srtp::{Authentic, RtpTicket};
 use crate::arena::{Buffer, buffer};
 use crate::leg::Owner;
 use crate::limits::{BATCH, FAN_OUT, HEADER_LEN, REPAIR_BATCH, SLOT_LEN};
+use crate::templates::Templates;
 
 /// Indices of packets that are still on their way, in order of arrival.
 pub(crate) type List = ArrayVec<u16, BATCH>;
@@ -75,6 +76,7 @@ pub(crate) struct Outgoing {
 pub(crate) struct Departing {
     pub(crate) packets: ArrayVec<Outgoing, FAN_OUT>,
     pub(crate) headers: Vec<[u8; HEADER_LEN]>,
+    pub(crate) templates: Templates,
     pub(crate) scratch: Vec<[u8; SLOT_LEN + 2]>,
     pub(crate) scratch_used: usize,
     /// Those ahead of it have left.
@@ -86,6 +88,7 @@ impl Departing {
         Departing {
             packets: ArrayVec::new(),
             headers: vec![[0; HEADER_LEN]; FAN_OUT],
+            templates: Templates::new(),
             scratch: vec![[0; SLOT_LEN + 2]; REPAIR_BATCH],
             scratch_used: 0,
             done: 0,

@@ -1,6 +1,7 @@
 //! Packets that wait for their fan-out, in runs of one stream, and how far the fan-out of the first run is.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::arena::Arena;
 use crate::limits;
@@ -22,13 +23,14 @@ struct Forward {
     slot: u32,
 }
 
-/// One step of a fan-out.
-#[derive(Clone, Copy, Debug)]
+/// One step of a fan-out: packets of one stream for one sender.
+#[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) stream: u32,
     /// Position in the stream's list of senders.
     pub(crate) sender: usize,
-    pub(crate) slot: u32,
+    /// Positions for [`Forwards::slot`].
+    pub(crate) packets: Range<usize>,
 }
 
 impl Forwards {
@@ -49,13 +51,21 @@ impl Forwards {
             let same = |it: &&Forward| it.stream == first.stream;
             self.run = self.queue.iter().take(limits::BATCH).take_while(same).count();
         }
-        let step = Step { stream: first.stream, sender: self.sender, slot: self.queue[self.packet].slot };
-        self.packet += 1;
+        Some(Step { stream: first.stream, sender: self.sender, packets: self.packet..self.run })
+    }
+
+    /// The packet at a position of the first run.
+    pub(crate) fn slot(&self, position: usize) -> u32 {
+        self.queue[position].slot
+    }
+
+    /// The sender has the packets of the first run up to this position.
+    pub(crate) fn advance(&mut self, position: usize) {
+        self.packet = position;
         if self.packet == self.run {
             self.packet = 0;
             self.sender += 1;
         }
-        Some(step)
     }
 
     /// The first run has no more senders.

@@ -28,6 +28,7 @@ mod slab;
 mod stage;
 mod state;
 mod stream;
+mod templates;
 mod time;
 mod timers;
 mod tx;

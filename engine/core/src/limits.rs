@@ -97,8 +97,11 @@ pub const REPAIRS: usize = 4_096;
 /// Packets that a drain turns into one call to the SRTP kernels: enough lanes for any kernel, scratch within L1.
 pub const PROTECT_BATCH: usize = 64;
 
-/// Descriptors of one fan-out step: a few protect batches.
-pub const FAN_OUT: usize = 256;
+/// Descriptors of one fan-out step: one call to the SRTP kernels. They and their headers stay within L1.
+pub const FAN_OUT: usize = PROTECT_BATCH;
+
+/// Headers kept for the other copies of the same packets, a power of two: the packets of a large frame.
+pub const TEMPLATES: usize = 16;
 
 /// Bytes of a rewritten RTP header: fixed part, 15 CSRCs, and all extensions that we pass on at their longest.
 pub const HEADER_LEN: usize = 448;

@@ -17,12 +17,21 @@ use crate::{Time, limits};
 pub(crate) struct Route {
     /// Index of the stream.
     pub(crate) stream: u32,
-    pub(crate) payload_types: Vec<PayloadMap>,
+    /// The one asked for last: nearly always the next one too, and found without another look elsewhere.
+    recent: Option<PayloadMap>,
+    payload_types: Vec<PayloadMap>,
 }
 
 impl Route {
-    pub(crate) fn payload_type(&self, from: u8) -> Option<PayloadMap> {
-        self.payload_types.iter().find(|map| map.from == from).copied()
+    pub(crate) fn new(stream: u32, payload_types: Vec<PayloadMap>) -> Route {
+        Route { stream, recent: None, payload_types }
+    }
+
+    pub(crate) fn payload_type(&mut self, from: u8) -> Option<PayloadMap> {
+        if self.recent.is_none_or(|recent| recent.from != from) {
+            self.recent = self.payload_types.iter().find(|map| map.from == from).copied();
+        }
+        self.recent
     }
 }
 

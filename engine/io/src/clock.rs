@@ -1,14 +1,23 @@
-//! What a thread has cost.
+//! Clocks that only the system has: what a thread has cost, and the calendar's, which the kernel stamps packets with.
 
 use std::mem;
 use std::time::Duration;
 
 /// Processor time that the calling thread has used since it began.
 pub fn thread_cpu_time() -> Duration {
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// The calendar's clock in nanoseconds. It steps: only for the difference to a stamp of just now.
+pub(crate) fn calendar_ns() -> u64 {
+    u64::try_from(read(libc::CLOCK_REALTIME).as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn read(clock: libc::clockid_t) -> Duration {
     // SAFETY: an all-zero timespec is valid, and the kernel writes one timespec.
     let time = unsafe {
         let mut time: libc::timespec = mem::zeroed();
-        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
+        libc::clock_gettime(clock, &mut time);
         time
     };
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)

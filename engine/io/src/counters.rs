@@ -27,6 +27,10 @@ counters! {
     bytes_received,
     /// Receive calls that brought something; `packets_received` over this is the batch size.
     receive_calls,
+    /// Messages that held several datagrams joined by the kernel (UDP_GRO), and those datagrams.
+    messages_joined,
+    /// See above.
+    packets_joined,
     /// Datagrams longer than [`crate::MAX_RECEIVED`].
     received_too_long,
     /// Datagrams whose source could not be read.
@@ -41,6 +45,24 @@ counters! {
     bytes_sent,
     /// Send calls.
     send_calls,
+    /// Runs of several packets that the kernel took as one message (UDP_SEGMENT), and their packets.
+    runs_sent,
+    /// See above.
+    packets_in_runs,
+    /// Runs that were refused as such: the device or a tunnel cannot (EIO).
+    runs_refused_device,
+    /// The same: the kernel or the socket cannot (EINVAL, EOPNOTSUPP).
+    runs_refused_invalid,
+    /// The same: packets longer than the path takes in one piece (EMSGSIZE).
+    runs_refused_too_long,
+    /// The same: no memory for so much at once (ENOBUFS, ENOMEM).
+    runs_refused_memory,
+    /// Runs cut up at once, because their destination refused one lately.
+    runs_not_tried,
+    /// Packets of refused runs that then went one by one.
+    packets_resent,
+    /// How often a full send buffer was waited for.
+    send_waits,
     /// Not sent: nobody listens there (ICMP port unreachable).
     send_refused,
     /// Not sent: no route.
@@ -77,13 +99,58 @@ counters! {
     tcp_slow,
     /// Ended: silent, or never authenticated.
     tcp_idle,
+    /// AF_XDP: datagrams received in frames, among the `packets_received`.
+    xdp_received,
+    /// AF_XDP: packets sent in frames, among the `packets_sent`.
+    xdp_sent,
+    /// AF_XDP: sent by the kernel's socket: another interface, or the next hop is not known yet.
+    xdp_by_kernel,
+    /// AF_XDP: sent by the kernel's socket because all frames were under way.
+    xdp_no_frame,
+    /// AF_XDP: not sent, the ring stayed full.
+    xdp_ring_full,
+    /// AF_XDP: not sent, the device dropped it.
+    xdp_device_drops,
+    /// AF_XDP: not sent, they were in the ring of an interface that went.
+    xdp_interface_gone,
+    /// AF_XDP: received frames that were not what the filter lets through.
+    xdp_malformed,
+    /// AF_XDP: received for an address that is not the shard's.
+    xdp_no_local,
+    /// AF_XDP: dropped by the kernel, too long for a frame or for want of one.
+    xdp_receive_drops,
+    /// AF_XDP: dropped by the kernel because the receive ring was full.
+    xdp_receive_ring_full,
+    /// AF_XDP: how often the kernel found no frame to receive into.
+    xdp_fill_ring_empty,
+    /// AF_XDP: descriptors that the kernel refused; a fault of ours.
+    xdp_bad_descriptors,
+    /// AF_XDP: frames for sending that are free now.
+    xdp_frames_free,
     /// Receive buffer granted, bytes, the smallest of all sockets.
     receive_buffer_bytes,
+    /// 1: runs are tried (UDP_SEGMENT).
+    segments_on,
+    /// 1: datagrams are received joined (UDP_GRO).
+    joining_on,
 }
 
 impl Counters {
-    /// Counts a packet that a socket refused.
-    pub(crate) fn send_failed(&mut self, error: &io::Error) {
+    /// Counts a run that a socket refused; says whether its packets may go one by one.
+    pub(crate) fn run_refused(&mut self, error: &io::Error) -> bool {
+        let counter = match error.raw_os_error() {
+            Some(libc::EIO) => &mut self.runs_refused_device,
+            Some(libc::EINVAL | libc::EOPNOTSUPP | libc::ENOPROTOOPT) => &mut self.runs_refused_invalid,
+            Some(libc::EMSGSIZE) => &mut self.runs_refused_too_long,
+            Some(libc::ENOBUFS | libc::ENOMEM) => &mut self.runs_refused_memory,
+            _ => return false,
+        };
+        *counter += 1;
+        true
+    }
+
+    /// Counts packets that a socket refused.
+    pub(crate) fn send_failed(&mut self, error: &io::Error, packets: u64) {
         let counter = match error.raw_os_error() {
             Some(libc::ECONNREFUSED) => &mut self.send_refused,
             Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => {
@@ -95,7 +162,7 @@ impl Counters {
             Some(libc::EINVAL | libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL) => &mut self.send_bad_address,
             _ => &mut self.send_other,
         };
-        *counter += 1;
+        *counter += packets;
     }
 }
 
@@ -107,9 +174,9 @@ mod tests {
     fn each_reason_has_its_counter() {
         let mut counters = Counters::default();
         let mut expect = |errno: i32, name: &str| {
-            counters.send_failed(&io::Error::from_raw_os_error(errno));
+            counters.send_failed(&io::Error::from_raw_os_error(errno), 2);
             let at = Counters::NAMES.iter().position(|n| *n == name);
-            assert_eq!(at.map(|at| counters.values()[at]), Some(1), "{name}");
+            assert_eq!(at.map(|at| counters.values()[at]), Some(2), "{name}");
         };
         expect(libc::ECONNREFUSED, "io_send_refused");
         expect(libc::EHOSTUNREACH, "io_send_unreachable");

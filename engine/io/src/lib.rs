@@ -4,23 +4,35 @@
 //! [`PacketIo::recv`] lends a view of what arrived, [`PacketIo::tx`] lends slots to write outgoing packets into,
 //! [`PacketIo::flush`] sends them. Nothing is allocated and nothing is locked per packet.
 //!
-//! What a later backend needs is in the shape already: a batch refers to packets by offset, so several may share
-//! one receive buffer (GRO); a slot is handed out for a destination, so the backend may place it in a run for that
-//! destination (GSO) or behind a frame's head room (AF_XDP).
+//! A batch refers to packets by offset, so several may share one receive buffer (UDP_GRO); a slot is handed out for a
+//! destination, so the backend may place it in a run for that destination (UDP_SEGMENT) or behind a frame's head room.
 #![warn(missing_docs)]
 
 mod affinity;
 mod batch;
+#[cfg(target_os = "linux")]
+pub mod bpf;
+mod capability;
 mod clock;
+mod coalesce;
+mod control;
 mod counters;
 mod error;
 mod limits;
 mod locals;
-mod mmsg;
+mod names;
+mod poll;
+mod portable;
+mod receive;
+mod refusals;
+mod send;
 mod socket;
+mod table;
 mod tcp;
 mod udp;
 mod waker;
+#[cfg(target_os = "linux")]
+pub mod xdp;
 
 use std::io;
 use std::net::SocketAddr;
@@ -28,10 +40,13 @@ use std::time::Duration;
 
 pub use affinity::pin_current_thread;
 pub use batch::{FlushReport, RxBatch, RxPacket, Slots, Tx};
+pub use capability::Capability;
 pub use clock::thread_cpu_time;
 pub use counters::Counters;
 pub use error::BindError;
 pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
+pub use portable::Portable;
+pub use send::Sending;
 pub use udp::{KernelUdp, UdpConfig};
 pub use waker::Waker;
 
@@ -57,9 +72,9 @@ pub trait PacketIo {
     /// Forgets what was taken since the last flush, unsent: the way out when filling the slots failed halfway.
     fn discard(&mut self);
 
-    /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit). May
-    /// return early.
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+    /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit; zero: just
+    /// looks). Says whether something happened; may return early.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool>;
 
     /// Ends a wait from another thread.
     fn waker(&self) -> Waker;
@@ -70,6 +85,11 @@ pub trait PacketIo {
     /// Figures since the start.
     fn counters(&self) -> &Counters;
 
-    /// Such as `sendmmsg`.
+    /// News for who runs the node, once: a way of sending or receiving was lost, and what to do about it.
+    fn notice(&mut self) -> Option<String> {
+        None
+    }
+
+    /// `sendto`, `sendmmsg`, `gso`, ...
     fn name(&self) -> &'static str;
 }

@@ -19,8 +19,36 @@ pub const MAX_SLOT: usize = 65_507;
 /// Bytes of transmit slots: a full batch of full-sized packets; at least one of [`MAX_SLOT`].
 pub(crate) const TX_BYTES: usize = TX_BATCH * 1536;
 
-/// Datagrams that one socket may fill of a batch in one turn, so that one flooded socket leaves room for others.
-pub(crate) const RX_TURN: usize = 64;
+/// Packets a run: what every kernel since 4.18 cuts (UDP_MAX_SEGMENTS; 128 since 6.9).
+pub(crate) const RUN_PACKETS: usize = 64;
+
+/// Bytes a run. The kernel's own limit is 64 KiB; a run leaves in one burst, and is lost as a whole where a queue is
+/// full. At 27 packets of 1200 bytes what a message costs is shared out already.
+pub(crate) const RUN_BYTES: usize = 32 * 1024;
+
+/// Longest message that the kernel hands over when it joins datagrams (UDP_GRO), in bytes.
+pub(crate) const MAX_MESSAGE: usize = 65_535;
+
+/// Slots for such messages: 4 MiB of addresses, of which only what is used becomes memory. One system call for 64
+/// voice packets costs a fiftieth of handling them.
+pub(crate) const GRO_SLOTS: usize = 64;
+
+/// Frames that all TCP connections together may fill of a batch: a flood over TCP leaves room for UDP.
+pub(crate) const TCP_SHARE: usize = RX_BATCH / 4;
+
+/// Packets received and not yet handed out, at most: all slots full of the most that the kernel joins
+/// (UDP_GRO_CNT_MAX).
+pub(crate) const RX_PENDING: usize = TCP_SHARE + GRO_SLOTS * 64;
+
+/// How long a destination that refused a run gets its packets one by one: routes and devices change.
+pub(crate) const REFUSAL_TIME: Duration = Duration::from_secs(60);
+
+/// Destinations remembered for that time, a power of two: four times the voice subscribers of a core. Two that meet in
+/// a place forget each other, which costs a refused call each time.
+pub(crate) const REFUSALS: usize = 4096;
+
+/// Refusals through one socket within that time after which all its destinations count as refusing: it is the device.
+pub(crate) const DEVICE_REFUSALS: usize = 64;
 
 /// Local addresses a shard. A host has a few; a wildcard on a container host may stand for dozens.
 pub const MAX_LOCALS: usize = 32;

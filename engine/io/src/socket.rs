@@ -7,7 +7,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::BindError;
-use crate::limits::SEND_BUFFER;
 
 /// How often a free port is looked for that UDP and TCP both have, when any port will do.
 const PORT_TRIES: usize = 16;
@@ -20,21 +19,40 @@ pub(crate) struct Bound {
     pub(crate) address: SocketAddr,
     /// Granted, in bytes.
     pub(crate) receive_buffer: usize,
+    /// Messages may hold several datagrams.
+    pub(crate) joins: bool,
+}
+
+/// What the sockets of an address are to be like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wishes {
+    /// A TCP listener beside UDP.
+    pub(crate) tcp: bool,
+    /// Bytes.
+    pub(crate) receive_buffer: usize,
+    pub(crate) send_buffer: usize,
+    /// Datagrams of one sender joined into one message, where the kernel can.
+    pub(crate) joining: bool,
+    /// Every message tells the ECN bits, and when it arrived.
+    pub(crate) ecn: bool,
+    pub(crate) arrival_time: bool,
 }
 
 /// Binds UDP, and TCP on the same port if asked for. Port 0: any that is free for both.
-pub(crate) fn bind(ip: IpAddr, port: u16, tcp: bool, receive_buffer: usize) -> Result<Bound, BindError> {
+pub(crate) fn bind(ip: IpAddr, port: u16, wishes: Wishes) -> Result<Bound, BindError> {
     let mut tries = if port == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
         let udp = bind_udp(SocketAddr::new(ip, port))?;
         let address = udp.local_addr().map_err(|e| explain(SocketAddr::new(ip, port), "UDP", e))?;
-        let listener = match tcp.then(|| bind_tcp(address)).transpose() {
+        let listener = match wishes.tcp.then(|| bind_tcp(address)).transpose() {
             Err(BindError::InUse { .. }) if tries > 0 => continue,
             other => other?,
         };
-        let receive_buffer = size_buffers(&udp, receive_buffer);
-        return Ok(Bound { udp, tcp: listener, address, receive_buffer });
+        let receive_buffer = size_buffers(&udp, wishes);
+        let joins = wishes.joining && set_int(&udp, libc::SOL_UDP, libc::UDP_GRO, 1).is_ok();
+        tell_marks(&udp, wishes).map_err(|e| explain(address, "UDP", e))?;
+        return Ok(Bound { udp, tcp: listener, address, receive_buffer, joins });
     }
 }
 
@@ -46,7 +64,6 @@ fn bind_udp(address: SocketAddr) -> Result<UdpSocket, BindError> {
         }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        count_overflow(&socket)?;
         Ok(socket.into())
     };
     make().map_err(|e| explain(address, "UDP", e))
@@ -78,31 +95,57 @@ fn explain(address: SocketAddr, transport: &'static str, source: io::Error) -> B
 }
 
 /// Asks for large buffers, beyond the system's limit where we may; returns the receive buffer granted, in bytes.
-fn size_buffers(socket: &UdpSocket, receive: usize) -> usize {
-    let socket = socket2::SockRef::from(socket);
-    if set_int(&socket, libc::SO_RCVBUFFORCE, receive).is_err() {
+fn size_buffers(udp: &UdpSocket, wishes: Wishes) -> usize {
+    let socket = socket2::SockRef::from(udp);
+    if set_int(udp, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, wishes.receive_buffer).is_err() {
         // What is granted is reported; less than asked for is no fault.
-        let _ = socket.set_recv_buffer_size(receive);
+        let _ = socket.set_recv_buffer_size(wishes.receive_buffer);
     }
-    if set_int(&socket, libc::SO_SNDBUFFORCE, SEND_BUFFER).is_err() {
-        let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    if set_int(udp, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, wishes.send_buffer).is_err() {
+        let _ = socket.set_send_buffer_size(wishes.send_buffer);
     }
     // Linux doubles what is set, for its own bookkeeping, and reports the double (socket(7)).
     socket.recv_buffer_size().unwrap_or(0) / 2
 }
 
-/// Every received message tells how many the kernel dropped before it.
-fn count_overflow(socket: &Socket) -> io::Result<()> {
-    set_int(socket, libc::SO_RXQ_OVFL, 1)
+/// What every received message tells: how many the kernel dropped before it, and what is wished for.
+fn tell_marks(udp: &UdpSocket, wishes: Wishes) -> io::Result<()> {
+    set_int(udp, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)?;
+    if wishes.arrival_time {
+        set_int(udp, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+    }
+    if wishes.ecn {
+        match udp.local_addr()? {
+            SocketAddr::V4(_) => set_int(udp, libc::IPPROTO_IP, libc::IP_RECVTOS, 1)?,
+            SocketAddr::V6(_) => set_int(udp, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, 1)?,
+        }
+    }
+    Ok(())
 }
 
-fn set_int(socket: &Socket, option: libc::c_int, value: usize) -> io::Result<()> {
+/// Whether this kernel cuts runs into packets (since 4.18).
+pub(crate) fn cuts_runs(udp: &UdpSocket) -> bool {
+    set_int(udp, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
+}
+
+/// The kernel does not join datagrams any more (UDP_GRO); one that never did has nothing to stop.
+pub(crate) fn stop_joining(udp: &UdpSocket) {
+    let _ = set_int(udp, libc::SOL_UDP, libc::UDP_GRO, 0);
+}
+
+/// Sets an option of type int.
+pub(crate) fn set_int(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: usize,
+) -> io::Result<()> {
     let value = libc::c_int::try_from(value).unwrap_or(libc::c_int::MAX);
     // SAFETY: the descriptor is open for the length of the borrow; the kernel reads one c_int from `value`.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_SOCKET,
+            level,
             option,
             (&raw const value).cast(),
             size_of::<libc::c_int>() as libc::socklen_t,
@@ -125,10 +168,21 @@ mod tests {
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
+    fn wishes(tcp: bool) -> Wishes {
+        Wishes {
+            tcp,
+            receive_buffer: 65_536,
+            send_buffer: 65_536,
+            joining: true,
+            ecn: true,
+            arrival_time: true,
+        }
+    }
+
     #[test]
     fn a_port_in_use_is_named_with_what_to_do() {
-        let first = bind(LOOPBACK, 0, true, 65_536).expect("any port");
-        let error = bind(LOOPBACK, first.address.port(), true, 65_536).expect_err("taken");
+        let first = bind(LOOPBACK, 0, wishes(true)).expect("any port");
+        let error = bind(LOOPBACK, first.address.port(), wishes(true)).expect_err("taken");
         let text = error.to_string();
         assert!(text.contains(&first.address.to_string()) && text.contains("UDP"), "{text}");
         assert!(text.contains("choose another port"), "{text}");
@@ -136,21 +190,21 @@ mod tests {
         // Only TCP is taken: the text says so.
         let Bound { udp, tcp, address, .. } = first;
         drop(udp);
-        let text = bind(LOOPBACK, address.port(), true, 65_536).expect_err("taken").to_string();
+        let text = bind(LOOPBACK, address.port(), wishes(true)).expect_err("taken").to_string();
         assert!(text.contains("TCP"), "{text}");
         drop(tcp);
     }
 
     #[test]
     fn an_address_of_another_machine_is_named() {
-        let error = bind(IpAddr::from([192, 0, 2, 1]), 0, false, 65_536).expect_err("not ours");
+        let error = bind(IpAddr::from([192, 0, 2, 1]), 0, wishes(false)).expect_err("not ours");
         assert!(matches!(error, BindError::NoSuchAddress(_)), "{error}");
         assert!(error.to_string().contains("192.0.2.1"));
     }
 
     #[test]
     fn tcp_listens_on_the_port_of_udp() {
-        let bound = bind(LOOPBACK, 0, true, 65_536).expect("any port");
+        let bound = bind(LOOPBACK, 0, wishes(true)).expect("any port");
         let tcp = bound.tcp.expect("asked for").local_addr().expect("bound");
         assert_eq!(tcp, bound.address);
         assert!(bound.receive_buffer >= 65_536 / 2, "granted {}", bound.receive_buffer);

@@ -1,40 +1,43 @@
-//! The kernel's UDP with recvmmsg and sendmmsg, and TCP with RFC 4571 framing beside it.
+//! The kernel's UDP, many packets a system call and many packets a message, and TCP with RFC 4571 framing beside it.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use kaname_wire::path::{Carrier, Path};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::batch::{FlushReport, RxBatch, RxPacket, Tx, TxPacket};
+use crate::batch::{FlushReport, RxBatch, RxPacket, Tx};
+use crate::clock::calendar_ns;
+use crate::coalesce::Runs;
 use crate::counters::Counters;
 use crate::error::BindError;
 use crate::limits::{
-    MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, MAX_SOCKET_ERRORS, RX_BATCH, RX_TURN, SEND_WAIT_MS, SEND_WAITS,
-    TX_BATCH, TX_BYTES,
+    MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, MAX_SOCKET_ERRORS, RX_BATCH, RX_PENDING, SEND_BUFFER, TCP_SHARE,
+    TX_BYTES,
 };
-use crate::mmsg::{Receiver, Refused, Sender};
+use crate::receive::{Received, Receiver};
+use crate::send::{Sender, Sending};
+use crate::socket::Wishes;
 use crate::tcp::Tcp;
 use crate::waker::Waker;
-use crate::{PacketIo, locals, socket};
+use crate::{PacketIo, locals, poll, socket};
 
 const _: () = assert!(TX_BYTES >= MAX_SLOT, "an empty batch takes any packet");
 
 const WAKER: Token = Token(0);
 const FIRST_UDP: usize = 1;
 const FIRST_LISTENER: usize = FIRST_UDP + MAX_LOCALS;
-const FIRST_CONNECTION: usize = FIRST_LISTENER + MAX_LOCALS;
-
-/// Frames that all connections together may fill of a batch.
-const TCP_SHARE: usize = RX_BATCH / 4;
+/// Descriptors of a backend around this one.
+const WATCHED: Token = Token(FIRST_LISTENER + MAX_LOCALS);
+const FIRST_CONNECTION: usize = FIRST_LISTENER + MAX_LOCALS + 1;
 
 /// Events taken from the poller at once.
 const EVENTS: usize = 256;
 
-/// What to bind.
+/// What to bind, and how to send and receive.
 #[derive(Clone, Debug)]
 pub struct UdpConfig {
     /// Addresses; a wildcard stands for those that the machine has now.
@@ -45,6 +48,33 @@ pub struct UdpConfig {
     pub tcp: bool,
     /// Receive buffer a socket, in bytes.
     pub receive_buffer: usize,
+    /// Send buffer a socket, in bytes.
+    pub send_buffer: usize,
+    /// How packets are handed to the kernel; where it does not cut runs, [`Sending::Batches`] takes their place.
+    pub send: Sending,
+    /// Let the kernel join datagrams of one sender (UDP_GRO), where it can.
+    pub coalesce: bool,
+    /// Read the ECN bits of every packet.
+    pub ecn: bool,
+    /// Read how long every packet waited. The kernel then looks at the clock for each packet of the machine.
+    pub arrival_time: bool,
+}
+
+impl Default for UdpConfig {
+    /// Any port of 127.0.0.1, as fast as the kernel can.
+    fn default() -> UdpConfig {
+        UdpConfig {
+            bind: vec![IpAddr::from([127, 0, 0, 1])],
+            port: 0,
+            tcp: true,
+            receive_buffer: 16 * 1024 * 1024,
+            send_buffer: SEND_BUFFER,
+            send: Sending::default(),
+            coalesce: true,
+            ecn: false,
+            arrival_time: false,
+        }
+    }
 }
 
 struct LocalSocket {
@@ -55,19 +85,26 @@ struct LocalSocket {
     overflow: u32,
 }
 
-/// The kernel's UDP: one socket an address, many messages a system call.
+/// The kernel's UDP: one socket an address.
 pub struct KernelUdp {
     poll: Poll,
     events: Events,
     waker: Waker,
+    /// A watched descriptor was ready.
+    watched: bool,
     locals: Vec<SocketAddr>,
     sockets: Vec<LocalSocket>,
     /// Which socket is asked first, so that none is always last.
     turn: usize,
     receiver: Receiver,
     rx_packets: Vec<RxPacket>,
+    /// Of those, how many were handed out.
+    rx_handed: usize,
+    /// Arrival times are told.
+    timed: bool,
     tx_memory: Box<[u8]>,
-    tx_packets: Vec<TxPacket>,
+    tx_runs: Runs,
+    sending: Sending,
     sender: Sender,
     tcp: Tcp,
     counters: Counters,
@@ -76,26 +113,50 @@ pub struct KernelUdp {
 impl KernelUdp {
     /// Binds all sockets, or none.
     pub fn new(config: &UdpConfig) -> Result<KernelUdp, BindError> {
+        let wishes = Wishes {
+            tcp: config.tcp,
+            receive_buffer: config.receive_buffer,
+            send_buffer: config.send_buffer,
+            joining: config.coalesce,
+            ecn: config.ecn,
+            arrival_time: config.arrival_time,
+        };
+        let addresses = locals::expand(&config.bind)?;
+        let bound = addresses.into_iter().map(|ip| socket::bind(ip, config.port, wishes));
+        let bound = bound.collect::<Result<Vec<_>, _>>()?;
+        // Older kernels do neither; all sockets are of one kernel.
+        let joins = bound.iter().any(|bound| bound.joins);
+        let sending = match config.send {
+            Sending::Segments if !bound.iter().all(|bound| socket::cuts_runs(&bound.udp)) => Sending::Batches,
+            wish => wish,
+        };
         let poll = Poll::new().map_err(BindError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Poll)?;
         let mut io = KernelUdp {
             poll,
             events: Events::with_capacity(EVENTS),
             waker,
+            watched: false,
             locals: Vec::new(),
             sockets: Vec::new(),
             turn: 0,
-            receiver: Receiver::new(),
-            rx_packets: Vec::with_capacity(RX_BATCH),
+            receiver: Receiver::new(joins),
+            rx_packets: Vec::with_capacity(RX_PENDING),
+            rx_handed: 0,
+            timed: config.arrival_time,
             tx_memory: vec![0; TX_BYTES].into_boxed_slice(),
-            tx_packets: Vec::with_capacity(TX_BATCH),
+            tx_runs: Runs::new(sending == Sending::Segments),
+            sending,
             sender: Sender::new(),
             tcp: Tcp::new(FIRST_CONNECTION, Instant::now()),
-            counters: Counters { receive_buffer_bytes: u64::MAX, ..Counters::default() },
+            counters: Counters {
+                receive_buffer_bytes: u64::MAX,
+                segments_on: u64::from(sending == Sending::Segments),
+                joining_on: u64::from(joins),
+                ..Counters::default()
+            },
         };
-        for ip in locals::expand(&config.bind)? {
-            io.add(socket::bind(ip, config.port, config.tcp, config.receive_buffer)?)?;
-        }
+        bound.into_iter().try_for_each(|bound| io.add(bound))?;
         Ok(io)
     }
 
@@ -117,34 +178,95 @@ impl KernelUdp {
         Ok(())
     }
 
-    /// One turn of one socket, into the slots from `used`; returns the slots used after it, and whether there may
-    /// be more at once.
-    fn receive_from(&mut self, index: usize, used: usize) -> (usize, bool) {
-        let max = RX_TURN.min(RX_BATCH - used);
+    /// A wait also ends when this descriptor, of a backend around this one, becomes readable.
+    pub(crate) fn watch(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.poll.registry().register(&mut SourceFd(&fd.as_raw_fd()), WATCHED, Interest::READABLE)
+    }
+
+    /// Whether a watched descriptor was ready since the last call.
+    pub(crate) fn take_watched(&mut self) -> bool {
+        std::mem::take(&mut self.watched)
+    }
+
+    /// The figures, for a backend around this one: there is one set of them.
+    pub(crate) fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// Whether [`PacketIo::recv`] has something to hand out.
+    pub(crate) fn has_received(&mut self) -> bool {
+        self.receive_if_empty();
+        self.rx_handed < self.rx_packets.len()
+    }
+
+    fn receive_if_empty(&mut self) {
+        if self.rx_handed == self.rx_packets.len() {
+            self.rx_packets.clear();
+            self.rx_handed = 0;
+            // TCP within its share: a flood over UDP must not starve it, nor the reverse.
+            self.receive_tcp();
+            self.receive_udp();
+        }
+    }
+
+    /// Addresses and figures together.
+    pub(crate) fn parts(&mut self) -> (&[SocketAddr], &mut Counters) {
+        (&self.locals, &mut self.counters)
+    }
+
+    /// The kernel does not join datagrams any more.
+    pub(crate) fn stop_joining(&mut self) {
+        self.sockets.iter().for_each(|socket| socket::stop_joining(&socket.udp));
+        self.counters.joining_on = 0;
+    }
+
+    /// Takes what waits in all sockets, each within its share of the slots.
+    fn receive_udp(&mut self) {
+        let ready = self.sockets.iter().filter(|socket| socket.ready).count();
+        if ready == 0 {
+            return;
+        }
+        let share = self.receiver.slots().div_ceil(ready);
+        let mut used = 0;
+        for i in 0..self.sockets.len() {
+            let index = (self.turn + i) % self.sockets.len();
+            if self.sockets[index].ready && used < self.receiver.slots() {
+                used += self.receive_from(index, used, share);
+            }
+        }
+        self.turn = (self.turn + 1) % self.sockets.len();
+    }
+
+    /// One turn of one socket, into the slots from `used`; returns how many it took.
+    fn receive_from(&mut self, index: usize, used: usize, share: usize) -> usize {
+        let max = share.min(self.receiver.slots() - used);
         for _ in 0..MAX_SOCKET_ERRORS {
             let socket = &mut self.sockets[index];
             match self.receiver.receive(socket.udp.as_fd(), used, max) {
                 Ok(count) => {
-                    self.accept_messages(index, used, count);
-                    return (used + count, count == max);
+                    // Fewer than asked for: it was found empty, and the poller tells of what comes now.
+                    socket.ready = count == max;
+                    self.accept_messages(index, count);
+                    return count;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     socket.ready = false;
-                    return (used, false);
+                    return 0;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 // An ICMP error about something sent earlier: it says nothing about what waits.
                 Err(_) => self.counters.receive_errors += 1,
             }
         }
-        (used, false)
+        0
     }
 
-    fn accept_messages(&mut self, index: usize, first: usize, count: usize) {
+    fn accept_messages(&mut self, index: usize, count: usize) {
         self.counters.receive_calls += 1;
+        let now_ns = if self.timed { calendar_ns() } else { 0 };
         for i in 0..count {
             let message = self.receiver.message(i);
-            if let Some(overflow) = message.overflow {
+            if let Some(overflow) = message.marks.overflow {
                 // The kernel's counter is 32 bits wide and wraps.
                 let socket = &mut self.sockets[index];
                 self.counters.kernel_drops += u64::from(overflow.wrapping_sub(socket.overflow));
@@ -154,56 +276,56 @@ impl KernelUdp {
                 _ if message.truncated => self.counters.received_too_long += 1,
                 None => self.counters.received_without_source += 1,
                 Some(remote) => {
-                    self.counters.packets_received += 1;
-                    self.counters.bytes_received += message.len as u64;
-                    self.rx_packets.push(RxPacket {
-                        path: Path { carrier: Carrier::Udp, local: index as u8, remote },
-                        offset: ((first + i) * MAX_RECEIVED) as u32,
-                        len: message.len as u32,
-                    });
+                    let path = Path { carrier: Carrier::Udp, local: index as u8, remote };
+                    self.accept_datagrams(path, &message, now_ns);
                 }
             }
         }
     }
 
-    /// Whole frames of TCP connections into the first slots; returns how many.
-    fn receive_tcp(&mut self) -> usize {
-        let KernelUdp { tcp, receiver, rx_packets, counters, poll, .. } = self;
-        tcp.receive(TCP_SHARE, poll.registry(), counters, |path, frame| {
-            let slot = rx_packets.len();
-            receiver.slot_mut(slot)[..frame.len()].copy_from_slice(frame);
-            rx_packets.push(RxPacket { path, offset: (slot * MAX_RECEIVED) as u32, len: frame.len() as u32 });
-        });
-        self.rx_packets.len()
+    /// The datagrams of one message, in the order in which they came.
+    fn accept_datagrams(&mut self, path: Path, message: &Received, now_ns: u64) {
+        let segment = message.marks.segment.unwrap_or(message.len).max(1);
+        let count = message.len.div_ceil(segment).max(1);
+        if count > 1 {
+            self.counters.messages_joined += 1;
+            self.counters.packets_joined += count as u64;
+        }
+        if segment > MAX_RECEIVED {
+            // All of them but perhaps the last, which is of no use without.
+            self.counters.received_too_long += count as u64;
+            return;
+        }
+        self.counters.packets_received += count as u64;
+        self.counters.bytes_received += message.len as u64;
+        let waited = message.marks.arrival_ns.map_or(0, |arrival| now_ns.saturating_sub(arrival));
+        for at in 0..count {
+            let (start, end) = (at * segment, ((at + 1) * segment).min(message.len));
+            self.rx_packets.push(RxPacket {
+                ecn: message.marks.ecn,
+                waited: Duration::from_nanos(waited),
+                ..RxPacket::new(path, (message.offset + start) as u32, (end - start) as u32)
+            });
+        }
     }
 
-    fn flush_udp(&mut self, local: usize) -> usize {
-        let KernelUdp { sockets, sender, tx_memory, tx_packets, counters, .. } = self;
-        let socket = sockets[local].udp.as_fd();
-        let mut waits = 0;
-        let sent = sender.send(socket, local as u8, tx_memory, tx_packets, |error| match error.kind() {
-            io::ErrorKind::Interrupted => Refused::Retry,
-            io::ErrorKind::WouldBlock if waits < SEND_WAITS => {
-                waits += 1;
-                socket::wait_writable(socket, SEND_WAIT_MS);
-                Refused::Retry
-            }
-            _ => {
-                counters.send_failed(&error);
-                Refused::Skip
-            }
+    /// Whole frames of TCP connections into their own room.
+    fn receive_tcp(&mut self) {
+        let KernelUdp { tcp, receiver, rx_packets, counters, poll, .. } = self;
+        tcp.receive(TCP_SHARE, poll.registry(), counters, |path, frame| {
+            let (offset, room) = receiver.frame_mut(rx_packets.len());
+            room[..frame.len()].copy_from_slice(frame);
+            rx_packets.push(RxPacket::new(path, offset as u32, frame.len() as u32));
         });
-        self.counters.send_calls += sent.calls;
-        self.counters.bytes_sent += sent.bytes;
-        sent.packets
     }
 
     fn flush_tcp(&mut self) -> usize {
-        let KernelUdp { tcp, tx_memory, tx_packets, counters, poll, .. } = self;
+        let KernelUdp { tcp, tx_memory, tx_runs, counters, poll, .. } = self;
         let mut sent = 0;
-        for packet in tx_packets.iter() {
-            if let Carrier::Tcp(number) = packet.path.carrier {
-                let frame = &tx_memory[packet.offset..packet.offset + packet.len];
+        for run in tx_runs.as_slice() {
+            // Only packets for UDP form runs.
+            if let Carrier::Tcp(number) = run.path.carrier {
+                let frame = &tx_memory[run.offset..run.offset + run.len];
                 if tcp.send(number, frame, poll.registry(), counters) {
                     sent += 1;
                     counters.bytes_sent += frame.len() as u64;
@@ -216,7 +338,7 @@ impl KernelUdp {
 
     /// What the poller reported becomes flags.
     fn take_events(&mut self) {
-        let KernelUdp { events, sockets, tcp, waker, poll, counters, .. } = self;
+        let KernelUdp { events, sockets, tcp, waker, watched, poll, counters, .. } = self;
         for event in events.iter() {
             match event.token() {
                 WAKER => waker.arrived(),
@@ -225,6 +347,7 @@ impl KernelUdp {
                         socket.ready = true;
                     }
                 }
+                WATCHED => *watched = true,
                 Token(token) if token < FIRST_CONNECTION => tcp.listener_ready(token - FIRST_LISTENER),
                 _ => tcp.connection_event(event, poll.registry(), counters),
             }
@@ -236,76 +359,64 @@ impl PacketIo for KernelUdp {
     type Tx<'a> = Tx<'a>;
 
     fn recv(&mut self) -> io::Result<RxBatch<'_>> {
-        self.rx_packets.clear();
-        // TCP first, within its share: a flood over UDP must not starve it, nor the reverse.
-        let mut used = self.receive_tcp();
-        let mut more = true;
-        while more && used < RX_BATCH {
-            more = false;
-            for i in 0..self.sockets.len() {
-                let index = (self.turn + i) % self.sockets.len();
-                if self.sockets[index].ready && used < RX_BATCH {
-                    let (now_used, again) = self.receive_from(index, used);
-                    used = now_used;
-                    more |= again;
-                }
-            }
-        }
-        self.turn = (self.turn + 1) % self.sockets.len().max(1);
-        Ok(RxBatch::new(self.receiver.memory(), &self.rx_packets))
+        self.receive_if_empty();
+        let from = self.rx_handed;
+        self.rx_handed = self.rx_packets.len().min(from + RX_BATCH);
+        Ok(RxBatch::new(self.receiver.memory(), &self.rx_packets[from..self.rx_handed]))
     }
 
     fn tx(&mut self) -> Tx<'_> {
-        Tx::new(&mut self.tx_memory, &mut self.tx_packets)
+        Tx::new(&mut self.tx_memory, &mut self.tx_runs)
     }
 
     fn flush(&mut self) -> io::Result<FlushReport> {
-        if self.tx_packets.is_empty() {
+        if self.tx_runs.is_empty() {
             return Ok(FlushReport::default());
         }
-        let mut wanted = [0_usize; MAX_LOCALS];
-        let (mut tcp, mut nowhere) = (0, 0);
-        for packet in &self.tx_packets {
-            match packet.path.carrier {
-                Carrier::Tcp(_) => tcp += 1,
-                Carrier::Udp => match wanted.get_mut(usize::from(packet.path.local)) {
-                    Some(count) if usize::from(packet.path.local) < self.sockets.len() => *count += 1,
-                    _ => nowhere += 1,
-                },
+        let mut wanted = [false; MAX_LOCALS];
+        let (mut tcp, mut nowhere) = (false, 0);
+        for run in self.tx_runs.as_slice() {
+            match run.path.carrier {
+                Carrier::Tcp(_) => tcp = true,
+                Carrier::Udp if usize::from(run.path.local) < self.sockets.len() => {
+                    wanted[usize::from(run.path.local)] = true;
+                }
+                Carrier::Udp => nowhere += run.packets,
             }
         }
         let mut sent = 0;
-        for (local, _) in wanted.iter().enumerate().filter(|(_, count)| **count > 0) {
-            sent += self.flush_udp(local);
+        for (local, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
+            let KernelUdp { sockets, sender, tx_memory, tx_runs, counters, sending, .. } = self;
+            let socket = sockets[local].udp.as_fd();
+            sent += sender.send(socket, local as u8, tx_memory, tx_runs.as_slice(), *sending, counters);
         }
-        if tcp > 0 {
+        if tcp {
             sent += self.flush_tcp();
         }
-        let dropped = self.tx_packets.len() - sent;
-        self.tx_packets.clear();
-        self.counters.send_no_local += nowhere;
+        let dropped = self.tx_runs.packets() - sent;
+        self.tx_runs.clear();
+        self.counters.send_no_local += nowhere as u64;
         self.counters.packets_sent += sent as u64;
         Ok(FlushReport { sent, dropped })
     }
 
     fn discard(&mut self) {
-        self.tx_packets.clear();
+        self.tx_runs.clear();
     }
 
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let busy = self.tcp.has_work() || self.sockets.iter().any(|socket| socket.ready);
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        let pending = self.rx_handed < self.rx_packets.len();
+        let busy = pending || self.tcp.has_work() || self.sockets.iter().any(|socket| socket.ready);
         let mut timeout = if busy { Some(Duration::ZERO) } else { timeout };
-        let now = Instant::now();
         if let Some(sweep) = self.tcp.next_sweep() {
-            let left = sweep.saturating_duration_since(now);
+            let left = sweep.saturating_duration_since(Instant::now());
             timeout = Some(timeout.map_or(left, |t| t.min(left)));
         }
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => self.take_events(),
-        }
+        poll::wait(&mut self.poll, &mut self.events, timeout)?;
+        let woken = busy || !self.events.is_empty();
+        self.take_events();
         self.tcp.work(self.poll.registry(), &mut self.counters, Instant::now());
-        Ok(())
+        Ok(woken)
     }
 
     fn waker(&self) -> Waker {
@@ -321,6 +432,10 @@ impl PacketIo for KernelUdp {
     }
 
     fn name(&self) -> &'static str {
-        "sendmmsg"
+        match self.sending {
+            Sending::OneByOne => "sendto",
+            Sending::Batches => "sendmmsg",
+            Sending::Segments => "gso",
+        }
     }
 }

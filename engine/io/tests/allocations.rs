@@ -35,7 +35,7 @@ static ALLOCATOR: Counting = Counting;
 fn a_packet_in_and_out_allocates_nothing() {
     const ROUNDS: usize = 20;
     let bind = vec![Ipv4Addr::LOCALHOST.into()];
-    let config = UdpConfig { bind, port: 0, tcp: true, receive_buffer: 1 << 20 };
+    let config = UdpConfig { bind, receive_buffer: 1 << 20, ..UdpConfig::default() };
     let mut io = KernelUdp::new(&config).expect("loopback");
     let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
     let to = Path::udp(0, peer.local_addr().expect("bound"));

@@ -31,7 +31,8 @@ impl Bench {
     /// `extra` sees each event before it is kept.
     fn with_sink(extra: impl Fn(&EngineEvent) + Send + Sync + 'static) -> Bench {
         let bind = vec![std::net::Ipv4Addr::LOCALHOST.into()];
-        let io = KernelUdp::new(&UdpConfig { bind, port: 0, tcp: false, receive_buffer: 1 << 16 });
+        let io =
+            KernelUdp::new(&UdpConfig { bind, tcp: false, receive_buffer: 1 << 16, ..UdpConfig::default() });
         let io = io.expect("loopback");
         let events = Arc::new(ArrayQueue::new(4096));
         let kept = events.clone();

@@ -1,14 +1,14 @@
 //! The SRTP table: every suite, operation, payload, header and number of sessions; nanoseconds a packet, the rivals
 //! in the same run, and the machine's own limit.
 
-use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use kaname_perf::case::{Case, Plain, SUITES};
 use kaname_perf::limit::Limit;
-use kaname_perf::machine::Machine;
+use kaname_perf::machine::{self, Machine};
 use kaname_perf::systems::{AwsLcRaw, IpsecMb, Kaname, KanameSingle, Libsrtp, Operation, RtcSrtp, System};
 use kaname_perf::timing::compare;
 use serde_json::{Value, json};
@@ -191,16 +191,11 @@ fn line(row: &Value) -> String {
 }
 
 fn record(machine: &Machine, backend: &str, limit: &Limit, rows: &[Value]) -> std::io::Result<()> {
-    let folder = format!("{}/record/{}", env!("CARGO_MANIFEST_DIR"), machine.slug());
-    fs::create_dir_all(&folder)?;
-    let day = std::process::Command::new("date").arg("+%F").output()?;
-    let day = String::from_utf8_lossy(&day.stdout).trim().to_owned();
-    let mut file = fs::File::create(format!("{folder}/{day}-srtp.jsonl"))?;
     let head = json!({
-        "cpu": machine.cpu, "rustc": machine.rustc, "kernel": machine.kernel, "date": day, "backend": backend,
-        "ipsec_mb": IpsecMb::version(), "srtp2_sys": "3.0.2 (bundled libsrtp 2.3.0-pre, OpenSSL)", "rtc_srtp": "0.21.1 (ring)",
+        "backend": backend, "ipsec_mb": IpsecMb::version(), "srtp2_sys": "3.0.2 (bundled libsrtp 2.3.0-pre, OpenSSL)", "rtc_srtp": "0.21.1 (ring)",
         "limit": {"aes_round_ns": limit.aes_round_ns, "multiply_ns": limit.multiply_ns, "overlap": limit.overlap, "sha1_block_ns": limit.sha1_block_ns},
     });
-    writeln!(file, "{head}")?;
-    rows.iter().try_for_each(|row| writeln!(file, "{row}"))
+    let head = head.as_object().cloned().unwrap_or_default();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("record");
+    machine::record(&folder, machine, "srtp", head, rows).map(drop)
 }

@@ -29,7 +29,7 @@ impl State {
         if sender.kind != stream.kind {
             return Err(CommandError::Invalid);
         }
-        let route = Route { stream: stream_index, payload_types };
+        let route = Route::new(stream_index, payload_types);
         let dropped = sender.pending.take().map(|pending| pending.stream);
         if sender.route.as_ref().is_some_and(|current| current.stream == stream_index) {
             sender.route = Some(route);

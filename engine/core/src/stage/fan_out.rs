@@ -2,6 +2,7 @@
 //! one destination before the next destination's.
 //!
 //! Next: rewrite, then protect.
+//! Drops: `Removed`.
 
 use crate::Time;
 use crate::batch::Departing;
@@ -10,15 +11,19 @@ use crate::state::State;
 
 pub(crate) fn run(state: &mut State, departing: &mut Departing, now: Time) {
     while !departing.packets.is_full() {
-        let Some(step) = state.forwards.next() else { return };
+        let Some(mut step) = state.forwards.next() else { return };
         let senders = state.streams.get(step.stream).map(|stream| stream.senders.as_slice());
-        match senders.and_then(|senders| senders.get(step.sender)) {
-            Some(&sender) => {
-                if let Err(reason) = rewrite::run(state, departing, step.stream, sender, step.slot, now) {
-                    state.counters.drop(reason);
-                }
-            }
-            None => state.forwards.end_run(&mut state.arena),
+        let Some(&sender) = senders.and_then(|senders| senders.get(step.sender)) else {
+            state.forwards.end_run(&mut state.arena);
+            continue;
+        };
+        if (step.sender, step.packets.start) == (0, 0) {
+            departing.templates.forget();
         }
+        let room = departing.packets.remaining_capacity();
+        step.packets.end = step.packets.end.min(step.packets.start + room);
+        let end = step.packets.end;
+        rewrite::run(state, departing, step.stream, sender, step.packets, now);
+        state.forwards.advance(end);
     }
 }

@@ -5,13 +5,15 @@
 //! Drops: `Removed`, `LegNotReady`, `IndexTaken`, `KeyExhausted`, `DoesNotFit`.
 
 use arrayvec::ArrayVec;
-use kaname_srtp::{ProtectJob, SrtpError, protect_batch};
+use kaname_srtp::{ProtectJob, SessionKeys, SrtpError, protect_batch};
 
 use crate::TxSlots;
 use crate::batch::{Departing, Outgoing, Payload};
-use crate::counters::DropReason;
+use crate::counters::{Counters, DropReason};
 use crate::event::Event;
+use crate::leg::Leg;
 use crate::limits::PROTECT_BATCH;
+use crate::sender::Sender;
 use crate::stage::admit::reason;
 use crate::state::State;
 
@@ -28,17 +30,13 @@ pub(crate) fn run<'a>(state: &mut State, departing: &mut Departing, tx: &mut imp
     while has_room && departing.done < departing.packets.len() {
         let mut ready = ArrayVec::<Ready<'a>, PROTECT_BATCH>::new();
         let begin = departing.done;
-        while departing.done < departing.packets.len() && !ready.is_full() {
-            let packet = &mut departing.packets[departing.done];
-            match reserve(state, packet, tx) {
-                Ok(Some(out)) => ready.push(Ready { at: departing.done, out }),
-                Ok(None) => {
-                    has_room = false;
-                    break;
-                }
-                Err(reason) => state.counters.drop(reason),
-            }
-            departing.done += 1;
+        let end = departing.packets.len().min(begin + PROTECT_BATCH);
+        while has_room && departing.done < end {
+            let group = group(&departing.packets[departing.done..end]);
+            let packets = &mut departing.packets[departing.done..departing.done + group];
+            let done = reserve(state, packets, departing.done, tx, &mut ready);
+            departing.done += done;
+            has_room = done == group;
         }
         encrypt(state, departing, ready);
         for packet in &departing.packets[begin..departing.done] {
@@ -51,65 +49,124 @@ pub(crate) fn run<'a>(state: &mut State, departing: &mut Departing, tx: &mut imp
     has_room
 }
 
-/// Takes the index and the slot of one copy. `None`: no slot; the index is kept for the next try.
+/// How many of the first packets are of one sender.
+fn group(packets: &[Outgoing]) -> usize {
+    let of = |packet: &Outgoing| (packet.sender, packet.leg);
+    packets.iter().take_while(|packet| of(packet) == of(&packets[0])).count()
+}
+
+/// Takes indices and slots of copies of one sender; the first of them is at `at` among the departing. Gives how many
+/// are done with: fewer than all if there is no slot for the next one, whose index is kept then.
 fn reserve<'a>(
     state: &mut State,
-    packet: &mut Outgoing,
+    packets: &mut [Outgoing],
+    at: usize,
     tx: &mut impl TxSlots<'a>,
-) -> Result<Option<&'a mut [u8]>, DropReason> {
+    ready: &mut ArrayVec<Ready<'a>, PROTECT_BATCH>,
+) -> usize {
     let State { legs, senders, arena, counters, events, .. } = state;
-    let sender = senders.get_mut(packet.sender).ok_or(DropReason::Removed)?;
-    let leg = legs.get_mut(packet.leg).ok_or(DropReason::Removed)?;
-    let path = leg.agent.path().ok_or(DropReason::LegNotReady)?;
-    let outbound = leg.outbound.as_mut().filter(|_| !leg.exhausted).ok_or(DropReason::LegNotReady)?;
-    if packet.index.is_none() {
-        match outbound.take_rtp(packet.ssrc, packet.sequence) {
-            Ok(index) => packet.index = Some(index),
-            Err(error) => {
-                if error == SrtpError::KeyExhausted {
-                    leg.exhausted = true;
-                    events.push_back(Event::KeyExhausted { leg: leg.id });
+    let all = packets.len();
+    let (Some(sender), Some(leg)) = (senders.get_mut(packets[0].sender), legs.get_mut(packets[0].leg)) else {
+        counters.drop_many(DropReason::Removed, all as u64);
+        return all;
+    };
+    let (Some(path), false, Some(outbound)) = (leg.agent.path(), leg.exhausted, &mut leg.outbound) else {
+        counters.drop_many(DropReason::LegNotReady, all as u64);
+        return all;
+    };
+    let overhead = outbound.rtp_overhead();
+    let mut taken = Taken::default();
+    let mut done = 0;
+    for packet in packets {
+        if packet.index.is_none() {
+            match outbound.take_rtp(packet.ssrc, packet.sequence) {
+                Ok(index) => packet.index = Some(index),
+                Err(error) => {
+                    counters.drop(reason(error));
+                    done += 1;
+                    if error == SrtpError::KeyExhausted {
+                        leg.exhausted = true;
+                        events.push_back(Event::KeyExhausted { leg: leg.id });
+                        counters.drop_many(DropReason::LegNotReady, (all - done) as u64);
+                        done = all;
+                        break;
+                    }
+                    continue;
                 }
-                return Err(reason(error));
             }
         }
+        let payload_len = match packet.payload {
+            Payload::Shared => arena.meta(packet.slot).payload_len(),
+            Payload::Scratch { len, .. } => len,
+        };
+        let len = packet.header_len + payload_len + overhead;
+        let Some(out) = tx.take(&path, len) else { break };
+        ready.push(Ready { at: at + done, out });
+        taken.count(packet, payload_len, len);
+        done += 1;
     }
-    let payload_len = match packet.payload {
-        Payload::Shared => arena.meta(packet.slot).payload_len(),
-        Payload::Scratch { len, .. } => len,
-    };
-    let len = packet.header_len + payload_len + outbound.rtp_overhead();
-    let Some(out) = tx.take(&path, len) else { return Ok(None) };
-    leg.packets_out += 1;
-    leg.bytes_out += len as u64;
-    counters.packets_out += 1;
-    counters.bytes_out += len as u64;
-    if packet.payload == Payload::Shared {
-        sender.packets += 1;
-        sender.bytes += payload_len as u64;
-        sender.repairs.earn(len);
-        counters.forwarded += 1;
-    } else {
-        sender.retransmitted += 1;
-        counters.repaired += 1;
+    taken.add_to(leg, sender, counters);
+    done
+}
+
+/// What copies of one sender count for.
+#[derive(Default)]
+struct Taken {
+    forwarded: u64,
+    payload_bytes: u64,
+    forwarded_bytes: u64,
+    repaired: u64,
+    repaired_bytes: u64,
+}
+
+impl Taken {
+    fn count(&mut self, packet: &Outgoing, payload_len: usize, len: usize) {
+        if packet.payload == Payload::Shared {
+            self.forwarded += 1;
+            self.payload_bytes += payload_len as u64;
+            self.forwarded_bytes += len as u64;
+        } else {
+            self.repaired += 1;
+            self.repaired_bytes += len as u64;
+        }
     }
-    Ok(Some(out))
+
+    fn add_to(&self, leg: &mut Leg, sender: &mut Sender, counters: &mut Counters) {
+        let packets = self.forwarded + self.repaired;
+        let bytes = self.forwarded_bytes + self.repaired_bytes;
+        leg.packets_out += packets;
+        leg.bytes_out += bytes;
+        counters.packets_out += packets;
+        counters.bytes_out += bytes;
+        counters.forwarded += self.forwarded;
+        counters.repaired += self.repaired;
+        sender.packets += self.forwarded;
+        sender.bytes += self.payload_bytes;
+        sender.retransmitted += self.repaired;
+        if sender.rtx_ssrc.is_some() {
+            sender.repairs.earn(self.forwarded_bytes as usize);
+        }
+    }
 }
 
 fn encrypt(state: &mut State, departing: &mut Departing, ready: ArrayVec<Ready<'_>, PROTECT_BATCH>) {
     let State { legs, arena, counters, .. } = state;
     let Departing { packets, headers, scratch, .. } = departing;
     let mut jobs = ArrayVec::<ProtectJob<'_>, PROTECT_BATCH>::new();
+    let mut latest: Option<(u32, &SessionKeys)> = None;
     for Ready { at, out } in ready {
         let packet = &mut packets[at];
-        let outbound = legs.get(packet.leg).and_then(|leg| leg.outbound.as_ref());
-        let (Some(outbound), Some(index)) = (outbound, packet.index.take()) else { continue };
+        if latest.is_none_or(|(leg, _)| leg != packet.leg) {
+            let outbound = legs.get(packet.leg).and_then(|leg| leg.outbound.as_ref());
+            latest = outbound.map(|outbound| (packet.leg, outbound.keys()));
+        }
+        let (Some((_, keys)), Some(index)) = (latest, packet.index.take()) else { continue };
         let header = &headers[at][..packet.header_len];
         let payload = match packet.payload {
             Payload::Shared => arena.payload(packet.slot),
             Payload::Scratch { at, len } => &scratch[at][..len],
         };
-        match ProtectJob::new(outbound.keys(), index, header, payload, out) {
+        match ProtectJob::new(keys, index, header, payload, out) {
             Ok(job) => jobs.push(job),
             Err(error) => counters.drop(reason(error)),
         }

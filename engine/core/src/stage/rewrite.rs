@@ -4,6 +4,8 @@
 //! Next: protect.
 //! Drops: `LegNotReady`, `AwaitingKeyFrame`, `PayloadTypeUnmapped`, `BeforeSwitch`, `DoesNotFit`.
 
+use std::ops::Range;
+
 use arrayvec::ArrayVec;
 use kaname_wire::extension::Element;
 use kaname_wire::rtp::HeaderBuilder;
@@ -14,34 +16,70 @@ use crate::batch::{Departing, Outgoing, Payload};
 use crate::command::{ExtensionIds, MediaKind, PayloadMap};
 use crate::counters::DropReason;
 use crate::extensions::{PASSED, PASSED_COUNT};
+use crate::leg::Leg;
 use crate::sender::Sender;
 use crate::state::State;
 use crate::stream::Stream;
 
-/// Rewrites the packet in `slot` of stream `stream` for `sender`.
+/// Rewrites packets of stream `stream` for `sender`: those at `packets` of the first run that waits.
 pub(crate) fn run(
     state: &mut State,
     departing: &mut Departing,
     stream: u32,
     sender: u32,
-    slot: u32,
+    packets: Range<usize>,
     now: Time,
-) -> Result<(), DropReason> {
-    let left = switch(state, stream, sender, slot)?;
+) {
+    let State { legs, streams, senders, arena, forwards, counters, .. } = state;
+    let to = senders.get_mut(sender);
+    let found = streams.get(stream).zip(to).and_then(|(from, to)| Some((from, legs.get(to.leg)?, to)));
+    let Some((from, leg, to)) = found else {
+        counters.drop_many(DropReason::Removed, packets.len() as u64);
+        return;
+    };
+    if !leg.can_send() {
+        to.mapping.interrupt();
+        counters.drop_many(DropReason::LegNotReady, packets.len() as u64);
+        return;
+    }
+    let mut left = None;
+    for position in packets {
+        let slot = forwards.slot(position);
+        let copied = switch(to, stream, arena, slot).and_then(|switched| {
+            left = left.or(switched);
+            copy(departing, (from, stream), (to, sender), leg, (arena, slot), now)
+        });
+        if let Err(reason) = copied {
+            counters.drop(reason);
+        }
+    }
     if let Some(left) = left {
         leave(state, left, sender);
     }
-    let State { legs, streams, senders, arena, .. } = state;
-    let (Some(from), Some(to)) = (streams.get(stream), senders.get_mut(sender)) else {
-        return Err(DropReason::Removed);
-    };
-    let leg = legs.get(to.leg).ok_or(DropReason::Removed)?;
+}
+
+/// Adds one copy to the departing.
+fn copy(
+    departing: &mut Departing,
+    (from, stream): (&Stream, u32),
+    (to, sender): (&mut Sender, u32),
+    leg: &Leg,
+    (arena, slot): (&mut Arena, u32),
+    now: Time,
+) -> Result<(), DropReason> {
+    debug_assert!(to.route.as_ref().is_some_and(|route| route.stream == stream));
     let (payload, sequence, timestamp) = number(from, to, arena, slot, now)?;
-    let at = departing.packets.len();
     let numbers = Numbers { ssrc: to.ssrc, payload_type: payload.to, sequence, timestamp };
-    let header_len = header(arena, slot, to, &leg.extensions, numbers, &mut departing.headers[at])?;
+    let Departing { packets, headers, templates, .. } = departing;
+    let out = &mut headers[packets.len()];
+    let template = templates.of(slot, &leg.extensions, &to.mid);
+    let header_len = match template.filled() {
+        Some(len) => len,
+        None => template.fill(|out| header(arena, slot, to, &leg.extensions, numbers, out))?,
+    };
+    template.write(numbers, out);
     arena.retain(slot);
-    departing.packets.push(Outgoing {
+    packets.push(Outgoing {
         sender,
         leg: to.leg,
         slot,
@@ -56,13 +94,7 @@ pub(crate) fn run(
 
 /// Whether the sender takes this packet; a pending route takes over at a key frame. Gives the stream that the
 /// sender left thereby.
-fn switch(state: &mut State, stream: u32, sender: u32, slot: u32) -> Result<Option<u32>, DropReason> {
-    let State { legs, senders, arena, .. } = state;
-    let to = senders.get_mut(sender).ok_or(DropReason::Removed)?;
-    if !legs.get(to.leg).is_some_and(|leg| leg.can_send()) {
-        to.mapping.interrupt();
-        return Err(DropReason::LegNotReady);
-    }
+fn switch(to: &mut Sender, stream: u32, arena: &Arena, slot: u32) -> Result<Option<u32>, DropReason> {
     let is_pending = to.pending.as_ref().is_some_and(|pending| pending.stream == stream);
     if is_pending && (to.kind == MediaKind::Audio || arena.meta(slot).key_frame) {
         let left = to.route.take().map(|route| route.stream);
@@ -91,7 +123,7 @@ fn number(
     now: Time,
 ) -> Result<(PayloadMap, u16, u32), DropReason> {
     let meta = arena.meta(slot);
-    let payload = to.route.as_ref().and_then(|route| route.payload_type(meta.payload_type));
+    let payload = to.route.as_mut().and_then(|route| route.payload_type(meta.payload_type));
     let Some(payload) = payload else {
         to.mapping.interrupt();
         return Err(DropReason::PayloadTypeUnmapped);

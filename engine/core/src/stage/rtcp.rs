@@ -198,7 +198,7 @@ fn repair(state: &mut State, index: u32, sequence: u16, now: Time) -> Result<(),
         stream.and_then(|stream| stream.cache.get(origin.sequence)).ok_or(DropReason::RepairUnknown)?;
     let meta = arena.meta(slot);
     // Without RTX there is no repair: the same index cannot be used twice (RFC 3711 section 9.1).
-    let payload = sender.route.as_ref().and_then(|route| route.payload_type(meta.payload_type));
+    let payload = sender.route.as_mut().and_then(|route| route.payload_type(meta.payload_type));
     let payload_type = payload.and_then(|payload| payload.rtx).filter(|_| sender.rtx_ssrc.is_some());
     let payload_type = payload_type.ok_or(DropReason::RepairUnknown)?;
     if repairs.len() >= limits::REPAIRS {

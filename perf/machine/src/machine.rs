@@ -3,7 +3,7 @@
 use std::process::Command;
 
 /// Processor, compiler and libraries of a record.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Machine {
     /// As the processor names itself, with family and model (hypervisors hide names).
     pub cpu: String,

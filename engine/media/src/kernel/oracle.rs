@@ -1,0 +1,1 @@
+//! Foreign implementations that ours is compared with.
