@@ -51,11 +51,26 @@ pub(super) fn section(rows: &[CompareRow]) -> String {
             "Memory",
             "Due",
             "Lost",
-            "Note",
         ],
         &all_cells(rows),
     );
-    out
+    out + &notes(rows)
+}
+
+/// How each system carried out each scenario, and why a row may not be compared.
+fn notes(rows: &[CompareRow]) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for row in rows {
+        let mut text = format!("{}, {}: {}.", row.scenario, row.system, row.note);
+        if let Some(why) = &row.refused {
+            text = format!("{} ({}) Not compared: {why}.", text, row.suite);
+        }
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    let items: String = said.iter().map(|text| format!("<li>{}</li>", escape(text))).collect();
+    format!("<ul class=\"notes\">{items}</ul>\n")
 }
 
 /// Each ratio that has a goal, as large as it deserves.
@@ -66,12 +81,13 @@ fn cards(rows: &[CompareRow]) -> String {
             let (Some(goal), Some(reached)) = (ratio.goal, ratio.reached()) else { continue };
             let (class, word) = if reached { ("good", "reached") } else { ("bad", "missed") };
             out += &format!(
-                "<li><strong>{:.2} &times;</strong>the CPU of {} a packet<small>{}, {}</small>\
+                "<li><strong>{:.2} &times;</strong>of {}'s CPU a packet<small>{}, {}, beside {}</small>\
                  <small>goal: at most {goal} &times;, <span class=\"state {class}\">{word}</span></small></li>",
                 ratio.ratio,
-                escape(rival),
+                escape(rival.split('/').next().unwrap_or(rival)),
                 escape(&row.scenario),
-                escape(&row.suite)
+                escape(&row.suite),
+                escape(rival)
             );
         }
     }
@@ -150,10 +166,6 @@ fn delay_cells(rows: &[CompareRow]) -> Vec<Vec<String>> {
 
 fn all_cells(rows: &[CompareRow]) -> Vec<Vec<String>> {
     let cells = rows.iter().map(|row| {
-        let note = match &row.refused {
-            Some(why) => format!("Not compared: {why}. {}", row.note),
-            None => row.note.clone(),
-        };
         vec![
             row.scenario.clone(),
             row.suite.clone(),
@@ -165,7 +177,6 @@ fn all_cells(rows: &[CompareRow]) -> Vec<Vec<String>> {
             row.resident_bytes.map_or("unknown".into(), bytes),
             count(row.due),
             count(row.lost),
-            note,
         ]
     });
     cells.collect()

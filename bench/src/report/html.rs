@@ -26,7 +26,7 @@ pub(super) fn figure(svg: &str, caption: &str, data: &str) -> String {
     )
 }
 
-/// A table: heads, then rows of cells. Cells that begin with a digit stand to the right.
+/// A table: heads, then rows of cells. Cells that are a figure stand to the right.
 pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut out = format!("<div class=\"wide\"><table><caption>{}</caption><thead><tr>", escape(caption));
     for head in heads {
@@ -37,7 +37,7 @@ pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> Stri
         out.push_str("<tr>");
         for (index, cell) in row.iter().enumerate() {
             let text = escape(cell);
-            let number = cell.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+            let number = cell.starts_with(|c: char| c.is_ascii_digit()) && !cell.contains('-');
             let class = if number { " class=\"n\"" } else { "" };
             let _ = if index == 0 {
                 write!(out, "<th scope=\"row\">{text}</th>")
@@ -55,6 +55,7 @@ pub(super) fn table(caption: &str, heads: &[&str], rows: &[Vec<String>]) -> Stri
 pub(super) fn time(us: f64) -> String {
     match us {
         us if us < 10.0 => format!("{us:.2} µs"),
+        us if us < 100.0 => format!("{us:.1} µs"),
         us if us < 1000.0 => format!("{us:.0} µs"),
         us if us < 1e6 => format!("{:.1} ms", us / 1e3),
         us => format!("{:.2} s", us / 1e6),
@@ -93,7 +94,7 @@ mod tests {
         assert_eq!([count(7), count(1000), count(25_000_000)], ["7", "1,000", "25,000,000"]);
         assert_eq!(
             [time(3.04), time(871.0), time(8127.0), time(1.2e6)],
-            ["3.04 µs", "871 µs", "8.1 ms", "1.20 s"]
+            ["3.04 µs", "15.0 µs", "8.1 ms", "1.20 s"]
         );
     }
 }
