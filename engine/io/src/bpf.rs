@@ -9,6 +9,8 @@ mod tests;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use crate::capability::Capability;
+
 pub use assembler::{Assembler, Condition, Helper, Insn, Label, Operation, Register, Width};
 pub use map::{Map, MapKind};
 
@@ -64,16 +66,18 @@ impl BpfError {
     }
 }
 
-/// Root that is refused a map meets the limit of an old kernel, nothing else.
+/// Who has the rights (maps of sockets want both) and is refused a map meets the limit of an old kernel, nothing else.
+/// Root alone says little: in a container it lacks them.
 fn locked_memory_is_short() -> bool {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    Capability::SysAdmin.held() || (Capability::Bpf.held() && Capability::NetAdmin.held())
 }
 
 /// What a program is for (`enum bpf_prog_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum ProgramKind {
+    /// Sees each packet of an interface ahead of the network stack, and says what becomes of it.
+    Classifier = 3,
     /// Sees each frame of an interface first.
     Xdp = 6,
     /// Chooses the socket of a SO_REUSEPORT group.
@@ -183,7 +187,7 @@ struct LinkAttr {
     flags: u32,
 }
 
-/// An XDP program on an interface; it comes off when this is dropped, or when the process dies.
+/// A program on an interface; it comes off when this is dropped, or when the process dies.
 #[derive(Debug)]
 pub struct Link {
     _fd: OwnedFd,
@@ -193,8 +197,18 @@ impl Link {
     /// Puts an XDP program on the interface of this index. The flags are those of `XDP_FLAGS_*`.
     pub fn xdp(program: &Program, interface: u32, flags: u32) -> Result<Link, BpfError> {
         const BPF_XDP: u32 = 37;
+        Link::create(program, interface, BPF_XDP, flags)
+    }
+
+    /// Puts a classifier on what the interface of this index receives (Linux 6.6).
+    pub fn ingress(program: &Program, interface: u32) -> Result<Link, BpfError> {
+        const BPF_TCX_INGRESS: u32 = 46;
+        Link::create(program, interface, BPF_TCX_INGRESS, 0)
+    }
+
+    fn create(program: &Program, target: u32, attach_type: u32, flags: u32) -> Result<Link, BpfError> {
         let program = program.fd.as_raw_fd() as u32;
-        let mut attr = LinkAttr { program, target: interface, attach_type: BPF_XDP, flags };
+        let mut attr = LinkAttr { program, target, attach_type, flags };
         // SAFETY: the attribute holds numbers only.
         let fd = unsafe { bpf(Call::LinkCreate, &mut attr) }?;
         // SAFETY: the kernel has just made this descriptor for us alone.

@@ -12,6 +12,7 @@ mod affinity;
 mod batch;
 #[cfg(target_os = "linux")]
 pub mod bpf;
+mod capability;
 mod clock;
 mod coalesce;
 mod control;
@@ -21,6 +22,7 @@ mod limits;
 mod locals;
 mod names;
 mod poll;
+mod portable;
 mod receive;
 mod refusals;
 mod send;
@@ -39,10 +41,12 @@ use std::time::Duration;
 
 pub use affinity::pin_current_thread;
 pub use batch::{FlushReport, RxBatch, RxPacket, Slots, Tx};
+pub use capability::Capability;
 pub use clock::thread_cpu_time;
 pub use counters::Counters;
 pub use error::BindError;
 pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
+pub use portable::Portable;
 pub use send::Sending;
 pub use tcp::Handed;
 pub use udp::{KernelUdp, UdpConfig};
