@@ -22,7 +22,9 @@ pub(super) fn run(rounds: usize, only: &str, rows: &mut Vec<Row>) {
     let opus = Codec::Opus(OpusConfig::default());
     let case = "room of 100, 3 talking, opus / an encoding each";
     if case.contains(only) {
-        let [room, _, each] = measure(rounds, opus);
+        let [room, bare, each] = measure(rounds, opus);
+        let beside = "room of 100, 3 talking, opus / its bare codec calls";
+        rows.push(Row { case: beside.into(), us: room, against: Some((bare, None)) });
         rows.push(Row { case: case.into(), us: room, against: Some((each, Some(SHARING_GOAL))) });
     }
     let case = "room of 100, arithmetic a participant / goal of 0.2 us";
