@@ -146,10 +146,13 @@ impl<'e, I: PacketIo> Round<'e, I> {
         if received.is_empty() {
             return Ok(());
         }
-        // Keys first: what a peer sends at once behind its handshake may be in this very batch.
+        // Commands first: what came may be caused by the answer that one of them was queued ahead of, or be media
+        // right behind a handshake.
+        let Round { shard, around, forget, .. } = self;
         for _ in 0..COMMAND_TURN {
-            let Some(keys) = self.around.port.keys.pop() else { break };
-            self.shard.command(now, keys);
+            if !carry_out_next(shard, &around.port, forget, now) {
+                break;
+            }
         }
         let mut batch = recycle(std::mem::take(&mut self.batch));
         batch.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
@@ -164,14 +167,10 @@ impl<'e, I: PacketIo> Round<'e, I> {
     /// Carries out what is queued, within its share of time; says whether more waits.
     fn commands(&mut self, now: Time) -> std::io::Result<bool> {
         for _ in 0..COMMAND_TURN {
-            // The handshakes first: without keys there is no media.
-            let ShardPort { keys, lane, commands, .. } = &*self.around.port;
-            let next = keys.pop().or_else(|| lane.pop()).or_else(|| commands.pop());
-            let Some(command) = next else { break };
-            if let Command::RemoveLeg { leg } = command {
-                self.forget.push_back(leg);
+            let Round { shard, around, forget, .. } = self;
+            if !carry_out_next(shard, &around.port, forget, now) {
+                break;
             }
-            self.shard.command(now, command);
             self.drain(now)?;
         }
         self.tell_workers();
@@ -241,6 +240,18 @@ impl<'e, I: PacketIo> Round<'e, I> {
         self.figures.cpu_us = u64::try_from(thread_cpu_time().as_micros()).unwrap_or(u64::MAX);
         self.around.port.published.publish(self.io.counters(), self.shard.counters(), self.figures);
     }
+}
+
+/// Carries out the command whose turn it is; false: none waits.
+fn carry_out_next(shard: &mut Shard, port: &ShardPort, forget: &mut VecDeque<LegId>, now: Time) -> bool {
+    // The handshakes first: without keys there is no media.
+    let next = port.keys.pop().or_else(|| port.lane.pop()).or_else(|| port.commands.pop());
+    let Some(command) = next else { return false };
+    if let Command::RemoveLeg { leg } = command {
+        forget.push_back(leg);
+    }
+    shard.command(now, command);
+    true
 }
 
 /// Records go to the leg's worker, the rest to the embedder.
