@@ -96,6 +96,9 @@ pub struct Options {
     /// Of a thousand subscribers, how many are clients on a foreign stack (at least one, unless 0)
     #[arg(long)]
     foreign: Option<u32>,
+    /// Of a thousand packets, how many the network of each light subscriber loses
+    #[arg(long)]
+    lose: Option<u32>,
     /// Look for the largest number of subscribers at which the quality holds
     #[arg(long)]
     find_capacity: bool,
@@ -232,6 +235,7 @@ impl Options {
         scenario.rooms = self.rooms.unwrap_or(scenario.rooms);
         scenario.seconds = self.seconds.unwrap_or(scenario.seconds);
         scenario.foreign_per_mille = self.foreign.unwrap_or(scenario.foreign_per_mille);
+        scenario.loss_per_mille = self.lose.unwrap_or(scenario.loss_per_mille);
         scenario.suite = self.suite.map(|name| match name {
             SuiteName::Gcm128 => Suite::Gcm128,
             SuiteName::Gcm256 => Suite::Gcm256,

@@ -76,7 +76,8 @@ struct Seen {
 
 impl Conductor {
     pub(super) fn new(scenario: Scenario, target: Target) -> Result<Conductor, FleetError> {
-        let wheel = Wheel::new()?;
+        let mut wheel = Wheel::new()?;
+        wheel.loss_per_mille = scenario.loss_per_mille.into();
         let lanes = match scenario.arrival {
             Arrival::Storm { at_once } => at_once,
             _ => LANES,

@@ -26,6 +26,8 @@ pub(super) struct Figures {
     pub(super) bytes: u64,
     /// Datagrams that the kernel dropped at our sockets.
     pub(super) socket_drops: u64,
+    /// Packets that the scenario's bad network lost.
+    pub(super) impaired: u64,
     /// Datagrams for no client.
     pub(super) strangers: u64,
     /// Packets that failed authentication, or carried no stamp of this run.
@@ -55,6 +57,7 @@ impl Figures {
             received: 0,
             bytes: 0,
             socket_drops: 0,
+            impaired: 0,
             strangers: 0,
             foreign: 0,
             replayed: 0,

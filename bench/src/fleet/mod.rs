@@ -31,6 +31,8 @@ mod stream;
 mod table;
 mod tally;
 mod target;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod wheel;
 

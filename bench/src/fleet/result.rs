@@ -113,7 +113,7 @@ impl Conductor {
         }
     }
 
-    fn health(&self, busiest: f64, cores: f64) -> Harness {
+    pub(super) fn health(&self, busiest: f64, cores: f64) -> Harness {
         let figures = &self.wheel.figures;
         let late_us = figures.lateness();
         let mut short_of = Vec::new();

@@ -26,6 +26,8 @@ pub struct Scenario {
     pub seconds: u32,
     /// SRTP protection that must come out of the handshake; `None`: any. Legs without a handshake have keys of their own.
     pub suite: Option<Suite>,
+    /// Of a thousand packets of media that come to a light receiver, how many its network loses.
+    pub loss_per_mille: u32,
     /// Of a thousand receivers, how many are foreign clients; at least one in all unless 0.
     pub foreign_per_mille: u32,
 }
@@ -143,6 +145,7 @@ impl Default for Scenario {
             arrival: Arrival::Steady { joins_per_second: 200 },
             seconds: 10,
             suite: None,
+            loss_per_mille: 0,
             foreign_per_mille: 20,
         }
     }
@@ -221,8 +224,8 @@ impl Scenario {
         if self.shape.counts().2 as usize * self.sources.len() > MAX_LINES {
             return bad(format!("a subscriber of more than {MAX_LINES} streams has too long an offer"));
         }
-        if self.foreign_per_mille > 1000 {
-            return bad("the share of foreign clients is at most 1000 of a thousand".into());
+        if self.foreign_per_mille > 1000 || self.loss_per_mille > 1000 {
+            return bad("foreign clients and losses are at most 1000 of a thousand".into());
         }
         self.check_arrival(senders + receivers)?;
         for source in &self.sources {

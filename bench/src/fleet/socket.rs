@@ -9,8 +9,8 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg, sendmmsg,
-    sendmsg, setsockopt, sockopt,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmsg, sendmmsg, sendmsg,
+    setsockopt, sockopt,
 };
 use nix::sys::time::TimeSpec;
 
@@ -140,7 +140,7 @@ fn is_loss(error: Errno) -> bool {
 
 /// What the kernel's calls need, made once.
 pub(super) struct Headers {
-    incoming: MultiHeaders<SockaddrStorage>,
+    control: Vec<u8>,
     out: MultiHeaders<SockaddrStorage>,
 }
 
@@ -148,10 +148,7 @@ impl Headers {
     pub(super) fn new() -> Headers {
         let space = nix::cmsg_space!(nix::libc::in_pktinfo, TimeSpec, u32, i32);
         let send = nix::cmsg_space!(nix::libc::in_pktinfo);
-        Headers {
-            incoming: MultiHeaders::preallocate(RECEIVE_MESSAGES, Some(space)),
-            out: MultiHeaders::preallocate(RECEIVE_MESSAGES, Some(send)),
-        }
+        Headers { control: space, out: MultiHeaders::preallocate(RECEIVE_MESSAGES, Some(send)) }
     }
 }
 
@@ -197,18 +194,21 @@ impl Buffers {
         datagrams: &mut Vec<Datagram>,
     ) -> io::Result<Received> {
         datagrams.clear();
-        let mut slices: Vec<[IoSliceMut<'_>; 1]> = self.0.iter_mut().map(|b| [IoSliceMut::new(b)]).collect();
         let flags = MsgFlags::MSG_DONTWAIT;
-        let got = match recvmmsg(socket.fd(), &mut headers.incoming, slices.iter_mut(), flags, None) {
-            Ok(got) => got,
-            // An error about something sent earlier says nothing about what waits.
-            Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => {
-                return Ok(Received { messages: 0, drops: 0 });
-            }
-            Err(error) => return Err(error.into()),
-        };
         let (mut drops, mut messages) = (0, 0);
-        for (message, received) in got.enumerate() {
+        for (message, buffer) in self.0.iter_mut().enumerate() {
+            let mut slice = [IoSliceMut::new(buffer)];
+            let received = match recvmsg::<SockaddrStorage>(
+                socket.fd(),
+                &mut slice,
+                Some(&mut headers.control),
+                flags,
+            ) {
+                Ok(received) => received,
+                // An error about something sent earlier says nothing about what waits.
+                Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => break,
+                Err(error) => return Err(error.into()),
+            };
             messages += 1;
             let mut template = Datagram {
                 to: Ipv4Addr::UNSPECIFIED,
@@ -272,5 +272,30 @@ mod tests {
         assert_eq!(sent, 2);
         let mut buffer = [0; 10];
         assert_eq!(other.recv_from(&mut buffer).unwrap(), (3, local));
+    }
+
+    #[test]
+    fn the_kernels_drops_are_counted_to_the_packet() {
+        let mut deaf = Socket::own("127.0.0.1:0".parse().unwrap()).unwrap();
+        setsockopt(&deaf.udp, sockopt::RcvBuf, &4096).unwrap();
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (mut headers, mut buffers, mut got) = (Headers::new(), Buffers::new(), Vec::new());
+        for _ in 0..500 {
+            other.send_to(&[1; 500], deaf.local().unwrap()).unwrap();
+        }
+        let mut came = 0;
+        let mut drops = 0;
+        loop {
+            let received = buffers.receive(&mut deaf, &mut headers, 0, &mut got).unwrap();
+            (came, drops) = (came + got.len() as u64, drops + received.drops);
+            if received.messages == 0 {
+                break;
+            }
+        }
+        // The counter comes with the next datagram that is received.
+        other.send_to(&[1], deaf.local().unwrap()).unwrap();
+        drops += buffers.receive(&mut deaf, &mut headers, 0, &mut got).unwrap().drops;
+        assert!(came < 500);
+        assert_eq!(came + drops, 500);
     }
 }

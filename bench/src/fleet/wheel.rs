@@ -7,9 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kaname_wire::demux::{Class, classify};
 use kaname_wire::rtcp::SenderInfo;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::client::{Client, State, sender_info};
 use super::dtls::Identity;
@@ -57,6 +59,8 @@ pub(super) struct Wheel {
     outgoing: Outgoing,
     random: u64,
     napping: bool,
+    /// Of a thousand packets that come to a subscriber, how many are lost on the way.
+    pub(super) loss_per_mille: u64,
 }
 
 impl Wheel {
@@ -64,6 +68,7 @@ impl Wheel {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|e| FleetError::Io(io::Error::other(e.to_string())))?;
         let random = u64::from_ne_bytes(seed) | 1;
+        raise_descriptors();
         Ok(Wheel {
             run: (random >> 16) as u32,
             identity: Identity::generate()?,
@@ -84,6 +89,7 @@ impl Wheel {
             outgoing: Outgoing::default(),
             random,
             napping: false,
+            loss_per_mille: 0,
         })
     }
 
@@ -256,10 +262,15 @@ impl Wheel {
                 Some(number) => Some(*number),
                 None => self.by_address.get(&datagram.to).copied(),
             };
-            match number {
-                Some(number) => incoming.sort(number, at, self.buffers.bytes(datagram)),
-                None => self.figures.strangers += 1,
+            let Some(number) = number else {
+                self.figures.strangers += 1;
+                continue;
+            };
+            if self.loss_per_mille > 0 && self.loses(number, datagram) {
+                self.figures.impaired += 1;
+                continue;
             }
+            incoming.sort(number, at, self.buffers.bytes(datagram));
         }
         incoming.unprotect(self, datagrams);
         for (number, at) in incoming.take_control() {
@@ -270,6 +281,14 @@ impl Wheel {
         }
         self.incoming = incoming;
         Ok(())
+    }
+
+    /// Whether the bad network of the scenario loses a packet: of media only, and of subscribers only.
+    fn loses(&mut self, number: u32, datagram: &Datagram) -> bool {
+        let media = classify(self.buffers.bytes(datagram)) == Ok(Class::Rtp);
+        media
+            && !self.clients[number as usize].receives.is_empty()
+            && self.random() % 1000 < self.loss_per_mille
     }
 
     pub(super) fn bytes(&self, datagram: &Datagram) -> &[u8] {
@@ -391,4 +410,12 @@ impl Wheel {
 
 fn unspecified(like: IpAddr) -> IpAddr {
     if like.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { std::net::Ipv6Addr::UNSPECIFIED.into() }
+}
+
+/// As many descriptors as the system allows: a fleet on sockets of its own needs one a client.
+fn raise_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Where it is refused, binding says what is missing.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
 }

@@ -9,6 +9,8 @@ mod tests;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use crate::capability::Capability;
+
 pub use assembler::{Assembler, Condition, Helper, Insn, Label, Operation, Register, Width};
 pub use map::{Map, MapKind};
 
@@ -64,10 +66,10 @@ impl BpfError {
     }
 }
 
-/// Root that is refused a map meets the limit of an old kernel, nothing else.
+/// Who has the rights (maps of sockets want both) and is refused a map meets the limit of an old kernel, nothing else.
+/// Root alone says little: in a container it lacks them.
 fn locked_memory_is_short() -> bool {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::geteuid() == 0 }
+    Capability::SysAdmin.held() || (Capability::Bpf.held() && Capability::NetAdmin.held())
 }
 
 /// What a program is for (`enum bpf_prog_type`).

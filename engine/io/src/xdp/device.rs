@@ -1,6 +1,7 @@
 //! What an interface is: its number, address, MTU, state, driver and queues.
 
 use std::ffi::{CStr, CString, c_int};
+use std::fmt;
 use std::io;
 use std::mem;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -19,74 +20,91 @@ pub(super) struct Device {
     pub(super) running: bool,
 }
 
-impl Device {
-    /// Looks at an interface by name.
-    pub(super) fn find(name: &str) -> Result<Device, XdpError> {
+/// Looks at one interface, in the network namespace that it was made in.
+pub(super) struct Looker {
+    name: String,
+    control: Control,
+}
+
+impl Looker {
+    pub(super) fn new(name: &str) -> Result<Looker, XdpError> {
         let missing = || XdpError::NoInterface(name.to_owned());
-        let system = |source| XdpError::System { what: "looking at the interface", source };
         let wire_name = CString::new(name).map_err(|_| missing())?;
         if wire_name.as_bytes_with_nul().len() > libc::IFNAMSIZ {
             return Err(missing());
         }
-        // SAFETY: the name ends with a zero byte.
-        let index = unsafe { libc::if_nametoindex(wire_name.as_ptr()) };
-        if index == 0 {
-            return Err(missing());
-        }
-        let control = Control::new(&wire_name).map_err(system)?;
-        let hardware = control.ask(libc::SIOCGIFHWADDR as _).map_err(system)?;
+        let control = Control::new(&wire_name)
+            .map_err(|source| XdpError::System { what: "looking at the interface", source })?;
+        Ok(Looker { name: name.to_owned(), control })
+    }
+
+    /// The interface as it is now.
+    pub(super) fn look(&self) -> Result<Device, XdpError> {
+        let Looker { name, control } = self;
+        let explain = |source: io::Error| match source.raw_os_error() {
+            Some(libc::ENODEV | libc::ENXIO) => XdpError::NoInterface(name.clone()),
+            _ => XdpError::System { what: "looking at the interface", source },
+        };
+        let ask = |what: libc::Ioctl| control.ask(what).map_err(explain);
+        let hardware = ask(libc::SIOCGIFHWADDR as _)?;
         // SAFETY: the kernel has just filled this member of the union.
         let address = unsafe { hardware.ifr_ifru.ifru_hwaddr };
         if address.sa_family != libc::ARPHRD_ETHER {
-            return Err(XdpError::NotEthernet(name.to_owned()));
+            return Err(XdpError::NotEthernet(name.clone()));
         }
-        // SAFETY: as above.
-        let mtu = unsafe { control.ask(libc::SIOCGIFMTU as _).map_err(system)?.ifr_ifru.ifru_mtu };
-        // SAFETY: as above.
-        let flags = unsafe { control.ask(libc::SIOCGIFFLAGS as _).map_err(system)?.ifr_ifru.ifru_flags };
+        // SAFETY: as above, for each.
+        let (index, mtu, flags) = unsafe {
+            (
+                ask(libc::SIOCGIFINDEX as _)?.ifr_ifru.ifru_ifindex,
+                ask(libc::SIOCGIFMTU as _)?.ifr_ifru.ifru_mtu,
+                ask(libc::SIOCGIFFLAGS as _)?.ifr_ifru.ifru_flags,
+            )
+        };
         let wanted = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
         let mut mac = [0; 6];
         for (to, from) in mac.iter_mut().zip(address.sa_data) {
             *to = from as u8;
         }
-        Ok(Device { index, mac, mtu: mtu.unsigned_abs(), running: flags & wanted == wanted })
+        let (index, mtu) = (index.unsigned_abs(), mtu.unsigned_abs());
+        Ok(Device { index, mac, mtu, running: flags & wanted == wanted })
+    }
+
+    /// Queues on which both directions work.
+    pub(super) fn queues(&self) -> u32 {
+        let mut channels = Channels { command: ETHTOOL_GCHANNELS, ..Channels::default() };
+        let mut request = self.control.request();
+        request.ifr_ifru.ifru_data = (&raw mut channels).cast();
+        // What cannot say has one.
+        let asked = self.control.call(libc::SIOCETHTOOL as _, &mut request);
+        if asked.is_err() { 1 } else { (channels.combined + channels.rx.min(channels.tx)).max(1) }
     }
 }
 
-/// Queues on which both directions work.
-pub(super) fn queues(name: &str) -> u32 {
-    /// `struct ethtool_channels`
-    #[repr(C)]
-    #[derive(Default)]
-    struct Channels {
-        command: u32,
-        /// The most: receive, transmit, other, combined.
-        max: [u32; 4],
-        rx: u32,
-        tx: u32,
-        other: u32,
-        combined: u32,
+impl fmt::Debug for Looker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
     }
-    const ETHTOOL_GCHANNELS: u32 = 0x3c;
-    let mut channels = Channels { command: ETHTOOL_GCHANNELS, ..Channels::default() };
-    // What cannot say has one.
-    let asked = ethtool(name, (&raw mut channels).cast());
-    if asked.is_err() { 1 } else { (channels.combined + channels.rx.min(channels.tx)).max(1) }
 }
 
-/// ethtool's question; `data` points to the structure of its command.
-fn ethtool(name: &str, data: *mut libc::c_char) -> io::Result<()> {
-    let name = CString::new(name)?;
-    let control = Control::new(&name)?;
-    let mut request = control.request;
-    request.ifr_ifru.ifru_data = data;
-    control.call(libc::SIOCETHTOOL as _, &mut request)
+const ETHTOOL_GCHANNELS: u32 = 0x3c;
+
+/// `struct ethtool_channels`
+#[repr(C)]
+#[derive(Default)]
+struct Channels {
+    command: u32,
+    /// The most: receive, transmit, other, combined.
+    max: [u32; 4],
+    rx: u32,
+    tx: u32,
+    other: u32,
+    combined: u32,
 }
 
 /// Asks about one interface.
 struct Control {
     socket: OwnedFd,
-    request: libc::ifreq,
+    name: [libc::c_char; libc::IFNAMSIZ],
 }
 
 impl Control {
@@ -98,16 +116,22 @@ impl Control {
         }
         // SAFETY: the kernel has just made this descriptor for us alone.
         let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-        // SAFETY: all-zero is a valid ifreq.
-        let mut request: libc::ifreq = unsafe { mem::zeroed() };
-        for (to, from) in request.ifr_name[..libc::IFNAMSIZ - 1].iter_mut().zip(name.to_bytes()) {
+        let mut bytes = [0; libc::IFNAMSIZ];
+        // The last one stays zero.
+        for (to, from) in bytes[..libc::IFNAMSIZ - 1].iter_mut().zip(name.to_bytes()) {
             *to = *from as libc::c_char;
         }
-        Ok(Control { socket, request })
+        Ok(Control { socket, name: bytes })
+    }
+
+    fn request(&self) -> libc::ifreq {
+        // SAFETY: all-zero is a valid ifreq.
+        let zero: libc::ifreq = unsafe { mem::zeroed() };
+        libc::ifreq { ifr_name: self.name, ..zero }
     }
 
     fn ask(&self, what: libc::Ioctl) -> io::Result<libc::ifreq> {
-        let mut request = self.request;
+        let mut request = self.request();
         self.call(what, &mut request)?;
         Ok(request)
     }
@@ -126,16 +150,17 @@ mod tests {
 
     #[test]
     fn what_is_no_ethernet_interface_is_named() {
-        let text = Device::find("kn-none").expect_err("no such").to_string();
+        let find = |name: &str| Looker::new(name)?.look();
+        let text = find("kn-none").expect_err("no such").to_string();
         assert!(text.contains("kn-none") && text.contains("ip link"), "{text}");
-        let text = Device::find("a-name-that-is-too-long").expect_err("no such").to_string();
+        let text = find("a-name-that-is-too-long").expect_err("no such").to_string();
         assert!(text.contains("a-name-that-is-too-long"), "{text}");
-        let text = Device::find("lo").expect_err("loopback").to_string();
+        let text = find("lo").expect_err("loopback").to_string();
         assert!(text.contains("lo is no Ethernet"), "{text}");
     }
 
     #[test]
     fn loopback_has_a_queue() {
-        assert_eq!(queues("lo"), 1);
+        assert_eq!(Looker::new("lo").expect("a name").queues(), 1);
     }
 }

@@ -4,11 +4,11 @@ use std::io;
 use std::sync::Arc;
 
 use super::config::XdpMode;
-use super::device::{self, Device};
+use super::device::{Device, Looker};
 use super::error::XdpError;
 use super::filter::Filter;
 use super::frame::ETHERNET;
-use super::limits::{FRAME, LONG_FRAME, RX_HEAD_ROOM};
+use super::limits::{FRAME, LONG_FRAME, OPEN_PAUSE, OPEN_TRIES, RX_HEAD_ROOM};
 use crate::bpf::{BpfError, Link};
 
 /// An interface whose frames for the node go to its shards. The program comes off with the last of them, or when
@@ -36,11 +36,13 @@ const DRIVER: u32 = 1 << 2;
 impl Interface {
     /// Puts the program on an interface, for so many shards.
     pub fn attach(name: &str, mode: XdpMode, shards: usize) -> Result<Arc<Interface>, XdpError> {
-        let device = Device::find(name)?;
-        if !device.running {
-            return Err(XdpError::Down(name.to_owned()));
-        }
-        let queues = device::queues(name);
+        let looker = Looker::new(name)?;
+        let running = || match looker.look()? {
+            device if device.running => Ok(device),
+            _ => Err(XdpError::Down(name.to_owned())),
+        };
+        let device = patiently(running, |error| matches!(error, XdpError::Down(_)))?;
+        let queues = looker.queues();
         let frame =
             if device.mtu as usize + ETHERNET + VLAN <= FRAME - RX_HEAD_ROOM { FRAME } else { LONG_FRAME };
         let filter = Filter::load(shards * queues as usize, frame - RX_HEAD_ROOM, shards)?;
@@ -83,14 +85,32 @@ fn attach(filter: &Filter, name: &str, index: u32, mode: XdpMode) -> Result<(Lin
     };
     let mut refused = io::Error::from_raw_os_error(libc::EOPNOTSUPP);
     for (flags, generic) in modes {
-        match filter.attach(index, *flags) {
+        match patiently(|| filter.attach(index, *flags), is_taken) {
             Ok(link) => return Ok((link, *generic)),
-            Err(BpfError::System { source, .. }) => match source.raw_os_error() {
-                Some(libc::EBUSY | libc::EEXIST) => return Err(XdpError::Occupied(name.to_owned())),
-                _ => refused = source,
-            },
+            Err(error) if is_taken(&error) => return Err(XdpError::Occupied(name.to_owned())),
+            Err(BpfError::System { source, .. }) => refused = source,
             Err(error) => return Err(error.into()),
         }
     }
     Err(XdpError::Mode { interface: name.to_owned(), mode: mode.word(), source: refused })
+}
+
+fn is_taken(error: &BpfError) -> bool {
+    let BpfError::System { source, .. } = error else { return false };
+    matches!(source.raw_os_error(), Some(libc::EBUSY | libc::EEXIST))
+}
+
+/// Tries again for a while when something is still taken.
+#[expect(clippy::disallowed_methods, reason = "at the start: no shard runs yet")]
+pub(super) fn patiently<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    is_taken: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    for _ in 1..OPEN_TRIES {
+        match attempt() {
+            Err(error) if is_taken(&error) => std::thread::sleep(OPEN_PAUSE),
+            done => return done,
+        }
+    }
+    attempt()
 }

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::device::Device;
+use super::device::{Device, Looker};
 use super::error::XdpError;
-use super::interface::Interface;
+use super::interface::{Interface, patiently};
 use super::limits::{LOOKUPS_A_TURN, MAX_QUEUES, ROUTE_LIFE, RX_FRAMES, SWEEP, TX_FRAMES};
 use super::netlink::{Netlink, News};
 use super::receive::Receive;
@@ -42,6 +42,7 @@ pub(super) struct Port {
     /// Neighbours whose address to ask for.
     unknown: Vec<IpAddr>,
     device: Device,
+    looker: Looker,
     state: State,
     next_sweep: Instant,
     next_age: Instant,
@@ -97,6 +98,7 @@ impl Port {
             netlink,
             unknown: Vec::with_capacity(LOOKUPS_A_TURN),
             device: interface.device.clone(),
+            looker: Looker::new(name)?,
             state: State::Here,
             next_sweep: now,
             next_age: now + ROUTE_LIFE,
@@ -154,7 +156,10 @@ impl Port {
     pub(super) fn flush(&mut self, kernel: &mut KernelUdp) -> FlushReport {
         let Port { transmit, umem, sockets, device, .. } = self;
         let (locals, counters) = kernel.parts();
-        let report = transmit.flush(umem, &mut sockets[0], locals, device, counters);
+        let (report, gone) = transmit.flush(umem, &mut sockets[0], locals, device, counters);
+        if gone {
+            self.state = State::Gone;
+        }
         self.ask(kernel.locals());
         report
     }
@@ -211,7 +216,7 @@ impl Port {
     }
 
     fn look_at_device(&mut self) {
-        match Device::find(&self.registered.interface.name) {
+        match self.looker.look() {
             Ok(device) if device.index == self.device.index => {
                 if device != self.device {
                     self.routes.forget_all();
@@ -273,17 +278,22 @@ fn open_socket(
 ) -> Result<Socket, XdpError> {
     let place = |zero_copy| Place { interface: interface.device.index, queue, zero_copy };
     let wish = other.map_or(interface.zero_copy, |other| other.is_zero_copy);
-    let mut result = Socket::open(umem, other, place(wish));
+    let open = |zero_copy| patiently(|| Socket::open(umem, other, place(zero_copy)), is_taken);
+    let mut result = open(wish);
     if let Err(Refused::Memory(error)) = &result
         && matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
         && raise_locked_memory(umem.len())
     {
-        result = Socket::open(umem, other, place(wish));
+        result = open(wish);
     }
     if wish && other.is_none() && !interface.zero_copy_only && matches!(result, Err(Refused::Bind(_))) {
-        result = Socket::open(umem, other, place(false));
+        result = open(false);
     }
     result.map_err(|refused| explain(interface, umem, queue, refused))
+}
+
+fn is_taken(refused: &Refused) -> bool {
+    matches!(refused, Refused::Bind(error) if error.raw_os_error() == Some(libc::EBUSY))
 }
 
 fn explain(interface: &Interface, umem: &Umem, queue: u32, refused: Refused) -> XdpError {

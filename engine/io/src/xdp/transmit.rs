@@ -55,7 +55,7 @@ impl Transmit {
         self.free.extend(self.pending.drain(..).map(|pending| pending.frame));
     }
 
-    /// Completes and sends what was taken, in its order.
+    /// Completes and sends what was taken, in its order. Also says whether the interface is gone.
     pub(super) fn flush(
         &mut self,
         umem: &Umem,
@@ -63,8 +63,8 @@ impl Transmit {
         from: &[SocketAddr],
         device: &Device,
         counters: &mut Counters,
-    ) -> FlushReport {
-        let (mut sent, mut dropped) = (0, 0);
+    ) -> (FlushReport, bool) {
+        let (mut pushed, mut dropped, mut gone) = (0, 0, false);
         for at in (0..self.pending.len()).step_by(KICK as usize) {
             let end = self.pending.len().min(at + KICK as usize);
             if socket.tx.room((end - at) as u32) < (end - at) as u32 {
@@ -72,9 +72,8 @@ impl Transmit {
             }
             for pending in &self.pending[at..end] {
                 let written = write(umem, pending, from, device);
-                let pushed = written.is_some_and(|desc| socket.tx.push(desc));
-                if pushed {
-                    sent += 1;
+                if written.is_some_and(|desc| socket.tx.push(desc)) {
+                    pushed += 1;
                     counters.bytes_sent += u64::from(pending.len);
                 } else {
                     self.free.push(pending.frame);
@@ -83,14 +82,21 @@ impl Transmit {
                 }
             }
             socket.tx.publish();
-            let refused = kick(socket, counters).min(sent);
-            (sent, dropped) = (sent - refused, dropped + refused);
+            let kicked = kick(socket, counters);
+            dropped += kicked.refused.min(pushed);
+            gone |= kicked.gone;
         }
+        if gone {
+            let lost = (socket.tx.waiting() as usize).min(pushed);
+            dropped += lost;
+            counters.xdp_interface_gone += lost as u64;
+        }
+        let sent = self.pending.len() - dropped;
         self.pending.clear();
         self.reclaim(umem, socket);
         counters.xdp_sent += sent as u64;
         counters.packets_sent += sent as u64;
-        FlushReport { sent, dropped }
+        (FlushReport { sent, dropped }, gone)
     }
 }
 
@@ -108,26 +114,33 @@ fn write(umem: &Umem, pending: &Pending, from: &[SocketAddr], device: &Device) -
     Some(libc::xdp_desc { addr: address + start as u64, len: (len - start) as u32, options: 0 })
 }
 
-/// Lets the kernel send what was published; waits a little for a device that is full. Returns how many packets the
-/// device refused, which are gone.
-fn kick(socket: &mut Socket, counters: &mut Counters) -> usize {
-    let (mut waits, mut refused) = (0, 0);
-    let mut waiting = socket.tx.waiting();
-    while waiting > 0 {
-        if !socket.tx.needs_wakeup() {
-            // The driver takes them by itself.
+/// What became of a call to the kernel.
+struct Kicked {
+    /// Packets that the device dropped.
+    refused: usize,
+    /// The socket has no interface any more.
+    gone: bool,
+}
+
+/// Lets the kernel send what was published; waits a little for a device that is full.
+fn kick(socket: &mut Socket, counters: &mut Counters) -> Kicked {
+    let mut kicked = Kicked { refused: 0, gone: false };
+    let (mut waits, mut waiting) = (0, socket.tx.waiting());
+    // A driver that is awake takes them by itself.
+    while waiting > 0 && socket.tx.needs_wakeup() && !kicked.gone {
+        counters.send_calls += 1;
+        match socket.kick().map_err(|error| error.raw_os_error()) {
+            // Copy mode: the device's queue dropped one, which has left the ring.
+            Err(Some(libc::EBUSY)) if !socket.is_zero_copy => kicked.refused += 1,
+            Err(Some(libc::ENXIO)) => kicked.gone = true,
+            // Anything else is seen in the ring.
+            _ => {}
+        }
+        if socket.is_zero_copy {
             break;
         }
-        counters.send_calls += 1;
-        if let Err(error) = socket.kick()
-            && error.raw_os_error() == Some(libc::EBUSY)
-            && !socket.is_zero_copy
-        {
-            // Copy mode: the device's queue dropped one, which has left the ring.
-            refused += 1;
-        }
         let left = socket.tx.waiting();
-        if left == waiting {
+        if left == waiting && !kicked.gone {
             if waits == SEND_WAITS {
                 break;
             }
@@ -135,12 +148,9 @@ fn kick(socket: &mut Socket, counters: &mut Counters) -> usize {
             wait_writable(socket.as_fd(), SEND_WAIT_MS);
         }
         waiting = left;
-        if socket.is_zero_copy {
-            break;
-        }
     }
-    counters.xdp_device_drops += refused as u64;
-    refused
+    counters.xdp_device_drops += kicked.refused as u64;
+    kicked
 }
 
 /// What the slots need of a shard on AF_XDP.

@@ -2,9 +2,17 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stderr, reason = "a test that is not allowed to run says so")]
 
+mod beside;
+mod capture;
+mod exchange;
+mod failures;
+#[path = "../netns/mod.rs"]
 mod netns;
+mod routes;
+mod shards;
+mod volume;
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use kaname_io::xdp::{AfXdp, XdpConfig, XdpError, XdpMode};
@@ -12,8 +20,10 @@ use kaname_io::{PacketIo, Slots, UdpConfig};
 use kaname_wire::path::Path;
 use netns::Namespace;
 
+/// How long a test waits for the other namespace before it calls it a failure.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Two namespaces, a wire between them.
 struct Pair {
     near: Namespace,
     far: Namespace,
@@ -30,15 +40,18 @@ fn pair() -> Option<Pair> {
     Some(Pair { near, far })
 }
 
-fn config(mode: XdpMode) -> XdpConfig {
-    let bind: Vec<IpAddr> =
-        ["192.0.2.1", "2001:db8::1"].iter().map(|ip| ip.parse().expect("an address")).collect();
-    XdpConfig { interface: "kn0".into(), mode, udp: UdpConfig { bind, tcp: false, ..UdpConfig::default() } }
+fn addresses(bind: &[&str]) -> UdpConfig {
+    let bind: Vec<IpAddr> = bind.iter().map(|ip| ip.parse().expect("an address")).collect();
+    UdpConfig { bind, tcp: false, ..UdpConfig::default() }
+}
+
+fn config(bind: &[&str], mode: XdpMode) -> XdpConfig {
+    XdpConfig { interface: "kn0".into(), mode, udp: addresses(bind) }
 }
 
 /// `None`, with a word on why: not allowed here.
-fn open(pair: &Pair, mode: XdpMode) -> Option<AfXdp> {
-    match pair.near.run(|| AfXdp::open(&config(mode))) {
+fn open_on(pair: &Pair, bind: &[&str], mode: XdpMode) -> Option<AfXdp> {
+    match pair.near.run(|| AfXdp::open(&config(bind, mode))) {
         Ok(io) => Some(io),
         Err(XdpError::Forbidden | XdpError::Unsupported) => {
             eprintln!("skipped: AF_XDP is not allowed here");
@@ -46,6 +59,11 @@ fn open(pair: &Pair, mode: XdpMode) -> Option<AfXdp> {
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// On both addresses of `near`.
+fn open(pair: &Pair) -> Option<AfXdp> {
+    open_on(pair, &["192.0.2.1", "2001:db8::1"], XdpMode::Auto)
 }
 
 fn far_socket(pair: &Pair, address: &str) -> UdpSocket {
@@ -57,7 +75,7 @@ fn far_socket(pair: &Pair, address: &str) -> UdpSocket {
 fn send(io: &mut AfXdp, to: Path, bytes: &[u8]) {
     io.tx().take(&to, bytes.len()).expect("room").copy_from_slice(bytes);
     let report = io.flush().expect("flushes");
-    assert_eq!((report.sent, report.dropped), (1, 0));
+    assert_eq!((report.sent, report.dropped), (1, 0), "{:?}", io.counters());
 }
 
 /// Waits until something comes.
@@ -73,28 +91,25 @@ fn receive(io: &mut AfXdp) -> Vec<(Path, Vec<u8>)> {
     }
 }
 
-#[test]
-fn both_ways_over_both_families() {
-    let Some(pair) = pair() else { return };
-    for mode in [XdpMode::Driver, XdpMode::Generic] {
-        let Some(mut io) = open(&pair, mode) else { return };
-        assert_eq!(io.name(), "af_xdp");
-        for (local, far) in [(0, "192.0.2.2:0"), (1, "[2001:db8::2]:0")] {
-            let far = far_socket(&pair, far);
-            let there = far.local_addr().expect("bound");
-            let here = io.locals()[local];
-            for round in 0..10_u8 {
-                far.send_to(&[round; 172], here).expect("sends");
-                let got = receive(&mut io);
-                assert_eq!(got, vec![(Path::udp(local as u8, there), vec![round; 172])]);
-                send(&mut io, Path::udp(local as u8, there), &[round; 1200]);
-                let mut buffer = [0; 2000];
-                let (len, from) = far.recv_from(&mut buffer).expect("receives");
-                assert_eq!((&buffer[..len], from), (&[round; 1200][..], here));
-            }
+fn receive_from(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
+    let mut buffer = vec![0; 65_536];
+    let (len, from) = socket.recv_from(&mut buffer).expect("receives");
+    buffer.truncate(len);
+    (buffer, from)
+}
+
+/// Sends until packets to there leave in frames: the route is known and the neighbour has answered. Says how many.
+fn warm(io: &mut AfXdp, to: Path, far: &UdpSocket) -> u32 {
+    let since = Instant::now();
+    for count in 1.. {
+        let before = io.counters().xdp_sent;
+        send(io, to, b"warm");
+        assert_eq!(receive_from(far).0, b"warm");
+        if io.counters().xdp_sent > before {
+            return count;
         }
-        let counters = *io.counters();
-        assert_eq!(counters.xdp_received, 20, "{mode:?} {counters:?}");
-        assert!(counters.xdp_sent >= 16 && counters.xdp_sent + counters.xdp_by_kernel == 20, "{counters:?}");
+        assert!(since.elapsed() < PATIENCE, "it never left in a frame: {:?}", io.counters());
+        io.wait(Some(Duration::from_millis(1))).expect("waits");
     }
+    unreachable!("the count does not end")
 }
