@@ -111,6 +111,7 @@ impl Session {
     ) -> Result<Sending, SrtpError> {
         let fields = rtp_fields(packet, 0)?;
         let known = self.streams.get(fields.ssrc);
+        // RFC 3711 section 3.2.3: without a cryptographic context there is nothing to send under.
         let ring = known.map(|stream| &stream.ring).or(self.wildcard.as_ref()).ok_or(SrtpError::NoStream)?;
         let ring = ring.clone();
         let growth = if ring.policy.cryptex { cryptex::growth(packet)? } else { None };
