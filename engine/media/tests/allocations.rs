@@ -142,7 +142,7 @@ fn in_a_room() -> u64 {
         }
         for (who, (id, codec, payloads)) in everyone.iter().enumerate() {
             // Everybody speaks for two seconds of eight.
-            if (n / 100 + who as u64) % 4 == 0 {
+            if (n / 100 + who as u64).is_multiple_of(4) {
                 room.receive(*id, &packet(n, *codec, &payloads[n as usize % 500]), &mut |_| {}).unwrap();
             }
         }
