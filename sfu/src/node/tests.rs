@@ -62,7 +62,8 @@ impl World {
     }
 
     fn try_join(&mut self, room: &str, name: &str, grants: Grants) -> Result<Member, NodeError> {
-        let request = JoinRequest { room: room.into(), identity: None, name: name.into(), grants };
+        let request =
+            JoinRequest { room: room.into(), identity: None, name: name.into(), grants, news: true };
         let joined = self.state.join(self.now, request)?;
         Ok(Member { id: joined.peer.id, notices: joined.notices })
     }
