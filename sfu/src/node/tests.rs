@@ -20,7 +20,7 @@ use kaname_engine::core::command::{LegId, StreamId};
 use kaname_engine::core::{Event, Time};
 use kaname_engine::srtp::Profile;
 use kaname_engine::{EngineEvent, ShardId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::api::*;
 use super::error::NodeError;
