@@ -1,4 +1,5 @@
 //! ffmpeg reads what we write, and we read what it writes. Behind `KANAME_FULL`.
+#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::fs;
 use std::io::Cursor;
