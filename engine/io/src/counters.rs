@@ -91,6 +91,10 @@ counters! {
     tcp_refused_source,
     /// Accepting failed, mostly for want of descriptors.
     tcp_accept_errors,
+    /// Given to the shard that their first frame named.
+    tcp_handed_over,
+    /// Taken from another shard.
+    tcp_adopted,
     /// Ended by the peer.
     tcp_closed_by_peer,
     /// Ended by an error.

@@ -97,3 +97,8 @@ pub(crate) const TCP_IDLE_TIME: Duration = Duration::from_secs(30);
 
 /// How often connections are looked through for the two times above.
 pub(crate) const TCP_SWEEP: Duration = Duration::from_secs(1);
+
+/// Addresses that the kernel's steering remembers, of the whole node: 6 MiB of the kernel's memory. Beyond, those not
+/// heard from for longest are steered by hash and handed over.
+#[cfg(target_os = "linux")]
+pub(crate) const STEERED_ADDRESSES: usize = 65_536;

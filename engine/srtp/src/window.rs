@@ -40,6 +40,14 @@ impl Window {
         window
     }
 
+    /// A window in which everything is marked up to `index`, or up to where this one reaches if that is further.
+    pub(crate) fn marked_up_to(mut self, index: u64) -> Window {
+        self.highest = self.highest.max(index);
+        self.recent = u64::MAX;
+        self.words.fill(u64::MAX);
+        self
+    }
+
     /// The highest index marked so far.
     #[inline]
     pub(crate) fn highest(&self) -> u64 {

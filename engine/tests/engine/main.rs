@@ -5,4 +5,5 @@ mod client;
 mod data;
 mod media;
 mod security;
+mod shards;
 mod world;
