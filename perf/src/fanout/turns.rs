@@ -150,15 +150,15 @@ pub fn run(
     packets: usize,
     rounds: usize,
 ) -> io::Result<Vec<Outcome>> {
-    let begun = contestants.iter().map(|it| Outcome {
+    let begin = |it: &dyn Contestant| Outcome {
         name: it.name(),
         shape: it.shape(),
         ns: Vec::with_capacity(rounds),
         lost: 0,
         sent: 0,
         allocations: 0,
-    });
-    let mut results: Vec<Outcome> = begun.collect();
+    };
+    let mut results: Vec<Outcome> = contestants.iter().map(|it| begin(&**it)).collect();
     for round in 0..rounds {
         for turn in 0..contestants.len() {
             // Nobody is always first, or always behind the same neighbour's traces in the cache.
