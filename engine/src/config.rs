@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::SteeringChoice;
+
 /// How an [`crate::Engine`] runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
@@ -10,7 +12,7 @@ pub struct EngineConfig {
     /// Addresses to listen on, one socket each. `0.0.0.0` and `::` stand for every address of that family that
     /// the machine has at start.
     pub bind: Vec<IpAddr>,
-    /// Shard `i` listens on `port + i`; 0: any free port.
+    /// All shards listen on this one; 0: any free port, for each address its own.
     pub port: u16,
     /// ICE-TCP (RFC 6544) on the same addresses and ports.
     pub tcp: bool,
@@ -18,6 +20,8 @@ pub struct EngineConfig {
     pub receive_buffer: usize,
     /// Threads for handshakes and data channels, 1 to 64.
     pub workers: usize,
+    /// How datagrams find their shard, where there are several.
+    pub steering: SteeringChoice,
     /// Pin shard `i` to the `i`-th processor that this process may use.
     pub pin: bool,
 }
@@ -31,6 +35,7 @@ impl Default for EngineConfig {
             tcp: true,
             receive_buffer: 16 * 1024 * 1024,
             workers: 1,
+            steering: SteeringChoice::Auto,
             pin: true,
         }
     }
@@ -52,6 +57,9 @@ pub enum StartError {
     /// A socket could not be made.
     #[error(transparent)]
     Bind(#[from] kaname_io::BindError),
+    /// Steering in the kernel was asked for, and the kernel does not.
+    #[error("cannot steer by eBPF: {0}; or choose the steering `auto` or `hand-over`")]
+    Steering(String),
     /// A thread could not be started.
     #[error("cannot start the thread {name}: {source}; raise the process limit (ulimit -u)")]
     Thread {

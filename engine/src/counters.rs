@@ -2,9 +2,12 @@
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use kaname_core::{Counters as CoreCounters, DropReason};
+use kaname_core::{Counters as CoreCounters, DropReason, Time};
 use kaname_io::Counters as IoCounters;
+
+use crate::steering::SteeringFigures;
 
 /// Figures of one shard, at most a second old.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,10 +105,27 @@ core_counters! {
     checks_answered,
     arena_used,
     legs,
+    crossed_out,
+    crossed_in,
+    handed_over,
 }
 
-const SHARD_NAMES: [&str; 6] =
-    ["shard_cpu_us", "shard_rounds", "shard_faults", "shard_wakeups", "shard_spins_paid", "shard_spins_vain"];
+const SHARD_NAMES: [&str; 12] = [
+    "shard_cpu_us",
+    "shard_rounds",
+    "shard_faults",
+    "shard_wakeups",
+    "shard_spins_paid",
+    "shard_spins_vain",
+    "shard_busy_us",
+    BUSY_PERMILLE,
+    "steer_learned",
+    "steer_learn_failed",
+    "steer_taken",
+    "steer_dropped",
+];
+
+const BUSY_PERMILLE: &str = "shard_busy_permille";
 
 /// Names of the published figures, in their order.
 static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -124,11 +144,40 @@ pub(crate) struct ShardFigures {
     /// Looks for more ahead of a sleep: those that made it unnecessary, and those that did not.
     pub(crate) spins_paid: u64,
     pub(crate) spins_vain: u64,
+    /// Time not spent waiting.
+    pub(crate) busy: Duration,
+    /// The share of it in the latest interval.
+    pub(crate) busy_permille: u64,
+    settled: (Time, Duration),
+    pub(crate) steering: SteeringFigures,
+    /// Datagrams that others had for this shard, and for which there was no room.
+    pub(crate) strays_dropped: u64,
 }
 
 impl ShardFigures {
+    /// An interval ends.
+    pub(crate) fn settle(&mut self, now: Time) {
+        let (then, busy) = std::mem::replace(&mut self.settled, (now, self.busy));
+        let interval = now.since(then).as_nanos().max(1);
+        let share = (self.busy - busy).as_nanos() * 1000 / interval;
+        self.busy_permille = u64::try_from(share.min(1000)).unwrap_or(1000);
+    }
+
     fn values(&self) -> [u64; SHARD_NAMES.len()] {
-        [self.cpu_us, self.rounds, self.faults, self.wakeups, self.spins_paid, self.spins_vain]
+        [
+            self.cpu_us,
+            self.rounds,
+            self.faults,
+            self.wakeups,
+            self.spins_paid,
+            self.spins_vain,
+            u64::try_from(self.busy.as_micros()).unwrap_or(u64::MAX),
+            self.busy_permille,
+            self.steering.learned,
+            self.steering.learn_failed,
+            self.steering.taken,
+            self.strays_dropped,
+        ]
     }
 }
 
@@ -155,6 +204,13 @@ impl Published {
         for (to, reason) in self.drops.iter().zip(DropReason::ALL) {
             to.store(core.dropped(*reason), Ordering::Relaxed);
         }
+    }
+
+    /// How busy the shard was in the latest interval.
+    pub(crate) fn busy_permille(&self) -> u32 {
+        let at = NAMES.iter().position(|name| *name == BUSY_PERMILLE);
+        let value = at.and_then(|at| self.values.get(at)).map_or(0, |value| value.load(Ordering::Relaxed));
+        u32::try_from(value).unwrap_or(1000)
     }
 
     pub(crate) fn snapshot(&self, workers: &WorkerCounters) -> CountersSnapshot {

@@ -9,12 +9,14 @@ use std::time::Instant;
 
 use kaname_core::Command;
 use kaname_core::command::LegId;
-use kaname_io::{KernelUdp, PacketIo, UdpConfig};
+use kaname_io::{KernelUdp, PacketIo, UdpConfig, steer};
 
 use crate::counters::CountersSnapshot;
 use crate::limits::{MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
+use crate::mesh::Mesh;
 use crate::port::{LegKey, Message, Order, ShardPort, Sink, WorkerPort, worker_of};
 use crate::shard::{self, Surroundings};
+use crate::steering::{Kernel, SteeringChoice, SteeringMode};
 use crate::worker::{self, Identity};
 use crate::{DataKind, DtlsParams, EngineConfig, EngineEvent, ShardId, StartError};
 
@@ -30,9 +32,24 @@ pub enum EngineBusy {
     /// There is no such shard.
     #[error("there is no such shard")]
     UnknownShard,
+    /// The user name fragment does not begin with the shard's letter, so the peer's checks would not find it.
+    #[error(
+        "the user name fragment does not name the shard: begin it with kaname_engine::io::steer::letter(shard)"
+    )]
+    ForeignFragment,
     /// The message is longer than any channel takes (256 KiB).
     #[error("the message is longer than 256 KiB")]
     TooLong,
+}
+
+/// A command was refused; it changed nothing, and here it is back.
+#[derive(Debug, thiserror::Error)]
+#[error("{why}")]
+pub struct Refused {
+    /// Why.
+    pub why: EngineBusy,
+    /// The command.
+    pub command: Command,
 }
 
 struct ShardHandle {
@@ -47,6 +64,7 @@ pub struct Engine {
     workers: Arc<[WorkerPort]>,
     stop: Arc<AtomicBool>,
     fingerprint: String,
+    steering: SteeringMode,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -60,7 +78,9 @@ impl Engine {
         check(&config)?;
         getrandom::fill(&mut [0; 1]).map_err(|error| StartError::Random(error.to_string()))?;
         let identity = Arc::new(Identity::generate()?);
-        let backends = (0..config.shards).map(|i| open(&config, i)).collect::<Result<Vec<_>, _>>()?;
+        let backends = open(&config)?;
+        let (kernel, steering) = choose_steering(config.steering, &backends)?;
+        let mesh = Arc::new(Mesh::new(backends.len()));
         let shards = backends
             .iter()
             .map(|io| ShardHandle {
@@ -74,20 +94,17 @@ impl Engine {
             workers: (0..config.workers).map(|_| WorkerPort::new()).collect(),
             stop: Arc::new(AtomicBool::new(false)),
             fingerprint: identity.fingerprint().to_string(),
+            steering,
             threads: Vec::new(),
         };
         // From here on dropping the engine ends what was started.
-        engine.start_workers(&identity, &(Arc::new(sink) as Arc<Sink>), backends, config.pin)?;
+        let sink = Arc::new(sink) as Arc<Sink>;
+        engine.start_workers(&identity, &sink)?;
+        engine.start_shards(&sink, backends, &mesh, kernel.as_ref(), config.pin)?;
         Ok(engine)
     }
 
-    fn start_workers(
-        &mut self,
-        identity: &Arc<Identity>,
-        sink: &Arc<Sink>,
-        backends: Vec<KernelUdp>,
-        pin: bool,
-    ) -> Result<(), StartError> {
+    fn start_workers(&mut self, identity: &Arc<Identity>, sink: &Arc<Sink>) -> Result<(), StartError> {
         let ports: Arc<[Arc<ShardPort>]> = self.shards.iter().map(|shard| shard.port.clone()).collect();
         for index in 0..self.workers.len() {
             let around = worker::Surroundings {
@@ -100,14 +117,31 @@ impl Engine {
             };
             self.spawn(format!("kaname-work-{index}"), move || worker::run(around))?;
         }
+        Ok(())
+    }
+
+    fn start_shards(
+        &mut self,
+        sink: &Arc<Sink>,
+        backends: Vec<KernelUdp>,
+        mesh: &Arc<Mesh>,
+        kernel: Option<&Arc<Kernel>>,
+        pin: bool,
+    ) -> Result<(), StartError> {
+        // One for all: packets that cross bring their time of arrival along.
         let epoch = Instant::now();
         for (index, io) in backends.into_iter().enumerate() {
+            if let Some(inbox) = mesh.inbox(index) {
+                inbox.attach(io.waker());
+            }
             let around = Surroundings {
                 id: ShardId(index),
                 port: self.shards[index].port.clone(),
                 workers: self.workers.clone(),
                 sink: sink.clone(),
                 stop: self.stop.clone(),
+                mesh: mesh.clone(),
+                kernel: kernel.cloned(),
                 epoch,
                 pin,
             };
@@ -140,9 +174,22 @@ impl Engine {
         &self.fingerprint
     }
 
-    /// Hands the shard a command, in order. Never waits; refuses when the queue is full.
-    pub fn command(&self, shard: ShardId, command: Command) -> Result<(), EngineBusy> {
-        self.shard(shard)?.port.command(command)
+    /// Hands the shard a command, in order. Never waits; when the queue is full, the command comes back. Where there
+    /// are several shards, a leg's user name fragment must begin with [`kaname_io::steer::letter`] of its shard.
+    pub fn command(&self, shard: ShardId, command: Command) -> Result<(), Refused> {
+        let ice = match &command {
+            Command::AddLeg(config) => Some(&config.ice),
+            Command::RestartIce { ice, .. } => Some(ice),
+            _ => None,
+        };
+        let is_foreign = |fragment: &str| steer::named(fragment.as_bytes()) != Some(shard.0);
+        if self.shards.len() > 1 && ice.is_some_and(|ice| is_foreign(&ice.local_ufrag)) {
+            return Err(Refused { why: EngineBusy::ForeignFragment, command });
+        }
+        match self.shard(shard) {
+            Ok(handle) => handle.port.command(command),
+            Err(why) => Err(Refused { why, command }),
+        }
     }
 
     /// The leg's handshake is answered from now on: call it before the session description goes out, as earlier
@@ -183,6 +230,16 @@ impl Engine {
     /// The packet io in use, such as `sendmmsg`.
     pub fn io_backend(&self) -> &'static str {
         self.shards.first().map_or("none", |shard| shard.io_backend)
+    }
+
+    /// How datagrams find their shard.
+    pub fn steering(&self) -> &SteeringMode {
+        &self.steering
+    }
+
+    /// How busy the shard was in the latest second, in thousandths. 0 if there is no such shard.
+    pub fn busy_permille(&self, shard: ShardId) -> u32 {
+        self.shards.get(shard.0).map_or(0, |shard| shard.port.published.busy_permille())
     }
 
     /// The shard's figures. Empty if there is no such shard.
@@ -248,26 +305,46 @@ fn check(config: &EngineConfig) -> Result<(), StartError> {
     if !(1..=MAX_WORKERS).contains(&config.workers) {
         return fault("workers", config.workers, "1 to 64");
     }
-    if config.port != 0 && usize::from(config.port) + config.shards > usize::from(u16::MAX) + 1 {
-        return fault(
-            "port",
-            config.port.into(),
-            "at most 65536 less the number of shards, one port for each",
-        );
-    }
     Ok(())
 }
 
-fn open(config: &EngineConfig, index: usize) -> Result<KernelUdp, StartError> {
-    let port = if config.port == 0 { 0 } else { config.port + index as u16 };
-    let config = UdpConfig {
+fn open(config: &EngineConfig) -> Result<Vec<KernelUdp>, StartError> {
+    let udp = UdpConfig {
         bind: config.bind.clone(),
-        port,
+        port: config.port,
         tcp: config.tcp,
         receive_buffer: config.receive_buffer,
         ..UdpConfig::default()
     };
-    Ok(KernelUdp::new(&config)?)
+    Ok(KernelUdp::group(&udp, config.shards)?)
+}
+
+/// Puts steering into the kernel where that is wished for and allowed.
+fn choose_steering(
+    choice: SteeringChoice,
+    group: &[KernelUdp],
+) -> Result<(Option<Arc<Kernel>>, SteeringMode), StartError> {
+    if group.len() < 2 {
+        return Ok((None, SteeringMode::Single));
+    }
+    if choice == SteeringChoice::HandOver {
+        return Ok((None, SteeringMode::HandOver(None)));
+    }
+    match attach(group) {
+        Ok(kernel) => Ok((Some(Arc::new(kernel)), SteeringMode::Ebpf)),
+        Err(why) if choice == SteeringChoice::Ebpf => Err(StartError::Steering(why)),
+        Err(why) => Ok((None, SteeringMode::HandOver(Some(why)))),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn attach(group: &[KernelUdp]) -> Result<Kernel, String> {
+    steer::Steering::attach(group).map_err(|error| error.to_string())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn attach(_group: &[KernelUdp]) -> Result<Kernel, String> {
+    Err("this system has no eBPF for sockets".to_owned())
 }
 
 #[cfg(test)]
@@ -284,7 +361,6 @@ mod tests {
             (EngineConfig { shards: 0, ..EngineConfig::default() }, "shards"),
             (EngineConfig { shards: 65, ..EngineConfig::default() }, "shards"),
             (EngineConfig { workers: 0, ..EngineConfig::default() }, "workers"),
-            (EngineConfig { shards: 2, port: 65_535, ..EngineConfig::default() }, "port"),
         ] {
             let text = start(config).expect_err("out of range").to_string();
             assert!(text.contains(field), "{text}");
@@ -292,11 +368,11 @@ mod tests {
     }
 
     #[test]
-    fn each_shard_has_its_port_and_it_ends_when_asked() {
+    fn all_shards_have_one_port_and_it_ends_when_asked() {
         let engine = start(EngineConfig { shards: 2, ..EngineConfig::default() }).expect("loopback");
         assert_eq!(engine.shards(), 2);
         let addresses = [engine.addresses(ShardId(0))[0], engine.addresses(ShardId(1))[0]];
-        assert_ne!(addresses[0], addresses[1]);
+        assert_eq!(addresses[0], addresses[1]);
         assert!(engine.addresses(ShardId(2)).is_empty());
         assert!(engine.fingerprint().starts_with("sha-256 "));
         assert_eq!(engine.close(ShardId(2), LegId(0)), Err(EngineBusy::UnknownShard));
@@ -305,7 +381,7 @@ mod tests {
             .to_string();
         assert!(text.contains(&addresses[0].to_string()), "{text}");
         engine.shutdown();
-        let again = start(EngineConfig { port: addresses[0].port(), ..EngineConfig::default() });
+        let again = start(EngineConfig { shards: 2, port: addresses[0].port(), ..EngineConfig::default() });
         assert_eq!(again.expect("free again").addresses(ShardId(0)), &addresses[..1]);
     }
 }

@@ -11,16 +11,19 @@ mod engine;
 mod event;
 mod fingerprint;
 pub mod limits;
+pub mod mesh;
 mod port;
 mod shard;
 mod spin;
+mod steering;
 mod worker;
 
 pub use config::{EngineConfig, StartError};
 pub use counters::CountersSnapshot;
-pub use engine::{Engine, EngineBusy};
+pub use engine::{Engine, EngineBusy, Refused};
 pub use event::{DataKind, EngineEvent, SecureError, ShardId};
 pub use fingerprint::{Fingerprint, FingerprintParseError, HashAlgorithm};
+pub use steering::{SteeringChoice, SteeringMode};
 
 pub use kaname_core as core;
 pub use kaname_io as io;

@@ -82,6 +82,30 @@ pub const MAX_SHARD_FAULTS: u32 = 16;
 /// How often a shard's figures are published.
 pub const PUBLISH_TIME: Duration = Duration::from_secs(1);
 
+/// Packets on their way to one shard from all others: sixteen of its batches, 50 ms of a shard that is full with
+/// incoming media, 6.5 MiB. Made when a room first spans to the shard. Lossy: who is further behind than that would
+/// forward what nobody wants any more.
+pub const PARCELS: usize = 4096;
+
+/// Notes on their way to one shard (key frames wanted, packets to be sent again, publishers' clocks): one for each of
+/// the streams of a few full rooms. Lossless: they wait at their origin.
+pub const NOTES: usize = 4096;
+
+/// Datagrams on their way to the shard whose leg they are for: four batches, 2 MiB. Where the kernel does not steer,
+/// half of what two shards receive goes this way, and it is taken once a round. Lossy.
+pub const STRAYS: usize = 1024;
+
+/// Addresses that others validated and that a shard has not yet taken note of. Lossy: the next check tells again.
+pub const LEARNED: usize = 1024;
+
+/// TCP connections on their way to their shard: as many as it could accept at once. Beyond, they are closed and try
+/// again.
+pub const CONNECTIONS: usize = 64;
+
+/// Addresses of other shards' legs that a shard remembers: the legs of four full shards. Beyond, the oldest goes, and
+/// is learned again from its next check.
+pub const KNOWN_ADDRESSES: usize = 65_536;
+
 /// How long a shard looks for more before it sleeps, at first and at most. A sleep and the wake-up from it cost some 5 us
 /// of processor and, in a virtual machine, up to 50 us of delay.
 pub const SPIN_START: Duration = Duration::from_micros(20);

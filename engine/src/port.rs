@@ -14,7 +14,7 @@ use crate::counters::{Published, WorkerCounters, count};
 use crate::limits::{
     COMMAND_QUEUE, DATAGRAM_QUEUE, LANE_QUEUE, MESSAGE_QUEUE, MESSAGE_QUEUE_BYTES, ORDER_QUEUE,
 };
-use crate::{DataKind, DtlsParams, EngineBusy, EngineEvent, ShardId};
+use crate::{DataKind, DtlsParams, EngineBusy, EngineEvent, Refused, ShardId};
 
 /// Where news goes.
 pub(crate) type Sink = dyn Fn(ShardId, EngineEvent) + Send + Sync;
@@ -46,11 +46,12 @@ impl ShardPort {
         }
     }
 
-    pub(crate) fn command(&self, command: Command) -> Result<(), EngineBusy> {
+    /// Gives the command back when it is refused.
+    pub(crate) fn command(&self, command: Command) -> Result<(), Refused> {
         if self.down.load(Ordering::Acquire) {
-            return Err(EngineBusy::Down);
+            return Err(Refused { why: EngineBusy::Down, command });
         }
-        self.commands.push(command).map_err(|_| EngineBusy::Full)?;
+        self.commands.push(command).map_err(|command| Refused { why: EngineBusy::Full, command })?;
         self.waker.wake();
         Ok(())
     }

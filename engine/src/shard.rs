@@ -1,5 +1,7 @@
 //! A shard's thread: it owns packet io and the core's state machine, and does nothing but carry between them.
 
+mod visits;
+
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,8 +17,10 @@ use kaname_wire::path::Path;
 
 use crate::counters::ShardFigures;
 use crate::limits::{COMMAND_TURN, MAX_SHARD_FAULTS, PUBLISH_TIME};
+use crate::mesh::{Mesh, Stray};
 use crate::port::{LegKey, Order, ShardPort, Sink, WorkerPort, worker_of};
 use crate::spin::Spin;
+use crate::steering::{Kernel, Steer};
 use crate::{EngineEvent, ShardId};
 
 const _: () = assert!(RX_BATCH <= BATCH, "the core takes a whole receive batch");
@@ -29,6 +33,9 @@ pub(crate) struct Surroundings {
     pub(crate) workers: Arc<[WorkerPort]>,
     pub(crate) sink: Arc<Sink>,
     pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) mesh: Arc<Mesh>,
+    /// Who steers datagrams to their shards, where the kernel does.
+    pub(crate) kernel: Option<Arc<Kernel>>,
     /// Time zero of the engine.
     pub(crate) epoch: Instant,
     pub(crate) pin: bool,
@@ -50,11 +57,15 @@ pub(crate) fn run<I: PacketIo>(mut io: I, around: Surroundings) {
             Err(panic) => panic_message(&*panic),
         };
         figures = round.figures;
+        round.give_back();
         figures.faults += 1;
         // Slots may be half-filled, or hold what is not encrypted yet.
         io.discard();
         let last = figures.faults >= u64::from(MAX_SHARD_FAULTS);
         around.port.down.store(last, Ordering::Release);
+        if let Some(inbox) = around.mesh.inbox(around.id.0).filter(|_| last) {
+            inbox.close();
+        }
         forget_all(&around);
         // The sink may be what is at fault.
         let _ = catch_unwind(AssertUnwindSafe(|| {
@@ -94,6 +105,9 @@ struct Round<'e, I> {
     around: &'e Surroundings,
     /// Memory for a batch's descriptors, between two batches.
     batch: Vec<Datagram<'static>>,
+    steer: Steer,
+    /// Of other shards, being looked at.
+    strays: Vec<Stray>,
     next_tick: Option<Time>,
     /// The worker's order queue was full.
     forget: VecDeque<LegId>,
@@ -109,6 +123,8 @@ impl<'e, I: PacketIo> Round<'e, I> {
             shard: Shard::new(ShardConfig { seed: seed(), backend: Backend::best() }),
             around,
             batch: Vec::with_capacity(BATCH),
+            steer: Steer::new(around.id.0, around.mesh.clone(), around.kernel.clone(), steering_seed()),
+            strays: Vec::with_capacity(BATCH),
             next_tick: None,
             forget: VecDeque::new(),
             publish_at: Time::ZERO,
@@ -123,6 +139,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             self.figures.rounds += 1;
             let now = self.now();
             self.receive(now)?;
+            self.visits(now)?;
             let more = self.commands(now)?;
             if self.next_tick.is_some_and(|at| at <= now) {
                 self.shard.tick(now);
@@ -131,6 +148,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             self.io.flush()?;
             self.publish(now);
             let timeout = if more { Duration::ZERO } else { self.timeout() };
+            self.figures.busy += self.now().since(now);
             self.wait(timeout)?;
         }
         Ok(())
@@ -142,19 +160,19 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 
     fn receive(&mut self, now: Time) -> std::io::Result<()> {
-        let received = self.io.recv()?;
+        let Round { io, shard, steer, batch, around, forget, .. } = self;
+        let received = io.recv()?;
         if received.is_empty() {
             return Ok(());
         }
-        // Keys first: what a peer sends at once behind its handshake may be in this very batch.
-        for _ in 0..COMMAND_TURN {
-            let Some(keys) = self.around.port.keys.pop() else { break };
-            self.shard.command(now, keys);
-        }
-        let mut batch = recycle(std::mem::take(&mut self.batch));
-        batch.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
-        self.shard.ingest(now, &batch);
-        self.batch = recycle(batch);
+        // Commands first: what came may be caused by the answer that one of them was queued ahead of, or be media
+        // right behind a handshake.
+        carry_out_waiting(shard, around, forget, now);
+        let mut taken = recycle(std::mem::take(batch));
+        taken.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
+        shard.ingest_or(now, &taken, &mut |datagram| steer.stray(datagram));
+        *batch = recycle(taken);
+        steer.settle(*io);
         self.drain(now)?;
         // What was forwarded leaves before anything else is begun.
         self.io.flush()?;
@@ -164,14 +182,10 @@ impl<'e, I: PacketIo> Round<'e, I> {
     /// Carries out what is queued, within its share of time; says whether more waits.
     fn commands(&mut self, now: Time) -> std::io::Result<bool> {
         for _ in 0..COMMAND_TURN {
-            // The handshakes first: without keys there is no media.
-            let ShardPort { keys, lane, commands, .. } = &*self.around.port;
-            let next = keys.pop().or_else(|| lane.pop()).or_else(|| commands.pop());
-            let Some(command) = next else { break };
-            if let Command::RemoveLeg { leg } = command {
-                self.forget.push_back(leg);
+            let Round { shard, around, forget, .. } = self;
+            if !carry_out_next(shard, around, forget, now) {
+                break;
             }
-            self.shard.command(now, command);
             self.drain(now)?;
         }
         self.tell_workers();
@@ -191,16 +205,25 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 
     fn drain(&mut self, now: Time) -> std::io::Result<()> {
-        let Round { io, shard, around, .. } = self;
-        let mut events = |event| hand_on(event, around);
+        self.hand_over(now);
+        let Round { io, shard, around, steer, .. } = self;
+        let mut events = |event| {
+            if let Event::PathValidated { path, .. } = &event {
+                steer.validated(path);
+            }
+            hand_on(event, around);
+        };
         loop {
             let drained = shard.drain(now, &mut CoreSlots(io.tx()), &mut events);
             if let Drained::Done(next) = drained {
                 self.next_tick = next;
-                return Ok(());
+                break;
             }
             io.flush()?;
         }
+        // Forwarding may have ended what another shard was asked for.
+        self.hand_over(now);
+        Ok(())
     }
 
     /// Looks for more, then looks again for a moment if that has paid lately, then sleeps.
@@ -212,7 +235,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
         let budget = self.spin.budget().min(timeout);
         while began.elapsed() < budget {
             std::hint::spin_loop();
-            if self.io.wait(Some(Duration::ZERO))? {
+            if self.has_mail() || self.io.wait(Some(Duration::ZERO))? {
                 self.figures.spins_paid += 1;
                 self.spin.paid();
                 return Ok(());
@@ -220,9 +243,11 @@ impl<'e, I: PacketIo> Round<'e, I> {
         }
         self.figures.spins_vain += u64::from(!budget.is_zero());
         let left = timeout.saturating_sub(began.elapsed());
-        if !left.is_zero() {
+        if !left.is_zero() && self.lie_down() {
             self.figures.wakeups += 1;
-            self.io.wait(Some(left))?;
+            let slept = self.io.wait(Some(left));
+            self.get_up();
+            slept?;
             self.spin.slept(began.elapsed());
         }
         Ok(())
@@ -238,9 +263,38 @@ impl<'e, I: PacketIo> Round<'e, I> {
             return;
         }
         self.publish_at = now + PUBLISH_TIME;
+        self.figures.settle(now);
+        self.figures.steering = self.steer.figures;
+        if let Some(inbox) = self.around.mesh.inbox(self.around.id.0) {
+            self.figures.strays_dropped = inbox.strays_dropped.load(Ordering::Relaxed);
+        }
         self.figures.cpu_us = u64::try_from(thread_cpu_time().as_micros()).unwrap_or(u64::MAX);
         self.around.port.published.publish(self.io.counters(), self.shard.counters(), self.figures);
     }
+}
+
+/// Carries out what is queued, within its share; to be drained after.
+fn carry_out_waiting(shard: &mut Shard, around: &Surroundings, forget: &mut VecDeque<LegId>, now: Time) {
+    for _ in 0..COMMAND_TURN {
+        if !carry_out_next(shard, around, forget, now) {
+            break;
+        }
+    }
+}
+
+/// Carries out the command whose turn it is; false: none waits.
+fn carry_out_next(shard: &mut Shard, around: &Surroundings, forget: &mut VecDeque<LegId>, now: Time) -> bool {
+    let ShardPort { keys, lane, commands, .. } = &*around.port;
+    // The handshakes first: without keys there is no media.
+    let next = keys.pop().or_else(|| lane.pop()).or_else(|| commands.pop());
+    let Some(command) = next else { return false };
+    match command {
+        Command::RemoveLeg { leg } => forget.push_back(leg),
+        Command::ExportStream { to, .. } => around.mesh.furnish(to),
+        _ => {}
+    }
+    shard.command(now, command);
+    true
 }
 
 /// Records go to the leg's worker, the rest to the embedder.
@@ -263,6 +317,11 @@ fn hand_on(event: Event, around: &Surroundings) {
 fn recycle<'b>(mut batch: Vec<Datagram<'_>>) -> Vec<Datagram<'b>> {
     batch.clear();
     batch.into_iter().map(|_| unreachable!("the list was emptied")).collect()
+}
+
+fn steering_seed() -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = seed();
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// Fresh for each shard and each start of it.

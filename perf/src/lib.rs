@@ -1,8 +1,13 @@
-//! Benchmarks of Kaname's SRTP engine: the rivals run the same work in the same run, their results are checked equal
-//! first, and the machine's own limit is measured beside them.
+//! Benchmarks of Kaname's SRTP engine and of its whole packet path: the rivals and the kernel's own ceilings run the same
+//! work in the same run, results are checked first, and the machine's own limit is measured beside them.
 
+pub mod allocations;
 pub mod case;
+pub mod fanout;
+pub mod goals;
 pub mod limit;
+pub mod room;
+pub mod stages;
 pub mod steps;
 pub mod systems;
 pub mod timing;

@@ -1,5 +1,5 @@
 //! Rooms, peers and tracks. One actor owns them all; every front door (WebSocket, HTTP API, WHIP, WHEP) holds a
-//! [`NodeHandle`] and ends in the same few operations, which are compiled to legs and routes of a shard.
+//! [`NodeHandle`] and ends in the same few operations, which are compiled to legs and routes of the shards.
 
 mod actor;
 mod api;
@@ -13,8 +13,10 @@ mod limits;
 mod model;
 mod mute;
 mod names;
+mod placement;
 mod plan;
 mod queue;
+mod span;
 mod speakers;
 mod state;
 mod stats;

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kaname_engine::{Engine, EngineConfig, ShardId};
+use kaname_engine::{Engine, EngineConfig, ShardId, SteeringChoice, SteeringMode};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{Config, Loaded, Mode};
+use crate::config::{Config, Loaded, Mode, Steering};
 use crate::http::{App, Facts, Listener, RequestLimits, Server};
 use crate::node::{Node, NodeConfig, NodeHandle};
 use crate::token::{Claims, GrantClaims, TokenKey, Tokens};
@@ -105,6 +105,12 @@ pub fn start(config: &Config) -> Result<Running, String> {
     });
     let engine = Engine::start(engine_config(config), move |shard, event| sink.push(shard, event))
         .map_err(engine_error)?;
+    if let SteeringMode::HandOver(Some(why)) = engine.steering() {
+        tracing::warn!(
+            "no steering in the kernel: {why}; packet threads hand over what is not their own, which costs some of their time \
+             (set media.steering to hand-over if that is meant)"
+        );
+    }
     let engine = Arc::new(engine);
     let node = node
         .start(Arc::clone(&engine) as _)
@@ -144,6 +150,11 @@ pub fn engine_config(config: &Config) -> EngineConfig {
         tcp: config.media.tcp,
         receive_buffer: config.media.receive_buffer_bytes,
         workers: config.media.workers,
+        steering: match config.media.steering {
+            Steering::Auto => SteeringChoice::Auto,
+            Steering::Ebpf => SteeringChoice::Ebpf,
+            Steering::HandOver => SteeringChoice::HandOver,
+        },
         pin: config.media.pin,
     }
 }

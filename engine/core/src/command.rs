@@ -3,6 +3,8 @@
 
 use kaname_srtp::Keying;
 
+pub use crate::crossing::LinkId;
+
 /// A transport and all that runs on it. Chosen by the control plane; unique among the live legs of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LegId(pub u32);
@@ -64,6 +66,31 @@ pub enum Command {
     RemoveStream {
         /// The stream.
         stream: StreamId,
+    },
+    /// The packets of the stream go to another shard as well, which imports it.
+    ExportStream {
+        /// The stream; not itself imported.
+        stream: StreamId,
+        /// Names this way of it; new for each.
+        link: LinkId,
+        /// The other shard.
+        to: usize,
+    },
+    /// The stream no longer goes to that shard. Ends with the stream anyhow.
+    EndExport {
+        /// From its export.
+        link: LinkId,
+    },
+    /// A stream that another shard exports: it is routed, muted and removed like one of a leg.
+    ImportStream {
+        /// What it is called here; often the same name as there.
+        stream: StreamId,
+        /// As in its export.
+        link: LinkId,
+        /// The shard that exports it.
+        from: usize,
+        /// How to treat it.
+        config: Box<ImportConfig>,
     },
     /// The leg will send this SSRC.
     AddSender {
@@ -239,6 +266,33 @@ pub struct StreamConfig {
     pub fir: bool,
     /// Transport-wide feedback was negotiated.
     pub transport_cc: bool,
+}
+
+/// How to treat a stream that another shard exports.
+#[derive(Clone, Debug)]
+pub struct ImportConfig {
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// What it may carry.
+    pub payload_types: Vec<PayloadType>,
+}
+
+impl ImportConfig {
+    /// What its publisher would be asked for, the other shard is: that knows what the publisher negotiated.
+    pub(crate) fn as_stream(&self) -> StreamConfig {
+        StreamConfig {
+            kind: self.kind,
+            mid: None,
+            rid: None,
+            ssrc: None,
+            rtx_ssrc: None,
+            payload_types: self.payload_types.clone(),
+            nack: false,
+            pli: true,
+            fir: false,
+            transport_cc: false,
+        }
+    }
 }
 
 /// A sender's identity on the wire.

@@ -1,6 +1,7 @@
 //! Carries commands out. A command that cannot be carried out changes nothing.
 
 mod legs;
+mod links;
 mod routes;
 
 use crate::command::{Command, LegId};
@@ -27,6 +28,9 @@ impl State {
             Command::RemoveLeg { leg } => self.remove_leg(leg),
             Command::AddStream { leg, stream, config } => self.add_stream(leg, stream, *config),
             Command::RemoveStream { stream } => self.remove_stream(stream),
+            Command::ExportStream { stream, link, to } => self.export(stream, link, to, now),
+            Command::EndExport { link } => self.end_export(link),
+            Command::ImportStream { stream, link, from, config } => self.import(stream, link, from, *config),
             Command::AddSender { leg, sender, config } => self.add_sender(leg, sender, *config),
             Command::RemoveSender { sender } => self.remove_sender(sender),
             Command::Route { sender, stream, payload_types } => {
@@ -82,6 +86,9 @@ fn describe(command: &Command) -> (&'static str, Option<LegId>) {
         Command::RemoveLeg { leg } => ("RemoveLeg", Some(*leg)),
         Command::AddStream { leg, .. } => ("AddStream", Some(*leg)),
         Command::RemoveStream { .. } => ("RemoveStream", None),
+        Command::ExportStream { .. } => ("ExportStream", None),
+        Command::EndExport { .. } => ("EndExport", None),
+        Command::ImportStream { .. } => ("ImportStream", None),
         Command::AddSender { leg, .. } => ("AddSender", Some(*leg)),
         Command::RemoveSender { .. } => ("RemoveSender", None),
         Command::Route { .. } => ("Route", None),

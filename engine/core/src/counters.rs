@@ -113,6 +113,10 @@ drop_reasons! {
     RepairBudget = "repair_budget",
     /// repair: too many wait.
     RepairOverflow = "repair_overflow",
+    /// cross: the other shard is behind.
+    CrossingFull = "crossing_full",
+    /// cross: from another shard, for a stream that is gone here.
+    UnknownLink = "unknown_link",
     /// outbox: too many bytes wait.
     OutboxFull = "outbox_full",
     /// The leg or sender went while the packet waited.
@@ -142,6 +146,12 @@ pub struct Counters {
     pub nacks_sent: u64,
     /// Key frame requests sent to publishers.
     pub key_frame_requests: u64,
+    /// Media packets handed to other shards, one for each shard.
+    pub crossed_out: u64,
+    /// Media packets taken from other shards.
+    pub crossed_in: u64,
+    /// Datagrams of other shards' legs that were handed over to their shard.
+    pub handed_over: u64,
     /// Connectivity checks answered with success.
     pub checks_answered: u64,
     /// Slots of the arena that are in use now.

@@ -8,6 +8,7 @@ use arrayvec::ArrayVec;
 use kaname_wire::rtcp::write::{self, CompoundWriter, WriteError};
 use kaname_wire::rtcp::{FirEntry, Pli};
 
+use crate::crossing::Body;
 use crate::limits::RTCP_OUT_LEN;
 use crate::outbox::Way;
 use crate::state::State;
@@ -18,6 +19,12 @@ impl State {
     pub(crate) fn want_key_frame(&mut self, index: u32, new_route: bool, now: Time) {
         let Some(stream) = self.streams.get_mut(index) else { return };
         if stream.kind == crate::command::MediaKind::Audio || !(stream.pli || stream.fir) {
+            return;
+        }
+        if let Some(import) = &mut stream.import {
+            if !std::mem::replace(&mut import.wished[usize::from(new_route)], true) {
+                self.crossings.tell(import.from, import.link, Body::KeyFrame { new_route });
+            }
             return;
         }
         if new_route {
@@ -64,7 +71,7 @@ impl State {
         let count = ask.sequences.len() as u64;
         stream.nacks += count;
         self.counters.nacks_sent += count;
-        let (sender_ssrc, watched) = (leg.own_ssrc, !stream.senders.is_empty());
+        let (sender_ssrc, watched) = (leg.own_ssrc, stream.is_watched());
         if !ask.sequences.is_empty() {
             self.post_feedback(leg_index, sender_ssrc, |out| {
                 write::nack(out, sender_ssrc, media_ssrc, &ask.sequences).map(|written| written.len)

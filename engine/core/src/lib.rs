@@ -12,6 +12,7 @@ mod bucket;
 pub mod command;
 mod control;
 pub mod counters;
+pub mod crossing;
 pub mod event;
 mod extensions;
 mod feedback;
@@ -36,7 +37,8 @@ mod way;
 
 pub use command::Command;
 pub use counters::{Counters, DropReason};
+pub use crossing::{LinkId, Links, Note, Parcel};
 pub use event::Event;
-pub use shard::{Datagram, Drained, Shard, ShardConfig};
+pub use shard::{Datagram, Drained, Shard, ShardConfig, Stray};
 pub use time::Time;
 pub use tx::TxSlots;

@@ -184,6 +184,16 @@ pub const RETIRED_SSRCS: usize = kaname_srtp::limits::MAX_RETIRED;
 /// Packets that wait for their fan-out: sixteen batches, should the transmit slots be full for a while.
 pub const FORWARDS: usize = 16 * BATCH;
 
+/// Packets that wait to cross to other shards: as many as may wait for their fan-out here.
+pub const CROSSING_PACKETS: usize = FORWARDS;
+
+/// Packets of an imported stream that are remembered as asked for again: a lost burst, so that forty subscribers who
+/// miss it ask the other shard once.
+pub const CROSSING_AGAIN: usize = 128;
+
+/// Shards that a stream goes to: all but its own, of the most that an engine has.
+pub const EXPORTS_PER_STREAM: usize = 63;
+
 /// Repairs in one call to the SRTP kernels: each needs scratch for its payload, as the original's number goes in
 /// front of it.
 pub const REPAIR_BATCH: usize = 16;

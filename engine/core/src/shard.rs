@@ -5,8 +5,9 @@ use kaname_wire::path::Path;
 
 use crate::batch::{Departing, Incoming};
 use crate::counters::Counters;
+use crate::stage::cross;
 use crate::state::State;
-use crate::{Command, Event, Time, TxSlots, way};
+use crate::{Command, Event, Links, Note, Parcel, Time, TxSlots, way};
 
 /// How a shard begins.
 #[derive(Clone)]
@@ -26,6 +27,9 @@ pub struct Datagram<'a> {
     /// Its payload.
     pub bytes: &'a [u8],
 }
+
+/// Takes a datagram that is no leg's of the shard, or leaves it to be dropped.
+pub type Stray<'a> = dyn FnMut(&Datagram<'_>) -> bool + 'a;
 
 /// Where a drain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +60,35 @@ impl Shard {
 
     /// Takes in datagrams: at most [`crate::limits::BATCH`]; those beyond are dropped and counted.
     pub fn ingest(&mut self, now: Time, batch: &[Datagram<'_>]) {
-        way::arrive(&mut self.state, &mut self.incoming, now, batch);
+        self.ingest_or(now, batch, &mut |_| false);
+    }
+
+    /// The same where several shards share a port: what is no leg's of this shard is offered to `stray`, which says
+    /// whether it was handed over to the shard that has the leg; else it is dropped and counted.
+    pub fn ingest_or(&mut self, now: Time, batch: &[Datagram<'_>], stray: &mut Stray<'_>) {
+        way::arrive(&mut self.state, &mut self.incoming, now, batch, stray);
+    }
+
+    /// Whether a leg of this shard has validated the path.
+    pub fn has_path(&self, path: &Path) -> bool {
+        self.state.paths.contains_key(path)
+    }
+
+    /// Takes in a packet of another shard; the parcel then is room for another.
+    pub fn ingest_remote(&mut self, parcel: &mut Parcel) {
+        if let Err(reason) = cross::arrive(&mut self.state, parcel) {
+            self.state.counters.drop(reason);
+        }
+    }
+
+    /// Does what another shard asks.
+    pub fn heed(&mut self, now: Time, note: Note) {
+        cross::heed(&mut self.state, note, now);
+    }
+
+    /// Hands over what is for other shards. Call it after each drain, where there are others.
+    pub fn hand_over(&mut self, now: Time, links: &mut impl Links) {
+        cross::leave(&mut self.state, links, now);
     }
 
     /// Carries out a command. A failure is answered by [`Event::CommandFailed`].

@@ -2,6 +2,7 @@
 
 pub(crate) mod admit;
 pub(crate) mod classify;
+pub(crate) mod cross;
 pub(crate) mod dtls;
 pub(crate) mod fan_out;
 pub(crate) mod inspect;

@@ -10,6 +10,7 @@ use crate::agenda::Agenda;
 use crate::arena::Arena;
 use crate::command::{LegId, SenderId, StreamId};
 use crate::counters::{Counters, DropReason};
+use crate::crossing::Crossings;
 use crate::forwards::Forwards;
 use crate::ice::CheckLimits;
 use crate::leg::Leg;
@@ -18,7 +19,7 @@ use crate::random::Random;
 use crate::sender::Sender;
 use crate::slab::Table;
 use crate::stream::Stream;
-use crate::{Event, Time, limits};
+use crate::{Datagram, Event, Stray, Time, limits};
 
 /// A packet to be sent again; holds its slot.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct State {
     pub(crate) arena: Arena,
     pub(crate) forwards: Forwards,
     pub(crate) repairs: VecDeque<Repair>,
+    pub(crate) crossings: Crossings,
     pub(crate) outbox: Outbox,
     pub(crate) events: VecDeque<Event>,
     pub(crate) agenda: Agenda,
@@ -73,6 +75,7 @@ impl State {
             arena: Arena::new(),
             forwards: Forwards::default(),
             repairs: VecDeque::new(),
+            crossings: Crossings::new(random.u64()),
             outbox: Outbox::default(),
             events: VecDeque::new(),
             agenda: Agenda::default(),
@@ -88,6 +91,16 @@ impl State {
     pub(crate) fn post(&mut self, leg: u32, way: Way, bytes: &[u8]) {
         if !self.outbox.push(leg, way, bytes) {
             self.counters.drop(DropReason::OutboxFull);
+        }
+    }
+
+    /// A datagram goes no further here: it is dropped and counted, but for one that another shard's leg awaits.
+    pub(crate) fn give_up(&mut self, datagram: &Datagram<'_>, reason: DropReason, stray: &mut Stray<'_>) {
+        use DropReason::{DtlsUnknownPath, StunUnknownUser, UnknownPath};
+        if matches!(reason, DtlsUnknownPath | StunUnknownUser | UnknownPath) && stray(datagram) {
+            self.counters.handed_over += 1;
+        } else {
+            self.counters.drop(reason);
         }
     }
 

@@ -15,6 +15,7 @@ pub(crate) use missing::Missing;
 pub(crate) use reception::{Place, Reception, RemoteReport};
 
 use crate::command::{MediaKind, PayloadType, StreamConfig, StreamId};
+use crate::crossing::{Export, Import};
 use crate::event::StreamStats;
 use crate::limits;
 
@@ -37,6 +38,9 @@ pub(crate) struct Stream {
     pub(crate) muted: bool,
     /// Senders routed to it, those included that wait for its key frame.
     pub(crate) senders: Vec<u32>,
+    /// Other shards that it goes to, and the one it comes from.
+    pub(crate) exports: Vec<Export>,
+    pub(crate) import: Option<Import>,
     pub(crate) reception: Reception,
     pub(crate) missing: Missing,
     pub(crate) cache: Cache,
@@ -93,6 +97,8 @@ impl Stream {
             started: false,
             muted: false,
             senders: Vec::new(),
+            exports: Vec::new(),
+            import: None,
             reception: Reception::new(),
             missing: Missing::default(),
             cache: Cache::default(),
@@ -102,6 +108,11 @@ impl Stream {
             nacks: 0,
             recovered: 0,
         }
+    }
+
+    /// Someone is sent it, here or on another shard.
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.senders.is_empty() || self.exports.iter().any(|export| export.wanted)
     }
 
     pub(crate) fn payload_type(&self, number: u8) -> Option<PayloadType> {

@@ -5,22 +5,29 @@ use crate::stage::{
     admit, classify, dtls, fan_out, inspect, lookup, outbox, protect, repair, route, rtcp, stun, unprotect,
 };
 use crate::state::State;
-use crate::{Datagram, Time, TxSlots};
+use crate::{Datagram, Stray, Time, TxSlots};
 
 /// In: from the receive buffers into the arena. Ahead of `unprotect` nothing changes any state but counters.
-pub(crate) fn arrive(state: &mut State, batch: &mut Incoming, now: Time, datagrams: &[Datagram<'_>]) {
+/// What belongs to no leg here may be another shard's: `stray` decides.
+pub(crate) fn arrive(
+    state: &mut State,
+    batch: &mut Incoming,
+    now: Time,
+    datagrams: &[Datagram<'_>],
+    stray: &mut Stray<'_>,
+) {
     classify::run(state, batch, datagrams);
 
-    stun::run(state, batch, now, datagrams);
-    dtls::run(state, batch, now, datagrams);
+    stun::run(state, batch, now, datagrams, stray);
+    dtls::run(state, batch, now, datagrams, stray);
 
-    lookup::run(state, batch, datagrams);
+    lookup::run(state, batch, datagrams, stray);
     admit::run(state, batch, now, datagrams);
     unprotect::run(state, batch, datagrams);
     inspect::run(state, batch, now);
     route::run(state, batch);
 
-    rtcp::run(state, batch, now, datagrams);
+    rtcp::run(state, batch, now, datagrams, stray);
 }
 
 /// Out: from the arena into the transmit slots. False: the slots are full, and the rest waits.

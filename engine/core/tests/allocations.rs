@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use kaname_core::command::*;
 use kaname_core::{Datagram, Drained};
+use kit::pair::{Ring, link};
 use kit::*;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -120,6 +121,59 @@ fn nothing_is_allocated_for_a_packet() {
     assert_eq!(allocations, 0);
 }
 
+/// Packets of a room that spans two shards: on the way out, across, and on to the subscribers there.
+fn nothing_is_allocated_for_a_crossing() {
+    const FAR: u32 = 10;
+    let (mut near, mut far) = (World::new(), World::new());
+    let mut publisher = Peer::join(&mut near, 1);
+    let configs = [audio_stream(Some(1000)), video_stream(Some(2000), Some(2001))];
+    for (stream, config) in (1..).zip(&configs) {
+        near.add_stream(&publisher, stream, config.clone());
+        link(&mut near, &mut far, stream, u64::from(stream), config);
+    }
+    for number in 2..2 + FAR {
+        let subscriber = Peer::join(&mut far, number);
+        far.add_sender(&subscriber, 2 * number, audio_sender(10));
+        far.add_sender(&subscriber, 2 * number + 1, video_sender(20, Some(21)));
+        far.route(2 * number, 1, AUDIO_MAP);
+        far.route(2 * number + 1, 2, VIDEO_MAP);
+    }
+    let (mut there, mut back) = (Ring::new(64), Ring::new(64));
+    let mut memory = vec![0; 256 * 2048];
+    let mut taken = Vec::with_capacity(256);
+    let (mut allocations, mut left) = (0, 0);
+    for number in 0..3000_u32 {
+        let (sequence, timestamp) = (number as u16, number * 960);
+        let audio = Rtp { payload_type: OPUS, ssrc: 1000, sequence, timestamp, ..Rtp::default() };
+        let audio = publisher.rtp(&Rtp { payload: vec![1; 80], ..audio });
+        let payload = vp8(number % 500 == 0, &[3; 1000]);
+        let video = Rtp { payload_type: VP8, ssrc: 2000, sequence, timestamp, payload, ..Rtp::default() };
+        let video = publisher.rtp(&video);
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        near.shard.ingest(near.now, &[&audio, &video].map(|bytes| Datagram { path: publisher.path, bytes }));
+        drain(&mut near, &mut memory, &mut taken);
+        near.shard.hand_over(near.now, &mut there);
+        for mut parcel in there.parcels.drain(..) {
+            far.shard.ingest_remote(&mut parcel);
+            there.free.push(parcel);
+        }
+        there.notes.drain(..).for_each(|note| far.shard.heed(far.now, note));
+        let packets = drain(&mut far, &mut memory, &mut taken);
+        far.shard.hand_over(far.now, &mut back);
+        back.notes.drain(..).for_each(|note| near.shard.heed(near.now, note));
+        for world in [&mut near, &mut far] {
+            world.now = world.now + Duration::from_millis(5);
+            world.shard.tick(world.now);
+            drain(world, &mut memory, &mut taken);
+        }
+        if number >= 1000 {
+            allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
+            left += packets;
+        }
+    }
+    assert_eq!((allocations, left), (0, 2000 * 2 * FAR as usize));
+}
+
 /// A publisher and a subscriber come, talk and go.
 fn visit(world: &mut World, round: u32) {
     let (publisher, subscriber) = (LegId(1 + 2 * round), LegId(2 + 2 * round));
@@ -195,5 +249,6 @@ const ROUNDS: u32 = 250_000;
 #[test]
 fn memory() {
     nothing_is_allocated_for_a_packet();
+    nothing_is_allocated_for_a_crossing();
     nothing_is_left_of_those_who_have_gone();
 }

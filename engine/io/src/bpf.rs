@@ -76,6 +76,8 @@ fn locked_memory_is_short() -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum ProgramKind {
+    /// Sees each packet of an interface ahead of the network stack, and says what becomes of it.
+    Classifier = 3,
     /// Sees each frame of an interface first.
     Xdp = 6,
     /// Chooses the socket of a SO_REUSEPORT group.
@@ -185,7 +187,7 @@ struct LinkAttr {
     flags: u32,
 }
 
-/// An XDP program on an interface; it comes off when this is dropped, or when the process dies.
+/// A program on an interface; it comes off when this is dropped, or when the process dies.
 #[derive(Debug)]
 pub struct Link {
     _fd: OwnedFd,
@@ -195,8 +197,18 @@ impl Link {
     /// Puts an XDP program on the interface of this index. The flags are those of `XDP_FLAGS_*`.
     pub fn xdp(program: &Program, interface: u32, flags: u32) -> Result<Link, BpfError> {
         const BPF_XDP: u32 = 37;
+        Link::create(program, interface, BPF_XDP, flags)
+    }
+
+    /// Puts a classifier on what the interface of this index receives (Linux 6.6).
+    pub fn ingress(program: &Program, interface: u32) -> Result<Link, BpfError> {
+        const BPF_TCX_INGRESS: u32 = 46;
+        Link::create(program, interface, BPF_TCX_INGRESS, 0)
+    }
+
+    fn create(program: &Program, target: u32, attach_type: u32, flags: u32) -> Result<Link, BpfError> {
         let program = program.fd.as_raw_fd() as u32;
-        let mut attr = LinkAttr { program, target: interface, attach_type: BPF_XDP, flags };
+        let mut attr = LinkAttr { program, target, attach_type, flags };
         // SAFETY: the attribute holds numbers only.
         let fd = unsafe { bpf(Call::LinkCreate, &mut attr) }?;
         // SAFETY: the kernel has just made this descriptor for us alone.

@@ -61,6 +61,8 @@ counters! {
     runs_not_tried,
     /// Packets of refused runs that then went one by one.
     packets_resent,
+    /// How often a socket was allowed to send fragments for a while, since a packet was too long for its path.
+    fragments_allowed,
     /// How often a full send buffer was waited for.
     send_waits,
     /// Not sent: nobody listens there (ICMP port unreachable).
@@ -89,6 +91,10 @@ counters! {
     tcp_refused_source,
     /// Accepting failed, mostly for want of descriptors.
     tcp_accept_errors,
+    /// Given to the shard that their first frame named.
+    tcp_handed_over,
+    /// Taken from another shard.
+    tcp_adopted,
     /// Ended by the peer.
     tcp_closed_by_peer,
     /// Ended by an error.

@@ -27,6 +27,7 @@ mod receive;
 mod refusals;
 mod send;
 mod socket;
+pub mod steer;
 mod table;
 mod tcp;
 mod udp;
@@ -47,6 +48,7 @@ pub use error::BindError;
 pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
 pub use portable::Portable;
 pub use send::Sending;
+pub use tcp::Handed;
 pub use udp::{KernelUdp, UdpConfig};
 pub use waker::Waker;
 
@@ -75,6 +77,18 @@ pub trait PacketIo {
     /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit; zero: just
     /// looks). Says whether something happened; may return early.
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool>;
+
+    /// Gives away a TCP connection whose frame, just received, turned out to be another shard's. `None`: it is not
+    /// there, or has been spoken to.
+    fn hand_over(&mut self, connection: u32, frame: &[u8]) -> Option<Handed> {
+        let _ = (connection, frame);
+        None
+    }
+
+    /// Takes a connection that another shard gave away. A backend without TCP closes it.
+    fn adopt(&mut self, connection: Handed) {
+        drop(connection);
+    }
 
     /// Ends a wait from another thread.
     fn waker(&self) -> Waker;

@@ -43,33 +43,64 @@ pub(crate) fn bind(ip: IpAddr, port: u16, wishes: Wishes) -> Result<Bound, BindE
     let mut tries = if port == 0 { PORT_TRIES } else { 1 };
     loop {
         tries -= 1;
-        let udp = bind_udp(SocketAddr::new(ip, port))?;
+        let udp = bind_udp(SocketAddr::new(ip, port), false)?;
         let address = udp.local_addr().map_err(|e| explain(SocketAddr::new(ip, port), "UDP", e))?;
-        let listener = match wishes.tcp.then(|| bind_tcp(address)).transpose() {
+        let tcp = match wishes.tcp.then(|| bind_tcp(address, false)).transpose() {
             Err(BindError::InUse { .. }) if tries > 0 => continue,
             other => other?,
         };
-        let receive_buffer = size_buffers(&udp, wishes);
-        let joins = wishes.joining && set_int(&udp, libc::SOL_UDP, libc::UDP_GRO, 1).is_ok();
-        tell_marks(&udp, wishes).map_err(|e| explain(address, "UDP", e))?;
-        return Ok(Bound { udp, tcp: listener, address, receive_buffer, joins });
+        return equip(udp, tcp, address, wishes);
     }
 }
 
-fn bind_udp(address: SocketAddr) -> Result<UdpSocket, BindError> {
+/// Lets [`join`] bind more sockets to the same address (SO_REUSEPORT). The first is bound without, so that another
+/// process's socket there is noticed rather than joined.
+pub(crate) fn share(bound: &Bound) -> Result<(), BindError> {
+    let udp = socket2::SockRef::from(&bound.udp).set_reuse_port(true);
+    udp.map_err(|e| explain(bound.address, "UDP", e))?;
+    let tcp = bound.tcp.as_ref().map(|tcp| socket2::SockRef::from(tcp).set_reuse_port(true)).transpose();
+    tcp.map(drop).map_err(|e| explain(bound.address, "TCP", e))
+}
+
+/// Binds beside a socket that was shared.
+pub(crate) fn join(address: SocketAddr, wishes: Wishes) -> Result<Bound, BindError> {
+    let udp = bind_udp(address, true)?;
+    let tcp = wishes.tcp.then(|| bind_tcp(address, true)).transpose()?;
+    equip(udp, tcp, address, wishes)
+}
+
+fn equip(
+    udp: UdpSocket,
+    tcp: Option<TcpListener>,
+    address: SocketAddr,
+    wishes: Wishes,
+) -> Result<Bound, BindError> {
+    let receive_buffer = size_buffers(&udp, wishes);
+    let joins = wishes.joining && set_int(&udp, libc::SOL_UDP, libc::UDP_GRO, 1).is_ok();
+    tell_marks(&udp, wishes).map_err(|e| explain(address, "UDP", e))?;
+    Ok(Bound { udp, tcp, address, receive_buffer, joins })
+}
+
+fn bind_udp(address: SocketAddr, shared: bool) -> Result<UdpSocket, BindError> {
     let make = || -> io::Result<UdpSocket> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
+        socket.set_reuse_port(shared)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         Ok(socket.into())
     };
-    make().map_err(|e| explain(address, "UDP", e))
+    let socket = make().map_err(|e| explain(address, "UDP", e))?;
+    if address.is_ipv4() {
+        // No more than a saving: where it cannot be had, packets go all the same.
+        let _ = allow_fragments(&socket, false);
+    }
+    Ok(socket)
 }
 
-fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
+fn bind_tcp(address: SocketAddr, shared: bool) -> Result<TcpListener, BindError> {
     let make = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
@@ -77,6 +108,7 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
         }
         // A restart must not wait for the old connections' TIME_WAIT.
         socket.set_reuse_address(true)?;
+        socket.set_reuse_port(shared)?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(128)?;
@@ -126,6 +158,13 @@ fn tell_marks(udp: &UdpSocket, wishes: Wishes) -> io::Result<()> {
 /// Whether this kernel cuts runs into packets (since 4.18).
 pub(crate) fn cuts_runs(udp: &UdpSocket) -> bool {
     set_int(udp, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
+}
+
+/// Whether packets of IPv4 that are too long for the path may leave in fragments. Where they may not, the kernel need not
+/// make up an identification for each packet (RFC 6864 section 4.1), which costs more than writing its header.
+pub(crate) fn allow_fragments(socket: &impl AsRawFd, allow: bool) -> io::Result<()> {
+    let wish = if allow { libc::IP_PMTUDISC_WANT } else { libc::IP_PMTUDISC_DO };
+    set_int(socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, wish as usize)
 }
 
 /// The kernel does not join datagrams any more (UDP_GRO); one that never did has nothing to stop.

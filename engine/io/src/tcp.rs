@@ -18,8 +18,10 @@ use crate::limits::{
 };
 
 mod connection;
+mod handing;
 
 use connection::{Connection, End, Turn};
+pub use handing::Handed;
 
 /// Who is counted as one source: an IPv4 address, or an IPv6 /64, which is what one host is given at least.
 type Source = u128;
@@ -259,6 +261,16 @@ impl Tcp {
         }
     }
 
+    fn forget_source(&mut self, ip: IpAddr) {
+        let source = source(ip);
+        if let Some(count) = self.sources.get_mut(&source) {
+            *count -= 1;
+            if *count == 0 {
+                self.sources.remove(&source);
+            }
+        }
+    }
+
     fn sweep(&mut self, registry: &Registry, counters: &mut Counters, now: Instant) {
         let silent = |c: &Connection| {
             now.saturating_duration_since(c.heard_at()) > TCP_IDLE_TIME
@@ -287,13 +299,7 @@ impl Tcp {
         let Some(mut connection) = self.connections.remove(&number) else { return };
         // Closing the descriptor ends its registration too; an error here changes nothing.
         let _ = registry.deregister(connection.stream_mut());
-        let source = source(connection.path().remote.ip());
-        if let Some(count) = self.sources.get_mut(&source) {
-            *count -= 1;
-            if *count == 0 {
-                self.sources.remove(&source);
-            }
-        }
+        self.forget_source(connection.path().remote.ip());
         let counter = match end {
             End::ByPeer => &mut counters.tcp_closed_by_peer,
             End::Error => &mut counters.tcp_errors,

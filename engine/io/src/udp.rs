@@ -1,5 +1,7 @@
 //! The kernel's UDP, many packets a system call and many packets a message, and TCP with RFC 4571 framing beside it.
 
+mod group;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -20,10 +22,9 @@ use crate::limits::{
 };
 use crate::receive::{Received, Receiver};
 use crate::send::{Sender, Sending};
-use crate::socket::Wishes;
-use crate::tcp::Tcp;
+use crate::tcp::{Handed, Tcp};
 use crate::waker::Waker;
-use crate::{PacketIo, locals, poll, socket};
+use crate::{PacketIo, poll, socket};
 
 const _: () = assert!(TX_BYTES >= MAX_SLOT, "an empty batch takes any packet");
 
@@ -113,17 +114,10 @@ pub struct KernelUdp {
 impl KernelUdp {
     /// Binds all sockets, or none.
     pub fn new(config: &UdpConfig) -> Result<KernelUdp, BindError> {
-        let wishes = Wishes {
-            tcp: config.tcp,
-            receive_buffer: config.receive_buffer,
-            send_buffer: config.send_buffer,
-            joining: config.coalesce,
-            ecn: config.ecn,
-            arrival_time: config.arrival_time,
-        };
-        let addresses = locals::expand(&config.bind)?;
-        let bound = addresses.into_iter().map(|ip| socket::bind(ip, config.port, wishes));
-        let bound = bound.collect::<Result<Vec<_>, _>>()?;
+        KernelUdp::over(config, group::bind(config)?)
+    }
+
+    fn over(config: &UdpConfig, bound: Vec<socket::Bound>) -> Result<KernelUdp, BindError> {
         // Older kernels do neither; all sockets are of one kernel.
         let joins = bound.iter().any(|bound| bound.joins);
         let sending = match config.send {
@@ -417,6 +411,14 @@ impl PacketIo for KernelUdp {
         self.take_events();
         self.tcp.work(self.poll.registry(), &mut self.counters, Instant::now());
         Ok(woken)
+    }
+
+    fn hand_over(&mut self, connection: u32, frame: &[u8]) -> Option<Handed> {
+        self.tcp.hand_over(connection, frame, self.poll.registry(), &mut self.counters)
+    }
+
+    fn adopt(&mut self, connection: Handed) {
+        self.tcp.adopt(connection, self.poll.registry(), &mut self.counters);
     }
 
     fn waker(&self) -> Waker {

@@ -15,6 +15,7 @@ mod filter;
 mod frame;
 mod interface;
 mod limits;
+mod message;
 mod netlink;
 mod port;
 mod receive;

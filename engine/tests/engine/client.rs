@@ -47,6 +47,11 @@ pub(crate) struct Client {
     /// It is over: by goodbye or by an error.
     pub(crate) closed: bool,
     pub(crate) packets: Vec<RtpPacket>,
+    /// Key frames that it was asked for.
+    pub(crate) asked: usize,
+    /// One in so many packets of media is lost.
+    pub(crate) loss: Option<u64>,
+    media: u64,
     pub(crate) channel: Option<ChannelId>,
     pub(crate) opened: bool,
     pub(crate) messages: Vec<(bool, Vec<u8>)>,
@@ -83,6 +88,9 @@ impl Client {
             connected: false,
             closed: false,
             packets: Vec::new(),
+            asked: 0,
+            loss: None,
+            media: 0,
             channel: None,
             opened: false,
             messages: Vec::new(),
@@ -124,10 +132,10 @@ impl Client {
         self.drain();
     }
 
-    pub(crate) fn subscribe(&mut self, kind: MediaKind, mid: &str, ssrc: u32) {
+    pub(crate) fn subscribe(&mut self, kind: MediaKind, mid: &str, ssrc: u32, rtx_ssrc: Option<u32>) {
         let mut direct = self.rtc.direct_api();
         direct.declare_media(mid.into(), media_kind(kind));
-        direct.expect_stream_rx(ssrc.into(), None, mid.into(), None);
+        direct.expect_stream_rx(ssrc.into(), rtx_ssrc.map(Into::into), mid.into(), None);
         self.drain();
     }
 
@@ -155,6 +163,22 @@ impl Client {
         self.drain();
     }
 
+    /// Its next datagrams come from another port, and it does not know: an address translator forgot it.
+    pub(crate) fn rebind(&mut self, registry: &Registry) {
+        let udp = UdpSocket::bind(SocketAddr::new(self.server.ip(), 0)).expect("loopback");
+        udp.set_nonblocking(true).expect("an option");
+        self.socket = Socket::Udp(udp);
+        self.register(registry);
+    }
+
+    pub(crate) fn request_key_frame(&mut self, ssrc: u32) {
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.stream_rx(&ssrc.into()).expect("subscribed");
+        stream.request_keyframe(str0m::media::KeyframeRequestKind::Pli);
+        self.drain();
+        self.input(Input::Timeout(Instant::now()));
+    }
+
     /// Tells the poller about its socket.
     pub(crate) fn register(&self, registry: &Registry) {
         let fd = match &self.socket {
@@ -167,6 +191,9 @@ impl Client {
     /// Reads what waits, and does what is due.
     pub(crate) fn drive(&mut self) {
         while let Some(datagram) = self.receive() {
+            if self.loses(&datagram) {
+                continue;
+            }
             let receive = Receive {
                 proto: Protocol::Udp,
                 source: self.server,
@@ -179,6 +206,13 @@ impl Client {
         if now >= self.timeout {
             self.input(Input::Timeout(now));
         }
+    }
+
+    /// Every so manieth packet of media does not arrive, the first few aside.
+    fn loses(&mut self, datagram: &[u8]) -> bool {
+        let is_media = matches!(datagram, [128..=191, second, ..] if !(192..=223).contains(second));
+        self.media += u64::from(is_media);
+        is_media && self.loss.is_some_and(|every| self.media > 20 && self.media.is_multiple_of(every))
     }
 
     fn input(&mut self, input: Input<'_>) {
@@ -210,6 +244,7 @@ impl Client {
             Event::Connected => self.connected = true,
             Event::Closed => self.closed = true,
             Event::RtpPacket(packet) => self.packets.push(packet),
+            Event::KeyframeRequest(_) => self.asked += 1,
             Event::ChannelOpen(..) => self.opened = true,
             Event::ChannelData(data) => self.messages.push((data.binary, data.data)),
             _ => {}

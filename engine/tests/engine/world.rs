@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use crossbeam_queue::ArrayQueue;
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{
-    Codec, ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, PayloadMap, PayloadType, SenderConfig,
-    SenderId, StreamConfig, StreamId,
+    Codec, ExtensionIds, IceCredentials, ImportConfig, LegConfig, LegId, LinkId, MediaKind, PayloadMap,
+    PayloadType, SenderConfig, SenderId, StreamConfig, StreamId,
 };
+use kaname_engine::io::steer;
 use kaname_engine::{DtlsParams, Engine, EngineConfig, EngineEvent, Fingerprint, ShardId};
 
 use mio::{Events, Poll};
@@ -45,6 +46,8 @@ pub(crate) struct World {
     /// All news so far.
     pub(crate) seen: Vec<(ShardId, EngineEvent)>,
     pub(crate) clients: Vec<Client>,
+    /// The shard of each client's leg.
+    homes: Vec<ShardId>,
     poll: Poll,
 }
 
@@ -70,7 +73,14 @@ impl World {
             assert!(kept.push((shard, event)).is_ok(), "few events");
         });
         let poll = Poll::new().expect("a poller");
-        World { engine: engine.expect("loopback"), events, seen: Vec::new(), clients: Vec::new(), poll }
+        World {
+            engine: engine.expect("loopback"),
+            events,
+            seen: Vec::new(),
+            clients: Vec::new(),
+            homes: Vec::new(),
+            poll,
+        }
     }
 
     /// A client of that number, with its leg of the same number: announced on both sides.
@@ -91,7 +101,7 @@ impl World {
         let mut client = Client::new(server, wire);
         let (remote_ufrag, _) = client.credentials();
         let ice = IceCredentials {
-            local_ufrag: format!("ufrag{}", leg.0),
+            local_ufrag: format!("{}frag{}", steer::letter(shard.0), leg.0),
             local_pwd: format!("aPasswordOf22OrMore+{:04}", leg.0),
             remote_ufrag,
         };
@@ -103,6 +113,7 @@ impl World {
         client.begin(&ice, self.engine.fingerprint());
         client.register(self.poll.registry());
         self.clients.push(client);
+        self.homes.push(shard);
         leg
     }
 
@@ -126,10 +137,22 @@ impl World {
             fir: false,
             transport_cc: false,
         };
-        self.command(SHARD, Command::AddStream { leg, stream, config: Box::new(config) });
+        self.command(self.home(leg), Command::AddStream { leg, stream, config: Box::new(config) });
     }
 
-    /// The leg will receive the stream with this SSRC.
+    pub(crate) fn home(&self, leg: LegId) -> ShardId {
+        self.homes[leg.0 as usize]
+    }
+
+    /// A stream of one shard goes to another as well, under the same name.
+    pub(crate) fn span(&self, stream: StreamId, kind: MediaKind, link: u64, from: ShardId, to: ShardId) {
+        let link = LinkId(link);
+        self.command(from, Command::ExportStream { stream, link, to: to.0 });
+        let config = Box::new(ImportConfig { kind, payload_types: vec![described(kind).1] });
+        self.command(to, Command::ImportStream { stream, link, from: from.0, config });
+    }
+
+    /// The leg will receive the stream with this SSRC, video with repairs under the next.
     pub(crate) fn subscribe(
         &mut self,
         leg: LegId,
@@ -139,12 +162,13 @@ impl World {
         ssrc: u32,
     ) {
         let (mid, payload) = described(kind);
-        self.clients[leg.0 as usize].subscribe(kind, mid, ssrc);
-        let config =
-            SenderConfig { kind, ssrc, rtx_ssrc: None, cname: "publisher".into(), mid: Some(mid.into()) };
-        self.command(SHARD, Command::AddSender { leg, sender, config: Box::new(config) });
-        let map = PayloadMap { from: payload.number, to: payload.number, rtx: None };
-        self.command(SHARD, Command::Route { sender, stream, payload_types: vec![map] });
+        let rtx_ssrc = payload.rtx.map(|_| ssrc + 0x1000_0000);
+        self.clients[leg.0 as usize].subscribe(kind, mid, ssrc, rtx_ssrc);
+        let config = SenderConfig { kind, ssrc, rtx_ssrc, cname: "publisher".into(), mid: Some(mid.into()) };
+        let home = self.home(leg);
+        self.command(home, Command::AddSender { leg, sender, config: Box::new(config) });
+        let map = PayloadMap { from: payload.number, to: payload.number, rtx: payload.rtx };
+        self.command(home, Command::Route { sender, stream, payload_types: vec![map] });
     }
 
     /// Lets everything run until `done`; fails, saying `what`, when that takes too long.
@@ -158,9 +182,12 @@ impl World {
 
     /// All figures that are not zero.
     fn figures(&self) -> String {
-        let counters = self.engine.counters(SHARD);
-        let figures = counters.values.iter().chain(&counters.drops).filter(|(_, value)| *value > 0);
-        figures.map(|(name, value)| format!("{name}={value} ")).collect()
+        let of = |shard| {
+            let counters = self.engine.counters(ShardId(shard));
+            let all = counters.values.into_iter().chain(counters.drops).filter(|(_, value)| *value > 0);
+            all.map(|(name, value)| format!("{name}={value} ")).collect::<String>()
+        };
+        (0..self.engine.shards()).map(|shard| format!("shard {shard}: {}\n", of(shard))).collect()
     }
 
     /// One turn of all clients, after a moment's wait for something to read.
@@ -175,6 +202,11 @@ impl World {
     /// How many events of this kind were seen.
     pub(crate) fn count(&self, which: impl Fn(&EngineEvent) -> bool) -> usize {
         self.seen.iter().filter(|(_, event)| which(event)).count()
+    }
+
+    /// A client's address changes behind its back.
+    pub(crate) fn rebind(&mut self, client: usize) {
+        self.clients[client].rebind(self.poll.registry());
     }
 
     /// Waits until so many legs are secured.
@@ -193,7 +225,7 @@ pub(crate) fn described(kind: MediaKind) -> (&'static str, PayloadType) {
             ("aud", PayloadType { number: 111, rtx: None, codec: Codec::Opus, clock_rate: 48_000 })
         }
         MediaKind::Video => {
-            ("vid", PayloadType { number: 96, rtx: None, codec: Codec::Vp8, clock_rate: 90_000 })
+            ("vid", PayloadType { number: 96, rtx: Some(97), codec: Codec::Vp8, clock_rate: 90_000 })
         }
     }
 }

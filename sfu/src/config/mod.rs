@@ -89,12 +89,14 @@ pub struct Media {
     pub bind: Vec<IpAddr>,
     /// Addresses that browsers are told of instead; empty: the bound ones.
     pub advertise: Vec<IpAddr>,
-    /// First media port; shard `i` uses this plus `i`. 0: any free port.
+    /// Media port of all shards. 0: any free port, for each address its own.
     pub port: u16,
     /// Whether media may also come over TCP (RFC 4571 framing), on the same port numbers.
     pub tcp: bool,
     /// Packet threads; 0: one for each core.
     pub shards: usize,
+    /// How datagrams find their packet thread.
+    pub steering: Steering,
     /// Handshake threads.
     pub workers: usize,
     /// Whether each packet thread is pinned to its core.
@@ -123,6 +125,17 @@ pub struct Log {
     pub format: LogFormat,
     /// What is important enough.
     pub level: LogLevel,
+}
+
+/// How datagrams find their packet thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steering {
+    /// In the kernel where it lets us, else from thread to thread.
+    Auto,
+    /// In the kernel, or the node does not start.
+    Ebpf,
+    /// From thread to thread.
+    HandOver,
 }
 
 /// How a log line looks.
@@ -194,6 +207,7 @@ impl Default for Config {
                 port: 7801,
                 tcp: true,
                 shards: 0,
+                steering: Steering::Auto,
                 workers: 1,
                 pin: true,
                 receive_buffer_bytes: DEFAULT_RECEIVE_BUFFER,

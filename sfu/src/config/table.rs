@@ -1,7 +1,7 @@
 //! The one table of settings.
 
 use super::value::{Setting, Value};
-use super::{Config, Kind, LogFormat, LogLevel, Mode};
+use super::{Config, Kind, LogFormat, LogLevel, Mode, Steering};
 
 /// One setting.
 pub struct Key {
@@ -125,7 +125,7 @@ pub static KEYS: &[Key] = &[
         "media.port",
         media.port,
         Kind::Integer { min: 0, max: 65_535 },
-        "First media port, UDP and TCP. Shard 0 uses it, shard 1 the next one, and so on. 0: any free ports."
+        "Media port, UDP and TCP: one for the whole node. 0: any free port, for each address its own."
     ),
     key!(
         "media.tcp",
@@ -137,7 +137,13 @@ pub static KEYS: &[Key] = &[
         "media.shards",
         media.shards,
         Kind::Integer { min: 0, max: 64 },
-        "Packet threads, each with its own port and its rooms. 0: one for each core."
+        "Packet threads, each with its rooms; a room that is too large for one spans several. 0: one for each core."
+    ),
+    key!(
+        "media.steering",
+        media.steering,
+        Kind::Choice(Steering::WORDS),
+        "How datagrams find their packet thread: `ebpf` in the kernel (needs CAP_BPF), `hand-over` from thread to thread, `auto` by eBPF where the kernel lets us."
     ),
     key!(
         "media.workers",

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{LogFormat, LogLevel, Mode, Secret};
+use super::{LogFormat, LogLevel, Mode, Secret, Steering};
 
 /// A value as the file, the environment or a flag gave it.
 #[derive(Clone, PartialEq, Eq)]
@@ -234,5 +234,6 @@ macro_rules! choice_setting {
     };
 }
 choice_setting!(Mode, "development" => Development, "production" => Production);
+choice_setting!(Steering, "auto" => Auto, "ebpf" => Ebpf, "hand-over" => HandOver);
 choice_setting!(LogFormat, "text" => Text, "json" => Json);
 choice_setting!(LogLevel, "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug, "trace" => Trace);

@@ -6,7 +6,7 @@ use socket2::SockRef;
 
 use super::Finding;
 use crate::config::Config;
-use crate::{net, serve};
+use crate::net;
 
 /// Tries every HTTP listener.
 pub(super) fn http(config: &Config) -> Vec<Finding> {
@@ -29,34 +29,27 @@ fn listener(address: SocketAddr, setting: &str, check: &'static str) -> Finding 
     }
 }
 
-/// Tries every media port, UDP and TCP, on every address.
+/// Tries the media port, UDP and TCP, on every address.
 pub(super) fn media(config: &Config) -> Vec<Finding> {
     let mut fails = Vec::new();
-    let (first, shards) = (config.media.port, serve::shards(config));
+    let port = config.media.port;
     let addresses = net::media_addresses(config);
-    for shard in 0..shards {
-        let Ok(port) = u16::try_from(usize::from(first) + if first == 0 { 0 } else { shard }) else { break };
-        for address in &addresses {
-            let address = SocketAddr::new(*address, port);
-            if let Err(error) = UdpSocket::bind(address) {
-                fails.push(taken("udp", address, &error));
-            }
-            if let (true, Err(error)) = (config.media.tcp, TcpListener::bind(address)) {
-                fails.push(taken("tcp", address, &error));
-            }
+    for address in &addresses {
+        let address = SocketAddr::new(*address, port);
+        if let Err(error) = UdpSocket::bind(address) {
+            fails.push(taken("udp", address, &error));
+        }
+        if let (true, Err(error)) = (config.media.tcp, TcpListener::bind(address)) {
+            fails.push(taken("tcp", address, &error));
         }
     }
     if !fails.is_empty() {
         return fails;
     }
     let transports = if config.media.tcp { "udp and tcp" } else { "udp" };
-    let message = match first {
-        0 => format!("{transports}, any free ports, on {} address(es)", addresses.len()),
-        _ => format!(
-            "{transports} ports {first} to {} are free on {} address(es)",
-            usize::from(first) + shards - 1,
-            addresses.len()
-        ),
+    let message = match port {
+        0 => format!("{transports}, any free port, on {} address(es)", addresses.len()),
+        _ => format!("{transports} port {port} is free on {} address(es)", addresses.len()),
     };
     vec![Finding::ok("media", message)]
 }

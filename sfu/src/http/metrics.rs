@@ -23,6 +23,12 @@ pub(super) fn render(counters: &NodeCounters, facts: &Facts) -> String {
     );
     page.single("kaname_tracks", "gauge", "Published tracks now.", counters.tracks);
     page.single("kaname_subscriptions", "gauge", "Subscriptions now.", counters.subscriptions);
+    page.single(
+        "kaname_track_spans",
+        "gauge",
+        "Ways of tracks to other shards than their publisher's, now: each packet crosses once for each.",
+        counters.spans,
+    );
     page.single("kaname_joins_total", "counter", "Joins.", counters.joins_total);
     page.single("kaname_answers_total", "counter", "Answers given.", counters.answers_total);
     page.labelled(

@@ -399,6 +399,8 @@ pub struct NodeCounters {
     pub tracks: u64,
     /// Subscriptions now.
     pub subscriptions: u64,
+    /// Ways of tracks to other shards than their publisher's, now.
+    pub spans: u64,
     /// Joins since the start.
     pub joins_total: u64,
     /// Answers given since the start.

@@ -116,7 +116,7 @@ impl State {
         extensions: ExtensionIds,
     ) -> Result<(), NodeError> {
         let leg_id = LegId(self.numbers.take());
-        let local = self.random.ice();
+        let local = self.random.ice(self.peer(id)?.shard);
         let session_id = self.random.number() >> 2;
         let ssrcs = Ssrcs::new(&mut self.random);
         let deadline = now + self.config.limits.handshake;
@@ -153,8 +153,8 @@ impl State {
 
     /// RFC 8445 section 9: both sides get new credentials.
     fn restart_ice(&mut self, id: &PeerId, remote: Ice) {
-        let local = self.random.ice();
         let Some(peer) = self.peers.get_mut(id) else { return };
+        let local = self.random.ice(peer.shard);
         let (Some(leg), shard) = (&mut peer.leg, peer.shard) else { return };
         leg.local = local;
         leg.remote = remote;
@@ -179,6 +179,7 @@ impl State {
         for subscription in ended {
             self.command(shard, Command::RemoveSender { sender: subscription.sender });
             self.numbers.free(subscription.sender.0);
+            self.unspan(&subscription.track, shard);
         }
         for track in gone {
             self.unpublish(id, &track);
@@ -217,6 +218,7 @@ impl State {
             for subscription in ended {
                 self.command(shard, Command::RemoveSender { sender: subscription.sender });
                 self.numbers.free(subscription.sender.0);
+                self.unspan(&subscription.track, shard);
             }
         }
     }
@@ -246,6 +248,7 @@ impl State {
             muted: false,
             layers,
             best: 0,
+            spans: Default::default(),
         };
         let notice = Notice::TrackPublished { peer: id.clone(), track: track.info() };
         self.tracks.insert(track_id, id.clone());
@@ -283,6 +286,7 @@ impl State {
             mid: Some(mid.to_owned()).filter(|m| !m.is_empty()),
         };
         self.command(shard, Command::AddSender { leg, sender, config: Box::new(config) });
+        self.span(track_id, shard);
         self.command(shard, Command::Route { sender, stream, payload_types });
         // Before the handshake is complete the picture would be lost; then it is asked for at its end.
         if kind == TrackKind::Video && connected {
@@ -303,7 +307,7 @@ impl State {
     }
 
     /// Another layer of a simulcast track becomes what its subscribers get.
-    pub(super) fn switch_layer(&mut self, shard: ShardId, track_id: &TrackId, best: usize) {
+    pub(super) fn switch_layer(&mut self, track_id: &TrackId, best: usize) {
         let Some(publisher) = self.tracks.get(track_id).cloned() else { return };
         let Some(peer) = self.peers.get_mut(&publisher) else { return };
         let room = peer.room.clone();
@@ -318,10 +322,10 @@ impl State {
             .peers
             .iter()
             .filter_map(|id| self.peers.get(id))
-            .flat_map(|p| p.subscriptions.iter().filter(|s| s.track == *track_id))
-            .map(|s| (s.sender, payload_map(&published, &s.chosen)))
+            .flat_map(|p| p.subscriptions.iter().filter(|s| s.track == *track_id).map(|s| (p.shard, s)))
+            .map(|(shard, s)| (shard, s.sender, payload_map(&published, &s.chosen)))
             .collect();
-        for (sender, payload_types) in routes {
+        for (shard, sender, payload_types) in routes {
             self.command(shard, Command::Route { sender, stream, payload_types });
         }
     }
@@ -428,7 +432,7 @@ fn credentials(local: &Ice, remote: &Ice) -> IceCredentials {
     }
 }
 
-fn stream_config(shape: &Shape, mid: &str, rid: Option<&String>) -> StreamConfig {
+pub(super) fn stream_config(shape: &Shape, mid: &str, rid: Option<&String>) -> StreamConfig {
     let main = &shape.chosen.main;
     let mut payload_types = vec![PayloadType {
         number: main.number,

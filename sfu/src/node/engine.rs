@@ -30,6 +30,8 @@ pub trait MediaEngine: Send + Sync + 'static {
         kind: DataKind,
         data: Vec<u8>,
     ) -> Result<(), EngineBusy>;
+    /// How busy the shard was in the latest second, in thousandths.
+    fn busy_permille(&self, shard: ShardId) -> u32;
     /// The shard's figures.
     fn counters(&self, shard: ShardId) -> CountersSnapshot;
 }
@@ -57,12 +59,10 @@ impl MediaEngine for Engine {
     }
 
     fn command(&self, shard: ShardId, command: Command) -> Result<(), Refused> {
-        let spare = replica(&command);
-        match (Engine::command(self, shard, command), spare) {
-            (Ok(()), _) => Ok(()),
-            (Err(EngineBusy::Full), Some(command)) => Err(Refused::Full(command)),
-            _ => Err(Refused::Gone),
-        }
+        Engine::command(self, shard, command).map_err(|refused| match refused.why {
+            EngineBusy::Full => Refused::Full(refused.command),
+            _ => Refused::Gone,
+        })
     }
 
     fn secure(&self, shard: ShardId, leg: LegId, dtls: DtlsParams) -> Result<(), EngineBusy> {
@@ -84,36 +84,11 @@ impl MediaEngine for Engine {
         Engine::send_data(self, shard, leg, channel, kind, data)
     }
 
+    fn busy_permille(&self, shard: ShardId) -> u32 {
+        Engine::busy_permille(self, shard)
+    }
+
     fn counters(&self, shard: ShardId) -> CountersSnapshot {
         Engine::counters(self, shard)
     }
-}
-
-/// A second copy of a command of the node, since the engine does not hand back what it refuses. Commands cannot
-/// be cloned because of the keys in some; the node gives none of those.
-fn replica(command: &Command) -> Option<Command> {
-    Some(match command {
-        Command::AddLeg(config) => Command::AddLeg(config.clone()),
-        Command::RestartIce { leg, ice } => Command::RestartIce { leg: *leg, ice: ice.clone() },
-        Command::SetExtensions { leg, extensions } => {
-            Command::SetExtensions { leg: *leg, extensions: *extensions }
-        }
-        Command::RemoveLeg { leg } => Command::RemoveLeg { leg: *leg },
-        Command::AddStream { leg, stream, config } => {
-            Command::AddStream { leg: *leg, stream: *stream, config: config.clone() }
-        }
-        Command::RemoveStream { stream } => Command::RemoveStream { stream: *stream },
-        Command::AddSender { leg, sender, config } => {
-            Command::AddSender { leg: *leg, sender: *sender, config: config.clone() }
-        }
-        Command::RemoveSender { sender } => Command::RemoveSender { sender: *sender },
-        Command::Route { sender, stream, payload_types } => {
-            Command::Route { sender: *sender, stream: *stream, payload_types: payload_types.clone() }
-        }
-        Command::Unroute { sender } => Command::Unroute { sender: *sender },
-        Command::MuteStream { stream, muted } => Command::MuteStream { stream: *stream, muted: *muted },
-        Command::RequestKeyFrame { stream } => Command::RequestKeyFrame { stream: *stream },
-        Command::QueryStats { leg, token } => Command::QueryStats { leg: *leg, token: *token },
-        Command::SetKeys { .. } | Command::SendDatagram { .. } => return None,
-    })
 }

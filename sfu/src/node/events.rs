@@ -147,25 +147,24 @@ impl State {
     }
 
     fn shard_failed(&mut self, shard: ShardId, message: &str) {
-        tracing::error!(shard = shard.0, message, "a shard died; its rooms end");
+        tracing::error!(shard = shard.0, message, "a shard died; its peers leave");
         let Some(state) = self.shards.get_mut(shard.0) else { return };
         state.dead = true;
         state.backlog.clear();
-        let rooms: Vec<_> = self.rooms.iter().filter(|(_, r)| r.shard == shard).collect();
-        let peers: Vec<PeerId> = rooms.iter().flat_map(|(_, r)| r.peers.clone()).collect();
-        let names: Vec<String> = rooms.iter().map(|(name, _)| (*name).clone()).collect();
+        let here = |id: &&PeerId| self.peers.get(*id).is_some_and(|p| p.shard == shard);
+        let peers: Vec<PeerId> =
+            self.rooms.values().flat_map(|r| r.peers.iter().filter(here)).cloned().collect();
         for id in peers {
             self.end(&id, TIMEOUT);
         }
-        // Permanent rooms would stay without a shard.
-        for name in names {
-            self.rooms.remove(&name);
-        }
+        // Permanent rooms that have nobody elsewhere would stay without a shard.
+        self.rooms.retain(|_, r| r.shard != shard || !r.peers.is_empty());
     }
 
     /// Every 100 ms.
     pub(super) fn tick(&mut self, now: Time) {
         self.flush();
+        self.settle_load(now);
         self.expire_stats(now);
         self.check_layers(now);
         let late =

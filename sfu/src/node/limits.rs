@@ -11,6 +11,13 @@ pub struct NodeLimits {
     pub peers: usize,
     /// Peers in one room. News goes to all of them, so a join costs as many notices as there are peers.
     pub peers_per_room: usize,
+    /// Peers of one room on one shard; with more, the room spans to another. Packets cross once a shard however many
+    /// are there, so a room should span late: at 500 a speaker's voice and picture (150 packets a second) are 75,000
+    /// packets a second to encrypt and send, a tenth of what a core does.
+    pub room_peers_per_shard: usize,
+    /// How busy a shard may be, in thousandths of its time, before a room that lives there grows on another instead.
+    /// Above, queues begin to show in the delay.
+    pub spill_permille: u32,
     /// Tracks that one peer publishes: microphone, camera, screen with sound, and as many spare ones.
     pub tracks_per_peer: usize,
     /// Tracks that one peer subscribes to. With the published ones and data they must fit the m-lines of an offer.
@@ -38,6 +45,8 @@ impl Default for NodeLimits {
             rooms: 4_096,
             peers: 10_000,
             peers_per_room: 1_000,
+            room_peers_per_shard: 500,
+            spill_permille: 700,
             tracks_per_peer: 8,
             subscriptions_per_peer: 55,
             layers_per_track: 4,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use kaname_engine::core::Time;
-use kaname_engine::core::command::{ExtensionIds, LegId, MediaKind, SenderId, StreamId};
+use kaname_engine::core::command::{ExtensionIds, LegId, LinkId, MediaKind, SenderId, StreamId};
 use kaname_engine::{DtlsParams, ShardId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -13,9 +13,10 @@ use super::names::Ssrcs;
 use super::speakers::Speakers;
 use crate::sdp::{Chosen, Ice};
 
-/// A room. It lives on one shard, so that forwarding never crosses threads.
+/// A room. It lives on one shard as long as it fits there; packets of a larger one cross once for each other shard.
 #[derive(Debug)]
 pub(super) struct Room {
+    /// Where it grows.
     pub(super) shard: ShardId,
     /// Created through the API.
     pub(super) permanent: bool,
@@ -102,6 +103,17 @@ pub(super) struct Track {
     pub(super) layers: Vec<Layer>,
     /// The layer that subscribers get.
     pub(super) best: usize,
+    /// Other shards that it goes to.
+    pub(super) spans: HashMap<ShardId, Span>,
+}
+
+/// A track's way to another shard: all its layers, of which the ones that nobody watches do not cross.
+#[derive(Debug)]
+pub(super) struct Span {
+    /// Subscriptions there.
+    pub(super) subscriptions: usize,
+    /// One for each layer.
+    pub(super) links: Vec<LinkId>,
 }
 
 /// One encoding of a track.

@@ -1,5 +1,6 @@
 //! Muting: the node withholds a track, whatever its publisher sends.
 
+use kaname_engine::ShardId;
 use kaname_engine::core::Command;
 use kaname_engine::core::command::StreamId;
 
@@ -38,8 +39,12 @@ impl State {
         }
         let microphone = track.shape.source == Source::Microphone;
         let streams: Vec<StreamId> = track.layers.iter().map(|l| l.stream).collect();
+        let mut others: Vec<ShardId> = track.spans.keys().copied().collect();
+        others.sort();
         for stream in streams {
-            self.command(shard, Command::MuteStream { stream, muted });
+            for shard in std::iter::once(shard).chain(others.iter().copied()) {
+                self.command(shard, Command::MuteStream { stream, muted });
+            }
         }
         if let (true, true, Some(room)) = (microphone, muted, self.rooms.get_mut(&room)) {
             room.speakers.forget(&owner);

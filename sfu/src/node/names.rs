@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use kaname_engine::ShardId;
+use kaname_engine::io::steer::letter;
+
 use super::error::NodeError;
 use crate::sdp::Ice;
 
@@ -40,9 +43,9 @@ impl Random {
     }
 
     /// RFC 8445 section 5.3: at least 24 and 128 bits of randomness; here 50 and 160. The fragment is long enough
-    /// to be unique on a shard.
-    pub(super) fn ice(&mut self) -> Ice {
-        Ice { ufrag: self.letters(10), pwd: self.letters(32) }
+    /// to be unique on a shard, and begins with the shard's letter, so that checks find it.
+    pub(super) fn ice(&mut self, shard: ShardId) -> Ice {
+        Ice { ufrag: format!("{}{}", letter(shard.0), self.letters(10)), pwd: self.letters(32) }
     }
 }
 

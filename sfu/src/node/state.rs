@@ -36,6 +36,9 @@ pub(super) struct State {
     pub(super) tracks: HashMap<TrackId, PeerId>,
     pub(super) pending: HashMap<u64, Pending>,
     pub(super) next_token: u64,
+    /// Never one twice.
+    pub(super) next_link: u64,
+    pub(super) next_settling: Time,
     pub(super) next_layer_check: Time,
     pub(super) counters: NodeCounters,
     /// Set by a drain: nothing new is accepted.
@@ -46,8 +49,9 @@ pub(super) struct State {
 pub(super) struct Shard {
     /// What candidates name.
     pub(super) addresses: Vec<SocketAddr>,
-    /// Peers placed here.
+    /// Peers placed here, and those so lately that the load does not show them.
     pub(super) peers: usize,
+    pub(super) fresh: u32,
     pub(super) legs: HashMap<LegId, PeerId>,
     pub(super) streams: HashMap<StreamId, (PeerId, TrackId)>,
     pub(super) backlog: VecDeque<Command>,
@@ -67,6 +71,7 @@ impl State {
             shards.push(Shard {
                 addresses: candidates(&bound, &config)?,
                 peers: 0,
+                fresh: 0,
                 legs: HashMap::new(),
                 streams: HashMap::new(),
                 backlog: VecDeque::new(),
@@ -89,6 +94,8 @@ impl State {
             tracks: HashMap::new(),
             pending: HashMap::new(),
             next_token: 0,
+            next_link: 0,
+            next_settling: Time::ZERO,
             next_layer_check: Time::ZERO,
             counters: NodeCounters::default(),
             closing: false,
@@ -200,6 +207,7 @@ impl State {
             peers: self.peers.len() as u64,
             connected: self.peers.values().filter(connected).count() as u64,
             tracks: self.tracks.len() as u64,
+            spans: self.peers.values().flat_map(|p| &p.tracks).map(|t| t.spans.len() as u64).sum(),
             subscriptions: self.peers.values().map(|p| p.subscriptions.len() as u64).sum(),
             shards: (0..self.shards.len()).map(shard).collect(),
             ..self.counters.clone()

@@ -121,12 +121,11 @@ impl State {
     /// The best layer that is alive; none being so, the one in use.
     pub(super) fn choose_layers(&mut self, now: Time, id: &PeerId) {
         let Some(peer) = self.peers.get(id) else { return };
-        let shard = peer.shard;
         let alive = |at: Option<Time>| at.is_some_and(|at| now.since(at) <= LAYER_SILENCE);
         let best = |t: &Track| t.layers.iter().position(|l| alive(l.alive));
         let switches: Vec<_> = peer.tracks.iter().filter_map(|t| Some((t.id.clone(), best(t)?))).collect();
         for (track, best) in switches {
-            self.switch_layer(shard, &track, best);
+            self.switch_layer(&track, best);
         }
     }
 }

@@ -86,6 +86,7 @@ impl State {
         let info = peer.info();
         self.peers.insert(id.clone(), peer);
         self.shards[shard.0].peers += 1;
+        self.shards[shard.0].fresh += 1;
         if let Some(room) = self.rooms.get_mut(&request.room) {
             room.peers.push(id.clone());
             if request.news {
@@ -114,26 +115,21 @@ impl State {
                 unit: "peers",
                 hint: "join when someone has left",
             }),
-            Some(room) => self.check_shard(room.shard),
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
 
-    /// The room's shard; creates the room on the shard with the fewest peers if it does not exist.
+    /// Where the room grows; creates the room if it does not exist.
     fn open_room(&mut self, name: &str, permanent: bool) -> Result<ShardId, NodeError> {
-        if let Some(room) = self.rooms.get(name) {
-            return Ok(room.shard);
+        if self.rooms.contains_key(name) {
+            return self.room_for_one_more(name);
         }
         let limit = self.config.limits.rooms;
         if self.rooms.len() >= limit {
             let hint = "delete one, or join one that exists";
             return Err(NodeError::AtCapacity { what: "node", limit, unit: "rooms", hint });
         }
-        let rooms = |shard: usize| self.rooms.values().filter(|r| r.shard.0 == shard).count();
-        let live = (0..self.shards.len()).filter(|i| self.check_shard(ShardId(*i)).is_ok());
-        // Among equally loaded ones the one with fewer (perhaps empty) rooms.
-        let least = live.min_by_key(|i| (self.shards[*i].peers, rooms(*i), *i));
-        let shard = ShardId(least.ok_or(NodeError::Busy)?);
+        let shard = self.least_loaded()?;
         let room = Room {
             shard,
             permanent,
@@ -222,7 +218,12 @@ impl State {
 
     /// The leg ends with its streams and senders (so says the command); here their numbers become free.
     fn forget_leg(&mut self, peer: &Peer, end: End) {
-        self.shards[peer.shard.0].peers -= 1;
+        for subscription in &peer.subscriptions {
+            self.unspan(&subscription.track, peer.shard);
+        }
+        let shard = &mut self.shards[peer.shard.0];
+        shard.peers -= 1;
+        shard.fresh = shard.fresh.saturating_sub(1);
         let shard = &mut self.shards[peer.shard.0];
         for layer in peer.tracks.iter().flat_map(|t| &t.layers) {
             shard.streams.remove(&layer.stream);

@@ -9,6 +9,7 @@ mod limits;
 mod muting;
 mod negotiation;
 mod random;
+mod spanning;
 mod subscribing;
 mod whip;
 

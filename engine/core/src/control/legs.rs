@@ -202,6 +202,10 @@ impl State {
                 sender.mapping.interrupt();
             }
         }
+        self.cut_links(&stream);
+        if stream.import.is_some() {
+            return Some(());
+        }
         let leg = self.legs.get_mut(stream.leg)?;
         leg.streams.retain(|other| *other != index);
         for ssrc in [stream.ssrc, stream.repair_ssrc].into_iter().flatten() {

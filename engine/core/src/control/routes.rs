@@ -41,6 +41,7 @@ impl State {
             stream.senders.push(sender_index);
         }
         self.leave_stream(sender_index, dropped.filter(|dropped| *dropped != stream_index));
+        self.tell_wanted(stream_index);
         self.want_key_frame(stream_index, true, now);
         Ok(())
     }
@@ -67,9 +68,10 @@ impl State {
         let Some(position) = stream.senders.iter().position(|other| *other == sender) else { return };
         stream.senders.remove(position);
         self.forwards.sender_left(index, position);
-        if stream.senders.is_empty() {
+        if !stream.is_watched() {
             stream.key_frames.cancel();
         }
+        self.tell_wanted(index);
     }
 
     pub(super) fn mute(&mut self, stream: StreamId, muted: bool, now: Time) -> Result<(), CommandError> {

@@ -7,14 +7,20 @@ use crate::batch::Incoming;
 use crate::counters::DropReason;
 use crate::event::Event;
 use crate::state::State;
-use crate::{Datagram, Time, limits};
+use crate::{Datagram, Stray, Time, limits};
 
-pub(crate) fn run(state: &mut State, batch: &Incoming, now: Time, datagrams: &[Datagram<'_>]) {
+pub(crate) fn run(
+    state: &mut State,
+    batch: &Incoming,
+    now: Time,
+    datagrams: &[Datagram<'_>],
+    stray: &mut Stray<'_>,
+) {
     for &at in &batch.dtls {
         let datagram = &datagrams[usize::from(at)];
         let leg = state.paths.get(&datagram.path).copied();
         let Some(leg) = leg.and_then(|index| state.legs.get_mut(index)) else {
-            state.counters.drop(DropReason::DtlsUnknownPath);
+            state.give_up(datagram, DropReason::DtlsUnknownPath, stray);
             continue;
         };
         let rate = limits::DATAGRAMS_PER_SECOND;

@@ -162,7 +162,7 @@ fn unwrap(view: &RtpView<'_>, stream: &Stream) -> Result<Original, DropReason> {
 
 fn note_gap(stream: &mut Stream, sequence: u64, gap: u64, now: Time) {
     // What nobody watches is not worth asking for.
-    if !stream.nack || stream.senders.is_empty() {
+    if !stream.nack || !stream.is_watched() {
         return;
     }
     let too_many = !stream.missing.note(sequence, gap, now);

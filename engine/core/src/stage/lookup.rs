@@ -6,14 +6,19 @@
 use kaname_wire::extension::read_text;
 use kaname_wire::rtp::RtpHeader;
 
-use crate::Datagram;
 use crate::batch::Incoming;
 use crate::counters::DropReason;
 use crate::leg::{Leg, Owner};
 use crate::state::State;
 use crate::stream::Stream;
+use crate::{Datagram, Stray};
 
-pub(crate) fn run(state: &mut State, batch: &mut Incoming, datagrams: &[Datagram<'_>]) {
+pub(crate) fn run(
+    state: &mut State,
+    batch: &mut Incoming,
+    datagrams: &[Datagram<'_>],
+    stray: &mut Stray<'_>,
+) {
     let Incoming { media, leg: legs, owner: owners, .. } = batch;
     media.retain(|at| {
         let at = usize::from(*at);
@@ -24,7 +29,7 @@ pub(crate) fn run(state: &mut State, batch: &mut Incoming, datagrams: &[Datagram
                 true
             }
             Err(reason) => {
-                state.counters.drop(reason);
+                state.give_up(datagram, reason, stray);
                 false
             }
         }

@@ -112,6 +112,7 @@ fn leave(state: &mut State, stream: u32, sender: u32) {
     if let Some(position) = senders.iter().position(|other| *other == sender) {
         senders.remove(position);
         state.forwards.sender_left(stream, position);
+        state.tell_wanted(stream);
     }
 }
 

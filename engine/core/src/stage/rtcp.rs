@@ -11,20 +11,28 @@ use kaname_wire::rtcp::{Compound, Message, Nack, ReportBlock, SenderReport};
 
 use crate::batch::Incoming;
 use crate::counters::DropReason;
+use crate::crossing::Body;
 use crate::event::Event;
 use crate::leg::Owner;
 use crate::state::{Repair, State};
 use crate::stream::RemoteReport;
-use crate::{Datagram, Time, limits};
+use crate::{Datagram, Stray, Time, limits};
 
-pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time, datagrams: &[Datagram<'_>]) {
+pub(crate) fn run(
+    state: &mut State,
+    batch: &mut Incoming,
+    now: Time,
+    datagrams: &[Datagram<'_>],
+    stray: &mut Stray<'_>,
+) {
     for &at in &batch.rtcp {
         // What was in staging has moved to the arena or is garbage by now.
         let Some(buffer) = batch.staging.first_mut() else { return };
-        let read = unprotect(state, &datagrams[usize::from(at)], now, &mut buffer[..]);
+        let datagram = &datagrams[usize::from(at)];
+        let read = unprotect(state, datagram, now, &mut buffer[..]);
         let done = read.and_then(|(leg, len)| compound(state, leg, &buffer[..len], now));
         if let Err(reason) = done {
-            state.counters.drop(reason);
+            state.give_up(datagram, reason, stray);
         }
     }
 }
@@ -108,8 +116,11 @@ fn sender_report(
     let owner = owner.ok_or(DropReason::RtcpForeignSsrc)?;
     if let Some(stream) = state.streams.get_mut(owner.index).filter(|_| !owner.repair) {
         let info = report.info;
-        stream.remote_report =
-            Some(RemoteReport { ntp: info.ntp, timestamp: info.rtp_timestamp, arrival: now });
+        let report = RemoteReport { ntp: info.ntp, timestamp: info.rtp_timestamp, arrival: now };
+        stream.remote_report = Some(report);
+        for export in stream.exports.iter().filter(|export| export.wanted) {
+            state.crossings.tell(export.to, export.link, Body::Report(report));
+        }
     }
     Ok(())
 }
@@ -189,13 +200,22 @@ fn nack(state: &mut State, leg: u32, request: &Nack<'_>, now: Time) -> Result<()
 
 /// Queues one repair, if the packet is still there and the sender's budget allows it.
 fn repair(state: &mut State, index: u32, sequence: u16, now: Time) -> Result<(), DropReason> {
-    let State { legs, streams, senders, arena, repairs, .. } = state;
+    let State { legs, streams, senders, arena, repairs, crossings, .. } = state;
     let sender = senders.get_mut(index).ok_or(DropReason::RepairUnknown)?;
     let round_trip = legs.get(sender.leg).ok_or(DropReason::RepairUnknown)?.round_trip();
     let origin = sender.mapping.origin(sequence).ok_or(DropReason::RepairUnknown)?;
-    let stream = streams.index(origin.stream).and_then(|index| streams.get(index));
-    let slot =
-        stream.and_then(|stream| stream.cache.get(origin.sequence)).ok_or(DropReason::RepairUnknown)?;
+    let stream = streams.index(origin.stream).and_then(|index| streams.get_mut(index));
+    let stream = stream.ok_or(DropReason::RepairUnknown)?;
+    let Some(slot) = stream.cache.get(origin.sequence) else {
+        // It may have been lost between the shards; then it goes to everybody here as if it came late.
+        if let Some(import) = &mut stream.import
+            && stream.cache.may_come(origin.sequence)
+            && import.ask_again(origin.sequence)
+        {
+            crossings.tell(import.from, import.link, Body::Again { sequence: origin.sequence });
+        }
+        return Err(DropReason::RepairUnknown);
+    };
     let meta = arena.meta(slot);
     // Without RTX there is no repair: the same index cannot be used twice (RFC 3711 section 9.1).
     let payload = sender.route.as_mut().and_then(|route| route.payload_type(meta.payload_type));

@@ -15,13 +15,19 @@ use crate::event::Event;
 use crate::ice::{Check, Fault};
 use crate::outbox::Way;
 use crate::state::State;
-use crate::{Datagram, Time};
+use crate::{Datagram, Stray, Time};
 
-pub(crate) fn run(state: &mut State, batch: &Incoming, now: Time, datagrams: &[Datagram<'_>]) {
+pub(crate) fn run(
+    state: &mut State,
+    batch: &Incoming,
+    now: Time,
+    datagrams: &[Datagram<'_>],
+    stray: &mut Stray<'_>,
+) {
     for &at in &batch.stun {
         let datagram = &datagrams[usize::from(at)];
         if let Err(reason) = check(state, datagram, now) {
-            state.counters.drop(reason);
+            state.give_up(datagram, reason, stray);
         }
     }
 }

@@ -48,6 +48,11 @@ impl Cache {
         (at == sequence).then_some(slot)
     }
 
+    /// Whether a packet that is not here would be kept if it came: it is not too old.
+    pub(crate) fn may_come(&self, sequence: u64) -> bool {
+        !self.entries.is_empty() && sequence >= self.oldest && sequence < self.next
+    }
+
     /// Lets go of what arrived before `before`.
     pub(crate) fn forget(&mut self, before: Time, arena: &mut Arena) {
         while self.oldest < self.next {

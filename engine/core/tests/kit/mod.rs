@@ -1,6 +1,8 @@
 //! Plays the io backend, the control plane and the peers of a shard. Time is a number that tests move.
 #![allow(dead_code, reason = "each test binary uses its own part of the kit")]
 
+pub(crate) mod pair;
+
 use std::time::Duration;
 
 use kaname_core::command::*;

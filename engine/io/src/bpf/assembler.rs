@@ -96,6 +96,8 @@ pub enum Operation {
 pub enum Helper {
     /// `(map, key) -> pointer or null`
     MapLookup = 1,
+    /// `() -> number of the processor`
+    ProcessorNumber = 8,
     /// `(context, offset, to, length) -> 0 or an error`, from the transport header.
     LoadBytes = 26,
     /// `(map, key, flags) -> action`

@@ -5,6 +5,7 @@ use super::*;
 use Register::{R0, R1, R2, R10};
 
 /// The map, or `None` with a word on why not.
+#[expect(clippy::print_stderr, reason = "a test that proves nothing here says so")]
 fn map() -> Option<Map> {
     match Map::create(MapKind::LruHash, 4, 4, 16, "kn_test") {
         Ok(map) => Some(map),

@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::time::Instant;
 
-use kaname_wire::path::Path;
+use kaname_wire::path::{Carrier, Path};
 use kaname_wire::rfc4571::{Decoder, LENGTH_LEN};
 use mio::net::TcpStream;
 
@@ -36,6 +36,8 @@ pub(super) struct Connection {
     path: Path,
     /// It stands in the queue of readable connections.
     pub(super) queued: bool,
+    /// A frame that was delivered on another shard; it is delivered again.
+    again: Option<Box<[u8]>>,
     /// What was read; from `start` to `filled` it waits to be cut into frames.
     incoming: Box<[u8]>,
     start: usize,
@@ -58,6 +60,7 @@ impl Connection {
             stream,
             path,
             queued: false,
+            again: None,
             incoming: vec![0; TCP_READ_BUFFER].into_boxed_slice(),
             start: 0,
             filled: 0,
@@ -74,6 +77,16 @@ impl Connection {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The same connection under another number.
+    pub(super) fn rename(&mut self, carrier: Carrier) {
+        self.path.carrier = carrier;
+    }
+
+    /// The frame is delivered again, ahead of what follows it.
+    pub(super) fn put_back(&mut self, frame: &[u8]) {
+        self.again = Some(frame.into());
     }
 
     pub(super) fn stream_mut(&mut self) -> &mut TcpStream {
@@ -106,6 +119,12 @@ impl Connection {
     /// Reads, and delivers at most `max` whole frames.
     pub(super) fn read(&mut self, max: usize, now: Instant, mut deliver: impl FnMut(Path, &[u8])) -> Turn {
         let mut delivered = 0;
+        if max > 0
+            && let Some(frame) = self.again.take()
+        {
+            delivered += 1;
+            deliver(self.path, &frame);
+        }
         loop {
             while self.start < self.filled {
                 if delivered == max {

@@ -37,10 +37,11 @@ impl Interface {
     /// Puts the program on an interface, for so many shards.
     pub fn attach(name: &str, mode: XdpMode, shards: usize) -> Result<Arc<Interface>, XdpError> {
         let looker = Looker::new(name)?;
-        let device = looker.look()?;
-        if !device.running {
-            return Err(XdpError::Down(name.to_owned()));
-        }
+        let running = || match looker.look()? {
+            device if device.running => Ok(device),
+            _ => Err(XdpError::Down(name.to_owned())),
+        };
+        let device = patiently(running, |error| matches!(error, XdpError::Down(_)))?;
         let queues = looker.queues();
         let frame =
             if device.mtu as usize + ETHERNET + VLAN <= FRAME - RX_HEAD_ROOM { FRAME } else { LONG_FRAME };

@@ -49,8 +49,8 @@ pub(super) const SWEEP: Duration = Duration::from_secs(1);
 /// Queues a shard serves at most: a receive batch is shared among them.
 pub(super) const MAX_QUEUES: usize = 16;
 
-/// How often a hook or a queue that is taken is tried: the kernel clears up after an earlier process in the
-/// background.
-pub(super) const OPEN_TRIES: u32 = 25;
+/// How often what is not there yet is tried, for a second in all: the kernel clears up after an earlier process in the
+/// background, and may take so long to notice the link of a new interface.
+pub(super) const OPEN_TRIES: u32 = 50;
 /// Between two tries.
 pub(super) const OPEN_PAUSE: Duration = Duration::from_millis(20);

@@ -1,22 +1,12 @@
-//! Questions to the kernel about routes and neighbours, and its word of changes (rtnetlink(7)). Never waits.
+//! Questions to the kernel about routes and neighbours, and its word of changes (rtnetlink(7)). Never waits, and
+//! allocates nothing: it works on a shard's thread.
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::{AsFd, BorrowedFd};
-
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
-use netlink_packet_route::neighbour::{
-    NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourMessage, NeighbourState,
-};
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteMessage, RouteMetric, RouteType, RouteVia,
-};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use super::frame::Mac;
+use super::message::{Attributes, Message, Messages, Question};
 use super::routes::{Destination, NextHop};
 
 /// What came from the kernel.
@@ -28,7 +18,7 @@ pub(super) enum News {
     Neighbour { address: IpAddr, mac: Option<Mac>, stale: bool },
     /// The answer to [`Netlink::ask_neighbour`]: the kernel has none.
     NoNeighbour(IpAddr),
-    /// Routes have changed.
+    /// Routes have changed, or the rules that choose among them.
     Routes,
     /// An interface has changed, or was added or removed.
     Links,
@@ -45,222 +35,221 @@ enum Asked {
 
 /// A netlink socket that is also told of changes.
 pub(super) struct Netlink {
-    socket: Socket,
+    socket: OwnedFd,
     interface: u32,
     sequence: u32,
     /// Questions under way: the kernel answers while it is asked, so these are a few.
     asked: Vec<(u32, Asked)>,
-    buffer: Vec<u8>,
+    buffer: Box<[u8]>,
 }
 
 /// What the kernel may say at once.
 const BUFFER: usize = 32 * 1024;
-/// A neighbour's link address.
-const MAC_BYTES: usize = 6;
 /// Questions that are remembered; the kernel answers each at once.
 const MAX_ASKED: usize = 64;
 /// Messages read in one turn, so that a machine that changes its routes all the time still forwards.
 const MESSAGES_A_TURN: usize = 64;
 
+/// What we want to be told (`RTNLGRP_*`): bit `n - 1` for group `n`.
+const GROUPS: i32 = libc::RTMGRP_LINK
+    | libc::RTMGRP_NEIGH
+    | libc::RTMGRP_IPV4_ROUTE
+    | libc::RTMGRP_IPV6_ROUTE
+    | libc::RTMGRP_IPV4_RULE
+    | 1 << (libc::RTNLGRP_IPV6_RULE - 1);
+
 impl Netlink {
     /// For the interface of this index.
     pub(super) fn open(interface: u32) -> io::Result<Netlink> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
-        let groups =
-            libc::RTMGRP_LINK | libc::RTMGRP_NEIGH | libc::RTMGRP_IPV4_ROUTE | libc::RTMGRP_IPV6_ROUTE;
-        socket.bind(&SocketAddr::new(0, groups as u32))?;
-        socket.set_non_blocking(true)?;
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: makes a new descriptor, or fails.
+        let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this descriptor for us alone.
+        let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+        let mut address = kernel();
+        address.nl_groups = GROUPS as u32;
+        // SAFETY: one address, and its size.
+        let result = unsafe { libc::bind(fd, (&raw const address).cast(), ADDRESS_BYTES) };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
         let asked = Vec::with_capacity(MAX_ASKED);
-        Ok(Netlink { socket, interface, sequence: 0, asked, buffer: Vec::with_capacity(BUFFER) })
+        Ok(Netlink { socket, interface, sequence: 0, asked, buffer: vec![0; BUFFER].into_boxed_slice() })
     }
 
     /// Where would the kernel send from `from` to the destination?
     pub(super) fn ask_route(&mut self, from: IpAddr, destination: Destination) -> io::Result<()> {
-        let mut message = RouteMessage::default();
-        message.header.address_family = family(destination.to);
-        message.header.destination_prefix_length = prefix(destination.to);
-        message.header.source_prefix_length = prefix(from);
-        message.attributes = vec![
-            RouteAttribute::Destination(RouteAddress::from(destination.to)),
-            RouteAttribute::Source(RouteAddress::from(from)),
-        ];
-        self.send(RouteNetlinkMessage::GetRoute(message), 0, Some(Asked::Route(destination)))
+        let sequence = self.note(Asked::Route(destination));
+        self.send(Question::route(sequence, from, destination.to))
     }
 
     /// What does the kernel know of a neighbour?
     pub(super) fn ask_neighbour(&mut self, address: IpAddr) -> io::Result<()> {
-        let message = self.neighbour(address);
-        self.send(RouteNetlinkMessage::GetNeighbour(message), 0, Some(Asked::Neighbour(address)))
+        let sequence = self.note(Asked::Neighbour(address));
+        self.send(Question::neighbour(sequence, self.interface, address))
     }
 
     /// The kernel shall look for a neighbour, or confirm it, as if it had a packet for it.
     pub(super) fn resolve(&mut self, address: IpAddr) -> io::Result<()> {
-        let mut message = self.neighbour(address);
-        message.header.flags = NeighbourFlags::Use;
-        self.send(RouteNetlinkMessage::NewNeighbour(message), NLM_F_CREATE, None)
+        self.send(Question::resolve(self.interface, address))
     }
 
-    fn neighbour(&self, address: IpAddr) -> NeighbourMessage {
-        let mut message = NeighbourMessage::default();
-        message.header.family = family(address);
-        message.header.ifindex = self.interface;
-        message.header.state = NeighbourState::None;
-        message.attributes = vec![NeighbourAttribute::Destination(NeighbourAddress::from(address))];
-        message
-    }
-
-    fn send(&mut self, message: RouteNetlinkMessage, flags: u16, asked: Option<Asked>) -> io::Result<()> {
-        self.sequence = self.sequence.wrapping_add(1);
-        let mut header = NetlinkHeader::default();
-        header.flags = NLM_F_REQUEST | flags | if asked.is_some() { NLM_F_ACK } else { 0 };
-        header.sequence_number = self.sequence;
-        let mut message = NetlinkMessage::new(header, NetlinkPayload::from(message));
-        message.finalize();
-        let mut bytes = vec![0; message.buffer_len()];
-        message.serialize(&mut bytes);
-        if let Some(asked) = asked {
-            if self.asked.len() == MAX_ASKED {
-                // Its answer was lost.
-                self.asked.remove(0);
-            }
-            self.asked.push((self.sequence, asked));
+    /// Remembers a question; its number.
+    fn note(&mut self, asked: Asked) -> u32 {
+        // Zero is for what asks nothing.
+        self.sequence = self.sequence.wrapping_add(1).max(1);
+        if self.asked.len() == MAX_ASKED {
+            // Its answer was lost.
+            self.asked.remove(0);
         }
-        self.socket.send_to(&bytes, &SocketAddr::new(0, 0), 0).map(drop)
+        self.asked.push((self.sequence, asked));
+        self.sequence
+    }
+
+    fn send(&self, question: Question) -> io::Result<()> {
+        let (bytes, to) = (question.bytes(), kernel());
+        // SAFETY: the bytes and the address live for the call, with their sizes.
+        let sent = unsafe {
+            let (base, fd) = (bytes.as_ptr().cast(), self.socket.as_raw_fd());
+            libc::sendto(fd, base, bytes.len(), libc::MSG_DONTWAIT, (&raw const to).cast(), ADDRESS_BYTES)
+        };
+        if sent >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
     /// Reads what is there, within its share of time; false: there may be more.
     pub(super) fn read(&mut self, mut each: impl FnMut(News)) -> bool {
         for _ in 0..MESSAGES_A_TURN {
-            self.buffer.clear();
-            match self.socket.recv_from(&mut self.buffer, libc::MSG_DONTWAIT) {
-                Ok((_, from)) if from.port_number() == 0 => {}
+            let mut from = kernel();
+            let mut size = ADDRESS_BYTES;
+            // SAFETY: buffer, address and its size are ours for the call, with their sizes.
+            let len = unsafe {
+                let (base, len, fd) = (self.buffer.as_mut_ptr(), self.buffer.len(), self.socket.as_raw_fd());
+                libc::recvfrom(
+                    fd,
+                    base.cast(),
+                    len,
+                    libc::MSG_DONTWAIT,
+                    (&raw mut from).cast(),
+                    &raw mut size,
+                )
+            };
+            match usize::try_from(len).map_err(|_| io::Error::last_os_error()) {
                 // Only the kernel is believed.
-                Ok(_) => continue,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                    each(News::Lost);
-                    continue;
-                }
+                Ok(len) if from.nl_pid == 0 => self.understand(len, &mut each),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => each(News::Lost),
                 Err(_) => return true,
             }
-            self.split(&mut each);
         }
         false
     }
 
-    /// The messages of one datagram.
-    fn split(&mut self, each: &mut impl FnMut(News)) {
-        let buffer = std::mem::take(&mut self.buffer);
-        let mut rest = buffer.as_slice();
-        while let Some(len) = rest.first_chunk::<4>().map(|len| u32::from_ne_bytes(*len) as usize) {
-            let Some(bytes) = rest.get(..len).filter(|bytes| bytes.len() >= HEADER) else { break };
-            match NetlinkMessage::deserialize(bytes) {
-                Ok(message) => self.understand(message, each),
-                // A kernel that says more than the crate knows: look at everything again.
-                Err(_) => each(News::Links),
-            }
-            rest = rest.get(len.next_multiple_of(4)..).unwrap_or_default();
-        }
-        self.buffer = buffer;
-    }
-
-    fn understand(&mut self, message: NetlinkMessage<RouteNetlinkMessage>, each: &mut impl FnMut(News)) {
-        let (header, payload) = message.into_parts();
-        match payload {
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewRoute(route)) => {
-                match self.asked_by(header.sequence_number, header.port_number) {
-                    Some(Asked::Route(destination)) => {
-                        each(News::Answer(destination, self.next_hop(destination, &route)))
-                    }
-                    _ => each(News::Routes),
+    fn understand(&mut self, len: usize, each: &mut impl FnMut(News)) {
+        let Netlink { interface, asked, buffer, .. } = self;
+        for message in Messages::new(&buffer[..len.min(buffer.len())]) {
+            // Word of changes answers nobody: its number is another's.
+            let question = message.answers_us().then(|| take(asked, message.sequence)).flatten();
+            match (message.kind, question) {
+                (libc::RTM_NEWROUTE, Some(Asked::Route(destination))) => {
+                    each(News::Answer(destination, next_hop(*interface, destination.to, &message)));
                 }
-            }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelRoute(_)) => each(News::Routes),
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNeighbour(message)) => {
-                self.asked_by(header.sequence_number, header.port_number);
-                self.neighbour_news(&message, false).into_iter().for_each(each);
-            }
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::DelNeighbour(message)) => {
-                self.neighbour_news(&message, true).into_iter().for_each(each);
-            }
-            NetlinkPayload::InnerMessage(
-                RouteNetlinkMessage::NewLink(_) | RouteNetlinkMessage::DelLink(_),
-            ) => each(News::Links),
-            NetlinkPayload::Error(_) => match self.asked_by(header.sequence_number, header.port_number) {
+                (libc::RTM_NEWROUTE | libc::RTM_DELROUTE | libc::RTM_NEWRULE | libc::RTM_DELRULE, _) => {
+                    each(News::Routes);
+                }
+                (libc::RTM_NEWNEIGH | libc::RTM_DELNEIGH, _) => {
+                    neighbour(*interface, &message).into_iter().for_each(&mut *each);
+                }
+                (libc::RTM_NEWLINK | libc::RTM_DELLINK, _) => each(News::Links),
                 // No route: the kernel's socket will say so for each packet.
-                Some(Asked::Route(destination)) => each(News::Answer(destination, NextHop::Elsewhere)),
-                Some(Asked::Neighbour(address)) => each(News::NoNeighbour(address)),
-                None => {}
-            },
-            _ => {}
-        }
-    }
-
-    /// Takes the question that a message answers; word of changes answers none.
-    fn asked_by(&mut self, sequence: u32, port: u32) -> Option<Asked> {
-        let at = self.asked.iter().position(|(asked, _)| *asked == sequence && port != 0)?;
-        Some(self.asked.remove(at).1)
-    }
-
-    fn next_hop(&self, destination: Destination, route: &RouteMessage) -> NextHop {
-        let mut hop = destination.to;
-        let (mut ours, mut mtu) = (false, None);
-        for attribute in &route.attributes {
-            match attribute {
-                RouteAttribute::Oif(index) => ours = *index == self.interface,
-                RouteAttribute::Gateway(RouteAddress::Inet(v4)) => hop = IpAddr::V4(*v4),
-                RouteAttribute::Gateway(RouteAddress::Inet6(v6)) => hop = IpAddr::V6(*v6),
-                RouteAttribute::Via(RouteVia::Inet(v4)) => hop = IpAddr::V4(*v4),
-                RouteAttribute::Via(RouteVia::Inet6(v6)) => hop = IpAddr::V6(*v6),
-                // A tunnel's head is the kernel's to write.
-                RouteAttribute::Encap(_) | RouteAttribute::EncapType(_) => return NextHop::Elsewhere,
-                RouteAttribute::Metrics(metrics) => {
-                    mtu = metrics.iter().find_map(|metric| match metric {
-                        RouteMetric::Mtu(mtu) if *mtu > 0 => Some(*mtu),
-                        _ => None,
-                    });
+                (ERROR, Some(Asked::Route(destination))) => {
+                    each(News::Answer(destination, NextHop::Elsewhere));
                 }
+                (ERROR, Some(Asked::Neighbour(address))) => each(News::NoNeighbour(address)),
                 _ => {}
             }
         }
-        if ours && route.header.kind == RouteType::Unicast {
-            NextHop::Neighbour { address: hop, mtu }
-        } else {
-            NextHop::Elsewhere
-        }
     }
+}
 
-    fn neighbour_news(&self, message: &NeighbourMessage, gone: bool) -> Option<News> {
-        if message.header.ifindex != self.interface {
-            return None;
-        }
-        let address = message.attributes.iter().find_map(|attribute| match attribute {
-            NeighbourAttribute::Destination(NeighbourAddress::Inet(v4)) => Some(IpAddr::V4(*v4)),
-            NeighbourAttribute::Destination(NeighbourAddress::Inet6(v6)) => Some(IpAddr::V6(*v6)),
-            _ => None,
-        })?;
-        use NeighbourState::{Delay, Noarp, Permanent, Probe, Reachable, Stale};
-        let valid = matches!(message.header.state, Reachable | Stale | Delay | Probe | Permanent | Noarp);
-        let mac = message.attributes.iter().find_map(|attribute| match attribute {
-            NeighbourAttribute::LinkLayerAddress(bytes) if bytes.len() == MAC_BYTES => {
-                bytes.as_slice().try_into().ok()
+const ERROR: u16 = libc::NLMSG_ERROR as u16;
+const ADDRESS_BYTES: libc::socklen_t = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+
+/// The kernel's address.
+fn kernel() -> libc::sockaddr_nl {
+    // SAFETY: all-zero is a valid address: the kernel, no group.
+    let mut address: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
+    address.nl_family = libc::AF_NETLINK as u16;
+    address
+}
+
+fn take(asked: &mut Vec<(u32, Asked)>, sequence: u32) -> Option<Asked> {
+    let at = asked.iter().position(|(number, _)| *number == sequence)?;
+    Some(asked.remove(at).1)
+}
+
+fn next_hop(interface: u32, to: IpAddr, message: &Message<'_>) -> NextHop {
+    let (mut address, mut ours, mut mtu) = (to, false, None);
+    for (kind, value) in message.attributes() {
+        match kind {
+            libc::RTA_OIF => ours = word(value) == Some(interface),
+            libc::RTA_GATEWAY => address = ip(value).unwrap_or(address),
+            // A gateway of the other family, behind its family's number.
+            RTA_VIA => address = value.get(2..).and_then(ip).unwrap_or(address),
+            // A tunnel's head is the kernel's to write.
+            RTA_ENCAP | RTA_ENCAP_TYPE => return NextHop::Elsewhere,
+            libc::RTA_METRICS => {
+                let own = Attributes::new(value).find(|(kind, _)| *kind == RTAX_MTU);
+                mtu = own.and_then(|(_, value)| word(value)).filter(|mtu| *mtu > 0);
             }
-            _ => None,
-        });
-        let mac = mac.filter(|_| valid && !gone);
-        Some(News::Neighbour { address, mac, stale: message.header.state == Stale })
+            _ => {}
+        }
     }
+    let unicast = message.body.get(RTM_TYPE) == Some(&libc::RTN_UNICAST);
+    if ours && unicast { NextHop::Neighbour { address, mtu } } else { NextHop::Elsewhere }
 }
 
-/// Bytes of a message's head.
-const HEADER: usize = 16;
+/// linux/rtnetlink.h, as far as the libc crate lacks it for some C library.
+const RTA_VIA: u16 = 18;
+const RTA_ENCAP_TYPE: u16 = 21;
+const RTA_ENCAP: u16 = 22;
+const RTAX_MTU: u16 = 2;
+/// Where `struct rtmsg` has the type, `struct ndmsg` the interface and the state.
+const RTM_TYPE: usize = 7;
+const NDM_INTERFACE: usize = 4;
+const NDM_STATE: usize = 8;
 
-fn family(address: IpAddr) -> AddressFamily {
-    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
+fn neighbour(interface: u32, message: &Message<'_>) -> Option<News> {
+    if word(message.body.get(NDM_INTERFACE..NDM_STATE)?)? != interface {
+        return None;
+    }
+    let state = u16::from_ne_bytes(message.body.get(NDM_STATE..)?.first_chunk().copied()?);
+    let find = |wanted| message.attributes().find(|(kind, _)| *kind == wanted).map(|(_, value)| value);
+    let address = ip(find(libc::NDA_DST)?)?;
+    const VALID: u16 = libc::NUD_REACHABLE
+        | libc::NUD_STALE
+        | libc::NUD_DELAY
+        | libc::NUD_PROBE
+        | libc::NUD_PERMANENT
+        | libc::NUD_NOARP;
+    let usable = state & VALID != 0 && message.kind == libc::RTM_NEWNEIGH;
+    let mac = find(libc::NDA_LLADDR).and_then(|value| Mac::try_from(value).ok()).filter(|_| usable);
+    Some(News::Neighbour { address, mac, stale: state & libc::NUD_STALE != 0 })
 }
 
-fn prefix(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
+fn word(value: &[u8]) -> Option<u32> {
+    value.first_chunk().map(|bytes| u32::from_ne_bytes(*bytes))
+}
+
+fn ip(value: &[u8]) -> Option<IpAddr> {
+    match value.len() {
+        4 => value.first_chunk::<4>().map(|octets| IpAddr::from(*octets)),
+        16 => value.first_chunk::<16>().map(|octets| IpAddr::from(*octets)),
+        _ => None,
+    }
 }
 
 impl AsFd for Netlink {

@@ -1,4 +1,5 @@
 //! Shared by the tests on loopback sockets.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

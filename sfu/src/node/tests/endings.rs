@@ -180,7 +180,7 @@ fn a_drain_leaves_nothing() {
 }
 
 #[test]
-fn a_dead_shard_ends_its_rooms_and_gets_no_others() {
+fn a_dead_shard_ends_the_stays_there_and_gets_no_others() {
     let mut world = World::with(2, NodeLimits::default());
     let any = || Grants { room: "*".into(), ..everything() };
     let mut ada = world.try_join("a", "Ada", any()).expect("joined");

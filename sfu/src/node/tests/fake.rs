@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{LegId, PayloadMap, SenderConfig, StreamConfig};
@@ -30,11 +30,14 @@ pub(super) struct FakeEngine {
     pub(super) full: AtomicBool,
     /// Its workers take no handshakes.
     pub(super) busy: AtomicBool,
+    /// By shard.
+    pub(super) busy_permille: Vec<AtomicU32>,
 }
 
 impl FakeEngine {
     pub(super) fn new(shards: usize) -> FakeEngine {
-        FakeEngine { shards, told: Mutex::default(), full: false.into(), busy: false.into() }
+        let busy_permille = (0..shards).map(|_| AtomicU32::new(0)).collect();
+        FakeEngine { shards, told: Mutex::default(), full: false.into(), busy: false.into(), busy_permille }
     }
 
     pub(super) fn take(&self) -> Vec<String> {
@@ -95,6 +98,10 @@ impl MediaEngine for FakeEngine {
         Ok(())
     }
 
+    fn busy_permille(&self, shard: ShardId) -> u32 {
+        self.busy_permille[shard.0].load(Ordering::Relaxed)
+    }
+
     fn counters(&self, shard: ShardId) -> CountersSnapshot {
         CountersSnapshot { values: vec![("packets", 7 + shard.0 as u64)], drops: vec![("bad_tag", 2)] }
     }
@@ -123,6 +130,13 @@ fn describe(command: &Command) -> String {
         Command::MuteStream { stream, muted } => format!("mute stream {} {muted}", stream.0),
         Command::RequestKeyFrame { stream } => format!("key frame {}", stream.0),
         Command::QueryStats { leg, token } => format!("stats leg {} token {token}", leg.0),
+        Command::ExportStream { stream, link, to } => {
+            format!("export stream {} to {to} link {}", stream.0, link.0)
+        }
+        Command::EndExport { link } => format!("end link {}", link.0),
+        Command::ImportStream { stream, link, from, config } => {
+            format!("import stream {} from {from} link {} {:?}", stream.0, link.0, config.kind)
+        }
         other => format!("{other:?}"),
     }
 }

@@ -13,7 +13,13 @@ struct Model {
     legs: BTreeSet<u32>,
     streams: BTreeMap<u32, u32>,
     senders: BTreeMap<u32, u32>,
+    /// Streams by link: those that go to other shards, and those that come from there.
+    exports: BTreeMap<u32, u32>,
+    imports: BTreeMap<u32, u32>,
 }
+
+/// In place of the leg of a stream that another shard exports.
+const IMPORTED: u32 = u32::MAX;
 
 impl Model {
     fn follow(&mut self, line: &str) -> Result<(), TestCaseError> {
@@ -34,7 +40,17 @@ impl Model {
                 let known = if kind == "stream" { &mut self.streams } else { &mut self.senders };
                 prop_assert!(known.insert(number(2), number(4)).is_none(), "{line}");
             }
+            ("export", _) => {
+                prop_assert!(self.streams.get(&number(2)).is_some_and(|leg| *leg != IMPORTED), "{line}");
+                prop_assert!(self.exports.insert(number(6), number(2)).is_none(), "{line}");
+            }
+            ("import", _) => {
+                prop_assert!(self.streams.insert(number(2), IMPORTED).is_none(), "{line}");
+                prop_assert!(self.imports.insert(number(6), number(2)).is_none(), "{line}");
+            }
+            ("end", _) => prop_assert!(self.exports.remove(&number(2)).is_some(), "{line}"),
             ("remove", kind) => {
+                self.imports.retain(|_, stream| kind != "stream" || *stream != number(2));
                 let known = if kind == "stream" { &mut self.streams } else { &mut self.senders };
                 prop_assert!(known.remove(&number(2)).is_some(), "{line}");
             }
@@ -86,6 +102,27 @@ fn offer(world: &mut World, member: &Member, name: &str, bits: u8) {
     world.negotiate(member, &offer, &publish, &subscribe).expect("answered");
 }
 
+/// Each shard's model follows its own lines.
+fn follow(models: &mut [Model], told: Vec<String>) -> Result<(), TestCaseError> {
+    for line in told {
+        let (shard, words) = match line.strip_prefix("shard ").and_then(|rest| rest.split_once(": ")) {
+            Some((shard, words)) => (shard.parse::<usize>().expect("a number"), words),
+            None => (0, line.as_str()),
+        };
+        models[shard].follow(words)?;
+    }
+    Ok(())
+}
+
+/// Every link has both its ends, or none.
+fn links_match(models: &[Model]) -> Result<(), TestCaseError> {
+    let all = |of: fn(&Model) -> &BTreeMap<u32, u32>| -> BTreeMap<u32, u32> {
+        models.iter().flat_map(|model| of(model).clone()).collect()
+    };
+    prop_assert_eq!(all(|model| &model.exports), all(|model| &model.imports));
+    Ok(())
+}
+
 fn take_step(world: &mut World, members: &mut [Option<Member>; 4], (who, what, bits): Step) {
     let Some(member) = &members[who] else {
         members[who] = Some(world.join(NAMES[who]));
@@ -125,24 +162,31 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_course_of_events(steps in proptest::collection::vec((0..4usize, 0..11u8, any::<u8>()), 1..60)) {
-        let mut world = World::new();
+    fn any_course_of_events(
+        steps in proptest::collection::vec((0..4usize, 0..11u8, any::<u8>()), 1..60),
+        shards in 1..4usize,
+    ) {
+        // A room of four spans as many shards as there are.
+        let limits = NodeLimits { room_peers_per_shard: 1, ..NodeLimits::default() };
+        let mut world = World::with(shards, limits);
         let mut members = [None, None, None, None];
-        let mut model = Model::default();
+        let mut models: Vec<Model> = (0..shards).map(|_| Model::default()).collect();
         for step in steps {
             take_step(&mut world, &mut members, step);
-            for line in world.told() {
-                model.follow(&line)?;
-            }
+            follow(&mut models, world.told())?;
+            links_match(&models)?;
             let senders: usize = world.state.peers.values().map(|p| p.subscriptions.len()).sum();
             let layers: usize = world.state.peers.values().flat_map(|p| &p.tracks).map(|t| t.layers.len()).sum();
-            prop_assert_eq!((senders, layers), (model.senders.len(), model.streams.len()));
+            let known = models.iter().map(|model| model.senders.len()).sum::<usize>();
+            let own = |model: &Model| model.streams.values().filter(|leg| **leg != IMPORTED).count();
+            prop_assert_eq!((senders, layers), (known, models.iter().map(own).sum::<usize>()));
         }
         world.state.drain();
-        for line in world.told() {
-            model.follow(&line)?;
+        follow(&mut models, world.told())?;
+        for model in &models {
+            prop_assert!(model.legs.is_empty() && model.streams.is_empty() && model.senders.is_empty());
+            prop_assert!(model.exports.is_empty() && model.imports.is_empty());
         }
-        prop_assert!(model.legs.is_empty() && model.streams.is_empty() && model.senders.is_empty());
         world.assert_empty();
     }
 }

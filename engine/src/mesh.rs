@@ -1,0 +1,315 @@
+//! Where shards meet: an inbox each, which the others fill. Nothing here locks, and nothing is allocated for a packet:
+//! parcels go round, out of the inbox's room and back into it.
+//!
+//! Media is lossy: when the room is empty, the packet is dropped and counted by whoever had it. Notes wait at their
+//! origin until there is room.
+
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+
+use crossbeam_queue::ArrayQueue;
+use kaname_core::{Links, Note, Parcel, Shard, Time};
+use kaname_io::{Handed, MAX_RECEIVED, Waker};
+use kaname_wire::path::Path;
+
+use crate::limits::{CONNECTIONS, LEARNED, MAX_SHARDS, NOTES, PARCELS, STRAYS};
+
+/// The inboxes of all shards of an engine.
+#[derive(Debug)]
+pub struct Mesh {
+    inboxes: Box<[Inbox]>,
+}
+
+impl Mesh {
+    /// For so many shards, at most [`MAX_SHARDS`].
+    pub fn new(shards: usize) -> Mesh {
+        let shards = shards.min(MAX_SHARDS);
+        // One shard alone hands nothing over.
+        let inbox = |_| Inbox::new(shards > 1);
+        Mesh { inboxes: (0..shards).map(inbox).collect() }
+    }
+
+    /// Makes the memory for packets that cross to this shard: once, ahead of the first. Until then all are dropped.
+    pub fn furnish(&self, to: usize) {
+        let Some(inbox) = self.inboxes.get(to) else { return };
+        if !inbox.furnished.swap(true, Ordering::AcqRel) {
+            for _ in 0..inbox.room.capacity() {
+                // There is room for as many as are made.
+                let _ = inbox.room.push(Parcel::new());
+            }
+        }
+    }
+
+    /// What a shard's core hands over through. Dropping it wakes those who got something.
+    pub fn links(&self) -> MeshLinks<'_> {
+        MeshLinks { mesh: self, touched: 0 }
+    }
+
+    /// Gives a shard's core what others sent it, at most `max` packets; says whether there was anything. Drain after.
+    pub fn deliver(&self, to: usize, shard: &mut Shard, now: Time, max: usize) -> bool {
+        let Some(inbox) = self.inboxes.get(to) else { return false };
+        let mut any = false;
+        for _ in 0..max {
+            let Some(mut parcel) = inbox.parcels.pop() else { break };
+            shard.ingest_remote(&mut parcel);
+            // It came out of this room.
+            let _ = inbox.room.push(parcel);
+            any = true;
+        }
+        for _ in 0..max {
+            let Some(note) = inbox.notes.pop() else { break };
+            shard.heed(now, note);
+            any = true;
+        }
+        any
+    }
+
+    pub(crate) fn inbox(&self, shard: usize) -> Option<&Inbox> {
+        self.inboxes.get(shard)
+    }
+
+    pub(crate) fn shards(&self) -> usize {
+        self.inboxes.len()
+    }
+}
+
+/// A core's way to all other shards.
+#[derive(Debug)]
+pub struct MeshLinks<'m> {
+    mesh: &'m Mesh,
+    /// Shards that got something, by bit.
+    touched: u64,
+}
+
+const _: () = assert!(MAX_SHARDS <= u64::BITS as usize, "a shard has its bit");
+
+impl Links for MeshLinks<'_> {
+    fn room(&mut self, to: usize) -> Option<Parcel> {
+        self.mesh.inbox(to)?.room.pop()
+    }
+
+    fn send(&mut self, to: usize, parcel: Parcel) {
+        if let Some(inbox) = self.mesh.inbox(to) {
+            // As many find room as there are.
+            let _ = inbox.parcels.push(parcel);
+            self.touched |= 1 << to;
+        }
+    }
+
+    fn note(&mut self, to: usize, note: Note) -> bool {
+        // Nobody reads what is sent to a shard that is not there, or no longer.
+        let Some(inbox) = self.mesh.inbox(to).filter(|inbox| !inbox.is_down()) else { return true };
+        self.touched |= 1 << to;
+        inbox.notes.push(note).is_ok()
+    }
+}
+
+impl Drop for MeshLinks<'_> {
+    fn drop(&mut self) {
+        while self.touched != 0 {
+            let to = self.touched.trailing_zeros() as usize;
+            self.touched &= self.touched - 1;
+            if let Some(inbox) = self.mesh.inbox(to) {
+                inbox.call();
+            }
+        }
+    }
+}
+
+/// A datagram that another shard received: the kernel chose wrongly.
+pub(crate) struct Stray {
+    pub(crate) path: Path,
+    /// Who received it.
+    pub(crate) from: usize,
+    len: usize,
+    bytes: Box<[u8; MAX_RECEIVED]>,
+}
+
+impl Stray {
+    fn new() -> Stray {
+        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+        Stray { path: Path::udp(0, nobody), from: 0, len: 0, bytes: Box::new([0; MAX_RECEIVED]) }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+/// What waits for one shard.
+pub(crate) struct Inbox {
+    parcels: ArrayQueue<Parcel>,
+    /// Empty parcels.
+    room: ArrayQueue<Parcel>,
+    furnished: AtomicBool,
+    notes: ArrayQueue<Note>,
+    strays: ArrayQueue<Stray>,
+    stray_room: ArrayQueue<Stray>,
+    /// Addresses that other shards' legs validated; we receive what comes from there.
+    pub(crate) learned: ArrayQueue<(Path, usize)>,
+    pub(crate) connections: ArrayQueue<Handed>,
+    /// Datagrams for this shard that found no room.
+    pub(crate) strays_dropped: AtomicU64,
+    waker: OnceLock<Waker>,
+    asleep: AtomicBool,
+    down: AtomicBool,
+}
+
+impl Inbox {
+    fn new(shared: bool) -> Inbox {
+        // A queue has room for one at least; nobody uses it where there is one shard.
+        let of = |capacity: usize| if shared { capacity } else { 1 };
+        let stray_room = ArrayQueue::new(of(STRAYS));
+        while shared && stray_room.push(Stray::new()).is_ok() {}
+        Inbox {
+            parcels: ArrayQueue::new(of(PARCELS)),
+            room: ArrayQueue::new(of(PARCELS)),
+            furnished: AtomicBool::new(false),
+            notes: ArrayQueue::new(of(NOTES)),
+            strays: ArrayQueue::new(of(STRAYS)),
+            stray_room,
+            learned: ArrayQueue::new(of(LEARNED)),
+            connections: ArrayQueue::new(of(CONNECTIONS)),
+            strays_dropped: AtomicU64::new(0),
+            waker: OnceLock::new(),
+            asleep: AtomicBool::new(false),
+            down: AtomicBool::new(false),
+        }
+    }
+
+    /// How its shard is woken.
+    pub(crate) fn attach(&self, waker: Waker) {
+        // Set once, at the engine's start.
+        let _ = self.waker.set(waker);
+    }
+
+    /// Its shard will never look again.
+    pub(crate) fn close(&self) {
+        self.down.store(true, Ordering::Release);
+    }
+
+    fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+
+    /// Takes a copy of a datagram in; false, and counted, when there is no room. Half of the room is for those from
+    /// addresses that a leg has validated, so that a flood of forged checks does not displace them.
+    pub(crate) fn put_stray(&self, from: usize, path: Path, bytes: &[u8], is_proven: bool) -> bool {
+        let may_enter = !self.is_down()
+            && bytes.len() <= MAX_RECEIVED
+            && (is_proven || self.stray_room.len() > STRAYS / 2);
+        let Some(mut stray) = may_enter.then(|| self.stray_room.pop()).flatten() else {
+            self.strays_dropped.fetch_add(1, Ordering::Relaxed);
+            return false;
+        };
+        stray.bytes[..bytes.len()].copy_from_slice(bytes);
+        (stray.path, stray.from, stray.len) = (path, from, bytes.len());
+        // As many find room as there are.
+        let _ = self.strays.push(stray);
+        true
+    }
+
+    pub(crate) fn take_stray(&self) -> Option<Stray> {
+        self.strays.pop()
+    }
+
+    pub(crate) fn return_stray(&self, stray: Stray) {
+        let _ = self.stray_room.push(stray);
+    }
+
+    /// Whether there is anything for its shard.
+    pub(crate) fn has_mail(&self) -> bool {
+        !(self.parcels.is_empty()
+            && self.strays.is_empty()
+            && self.notes.is_empty()
+            && self.connections.is_empty()
+            && self.learned.is_empty())
+    }
+
+    /// Its shard is about to sleep; false: it must not, something has come.
+    pub(crate) fn lie_down(&self) -> bool {
+        self.asleep.store(true, Ordering::SeqCst);
+        // Either we see what was put in, or whoever put it in sees that we sleep.
+        fence(Ordering::SeqCst);
+        let may_sleep = !self.has_mail();
+        if !may_sleep {
+            self.get_up();
+        }
+        may_sleep
+    }
+
+    pub(crate) fn get_up(&self) {
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+
+    /// Wakes its shard if it sleeps: costs a system call only then.
+    pub(crate) fn call(&self) {
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::SeqCst)
+            && self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(waker) = self.waker.get()
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl std::fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inbox").field("parcels", &self.parcels.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path() -> Path {
+        Path::udp(0, ([127, 0, 0, 1], 9).into())
+    }
+
+    #[test]
+    fn strays_go_round_and_those_without_room_are_counted() {
+        let mesh = Mesh::new(2);
+        let inbox = mesh.inbox(1).expect("there are two");
+        for round in 0..3_u8 {
+            let taken = (0..=STRAYS).filter(|_| inbox.put_stray(0, path(), &[round; 40], true)).count();
+            assert_eq!(taken, STRAYS);
+            assert_eq!(inbox.strays_dropped.load(Ordering::Relaxed), u64::from(round) + 1);
+            while let Some(stray) = inbox.take_stray() {
+                assert_eq!((stray.path, stray.from, stray.bytes()), (path(), 0, &[round; 40][..]));
+                inbox.return_stray(stray);
+            }
+        }
+        assert!(!inbox.put_stray(0, path(), &[0; MAX_RECEIVED + 1], true), "longer than any datagram");
+        let unproven = (0..STRAYS).filter(|_| inbox.put_stray(0, path(), &[0; 40], false)).count();
+        assert_eq!(unproven, STRAYS / 2, "half is for those who proved themselves");
+        inbox.close();
+        assert!(!inbox.put_stray(0, path(), &[0; 40], true), "nobody would look");
+    }
+
+    #[test]
+    fn room_for_packets_is_made_once() {
+        let mesh = Mesh::new(2);
+        let mut links = mesh.links();
+        assert!(links.room(1).is_none(), "not furnished");
+        mesh.furnish(1);
+        mesh.furnish(1);
+        let parcels: Vec<_> = std::iter::from_fn(|| links.room(1)).collect();
+        assert_eq!(parcels.len(), PARCELS);
+        assert!(links.room(2).is_none(), "no such shard");
+    }
+
+    #[test]
+    fn whoever_lies_down_sees_the_mail_or_is_called() {
+        let mesh = Mesh::new(2);
+        let inbox = mesh.inbox(0).expect("there are two");
+        assert!(inbox.lie_down());
+        assert!(inbox.asleep.load(Ordering::SeqCst));
+        inbox.put_stray(1, path(), &[1], true);
+        inbox.call();
+        assert!(!inbox.asleep.load(Ordering::SeqCst), "called");
+        assert!(!inbox.lie_down(), "there is mail");
+    }
+}

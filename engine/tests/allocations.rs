@@ -1,0 +1,65 @@
+//! Nothing is allocated for a packet that crosses between shards: its memory goes round.
+//!
+//! A binary of its own with a single test, since the allocator counts for the whole process.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use kaname_core::{Drained, Links, Shard, ShardConfig, Time, TxSlots};
+use kaname_engine::core as kaname_core;
+use kaname_engine::limits::PARCELS;
+use kaname_engine::mesh::Mesh;
+use kaname_engine::srtp::Backend;
+use kaname_engine::wire::path::Path;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+struct Counting;
+
+// SAFETY: hands every call on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+struct NoSlots;
+
+impl<'a> TxSlots<'a> for NoSlots {
+    fn take(&mut self, _: &Path, _: usize) -> Option<&'a mut [u8]> {
+        None
+    }
+}
+
+#[test]
+fn parcels_go_round() {
+    let mesh = Mesh::new(2);
+    mesh.furnish(1);
+    let mut shard = Shard::new(ShardConfig { backend: Backend::best(), seed: [7; 32] });
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..100 {
+        let mut sent = 0;
+        let mut links = mesh.links();
+        while let Some(parcel) = links.room(1) {
+            links.send(1, parcel);
+            sent += 1;
+        }
+        drop(links);
+        assert_eq!(sent, PARCELS, "all of them are there again");
+        while mesh.deliver(1, &mut shard, Time::ZERO, 256) {
+            let drained = shard.drain(Time::ZERO, &mut NoSlots, &mut |_| {});
+            assert!(matches!(drained, Drained::Done(_)));
+        }
+    }
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+}
