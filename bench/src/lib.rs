@@ -15,6 +15,8 @@ pub mod compare;
 pub mod demo;
 #[cfg(feature = "harness")]
 pub mod fleet;
+#[cfg(feature = "harness")]
+pub mod live;
 pub mod media;
 #[cfg(feature = "harness")]
 pub mod report;

@@ -30,10 +30,15 @@ pub(super) fn refusal(tally: &Tally) -> Option<String> {
     if due == 0 || lost as f64 > due as f64 * LOSS_MAX {
         return Some(format!("{lost} of {due} packets were lost"));
     }
-    if late_us > LATE_MAX_US {
+    if is_late(tally) {
         return Some(format!("the harness itself was late: p99 {late_us} us"));
     }
     None
+}
+
+/// Whether the source fell behind: such a turn says nothing about anybody, and is taken again.
+pub(super) fn is_late(tally: &Tally) -> bool {
+    tally.late_us > LATE_MAX_US
 }
 
 /// One cell of the table: a system in a scenario with a suite, and its rounds.

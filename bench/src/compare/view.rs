@@ -4,9 +4,10 @@ use std::io::{IsTerminal, Write as _};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 
 use super::turns::Progress;
+use crate::live::style;
 
 /// Between two looks at a turn.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -31,9 +32,6 @@ impl View {
             return View::Lines;
         }
         let all = MultiProgress::new();
-        let style = |template: &str| {
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-        };
         let whole = all.add(ProgressBar::new(turns));
         whole.set_style(style("{bar:32.cyan/blue} {pos}/{len} turns, {elapsed_precise}, about {eta} to go"));
         let turn = all.add(ProgressBar::new_spinner());

@@ -1,6 +1,6 @@
 //! The node's capacity, found by doubling and then halving the gap: the largest load at which a stated quality holds.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::limits::SATURATED;
 use super::outcome::{Bottleneck, Outcome};
@@ -8,7 +8,7 @@ use super::scenario::{Scenario, Shape};
 use super::{FleetError, Observer, Target, run};
 
 /// What must hold at a load for the load to count as carried.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Packets lost of those due, at most: 0.001 is a thousandth.
     pub loss: f64,
@@ -54,7 +54,7 @@ impl Quality {
 }
 
 /// One try.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Step {
     /// Subscribers (of a meeting: peers) a room.
     pub size: u32,
@@ -65,7 +65,7 @@ pub struct Step {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Capacity {
     /// The largest size at which all held; 0: not even the smallest.
     pub size: u32,

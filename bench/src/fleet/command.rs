@@ -9,11 +9,10 @@ use clap::{Args, ValueEnum};
 
 use super::scenario::{Arrival, Pattern, Scenario, Shape, Source, Suite};
 use super::target::{NodeTarget, Target};
-use super::{
-    FleetError, Launch, Launched, Observer, PRESETS, Quality, Sample, development_token, find, pin, run,
-    table,
-};
+use super::{FleetError, Launch, Launched, PRESETS, Quality, development_token, find, pin, run, table};
 use crate::client::Trust;
+use crate::live::Live;
+use crate::report;
 
 /// Arguments of `kaname-bench run`.
 #[derive(Args, Debug)]
@@ -114,6 +113,12 @@ pub struct Options {
     /// Write the outcome as JSON: a file, or - for standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Write a page with plots
+    #[arg(long, value_name = "FILE.html")]
+    report: Option<PathBuf>,
+    /// No progress on standard error
+    #[arg(long)]
+    quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -162,16 +167,26 @@ impl Options {
         let target = Target::Node(target);
         target.check()?;
         let quality = Quality { loss: self.max_loss, p99_us: self.max_p99, ..Quality::default() };
-        let mut watch = Watch;
+        let mut watch = Live::new(self.quiet, scenario.seconds, table::sample);
         if self.find_capacity {
             let from = scenario.shape.size();
             let found = find(&scenario, &target, quality, (from, self.up_to), &mut watch)?;
+            drop(watch);
             self.write_json(&found)?;
+            let runs = found.steps.iter().filter(|step| step.size == found.size);
+            let runs = runs.map(|step| step.outcome.clone()).collect();
+            self.write_report(report::Input {
+                runs,
+                capacity: Some(found.clone()),
+                ..report::Input::default()
+            })?;
             say(&mut self.table_goes(), &table::capacity(&found));
             return Ok(found.size > 0);
         }
         let outcome = run(scenario, target, &mut watch)?;
+        drop(watch);
         self.write_json(&outcome)?;
+        self.write_report(report::Input { runs: vec![outcome.clone()], ..report::Input::default() })?;
         say(&mut self.table_goes(), &table::outcome(&outcome, &quality));
         Ok(table::verdict(&outcome, &quality).is_empty())
     }
@@ -190,6 +205,17 @@ impl Options {
             return Ok(());
         }
         fs::write(path, text + "\n").map_err(FleetError::Io)
+    }
+
+    fn write_report(&self, input: report::Input) -> Result<(), FleetError> {
+        let Some(path) = &self.report else { return Ok(()) };
+        let input = report::Input {
+            title: format!("{}, measured", self.scenario),
+            machine: kaname_machine::Machine::here(),
+            date: kaname_machine::today(),
+            ..input
+        };
+        fs::write(path, report::page(&input)).map_err(FleetError::Io)
     }
 
     fn launch(&self) -> Result<Option<Launched>, FleetError> {
@@ -275,19 +301,6 @@ impl Options {
                 }
             }
         }
-    }
-}
-
-/// A line a second on standard error.
-struct Watch;
-
-impl Observer for Watch {
-    fn phase(&mut self, phase: &str) {
-        say(&mut io::stderr(), &format!("-- {phase}\n"));
-    }
-
-    fn sample(&mut self, sample: &Sample) {
-        say(&mut io::stderr(), &table::sample(sample));
     }
 }
 

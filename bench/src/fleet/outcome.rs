@@ -1,9 +1,9 @@
 //! What came of a scenario.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Counts of RTP packets, over all receivers. Each packet counts once for each receiver it is due at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Packets {
     /// Packets that the sources sent.
     pub sent: u64,
@@ -27,7 +27,7 @@ pub struct Packets {
 }
 
 /// Forwarding delay in microseconds: from the publisher's `send` to the receiving kernel's time of arrival, same clock.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Delay {
     /// Median.
     pub p50: u64,
@@ -44,7 +44,7 @@ pub struct Delay {
 }
 
 /// How clients came in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Joins {
     /// Clients that were to join.
     pub asked: u32,
@@ -63,7 +63,7 @@ pub struct Joins {
 }
 
 /// The node, as seen from outside of it. `None` where the process is not known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeFigures {
     /// CPU time of all threads a packet received, while media ran.
     pub cpu_us_per_packet: Option<f64>,
@@ -84,7 +84,7 @@ pub struct NodeFigures {
 }
 
 /// How the harness itself fared. A run in which it was short of anything says nothing about the node.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Harness {
     /// CPU time of the busiest thread a second: 1.0 is a saturated one.
     pub busiest_thread: f64,
@@ -101,7 +101,7 @@ pub struct Harness {
 }
 
 /// What limited a run, or the capacity that was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bottleneck {
     /// The node's threads were saturated.
@@ -121,7 +121,7 @@ pub enum Bottleneck {
 }
 
 /// One second of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// Seconds since the start.
     pub at: f64,
@@ -146,7 +146,7 @@ pub struct Sample {
 }
 
 /// The result of a scenario.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The scenario's name.
     pub scenario: String,

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use kaname_wire::path::{Carrier, Path};
 
-use crate::limits::{RUN_BYTES, RUN_PACKETS, TX_BATCH};
+use crate::limits::{RUN_BYTES, RUN_PACKETS, TX_BATCH, TX_FULL};
 
 /// Packets in a row, in the order of taking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,7 @@ impl Runs {
                 last.len += len;
                 last.packets += 1;
             }
+            _ if self.bytes >= TX_FULL => return false,
             _ => self.runs.push(Run { path: *path, offset: self.bytes, len, segment: len, packets: 1 }),
         }
         self.packets += 1;
@@ -111,6 +112,16 @@ mod tests {
             assert!(runs.push(&path(*destination), *len));
         }
         runs
+    }
+
+    #[test]
+    fn a_full_batch_takes_the_rest_of_a_run_and_nobody_else() {
+        let mut runs = runs_of(&[(1, TX_FULL - 1000)]);
+        assert!((0..7).all(|_| runs.push(&path(2), 1000)));
+        assert!(!runs.push(&path(3), 1000), "another destination");
+        assert!(runs.push(&path(2), 500) && !runs.push(&path(2), 500), "its run has ended");
+        runs.clear();
+        assert!(runs.push(&path(3), 1000));
     }
 
     /// `(packets, bytes)` of each run.
@@ -170,7 +181,11 @@ mod tests {
         });
         prop::collection::vec(frame, 0..8).prop_map(|frames| {
             let mut all = frames.concat();
-            all.truncate(TX_BATCH);
+            // What one batch takes.
+            let bytes = |all: &[(u8, usize)]| all.iter().map(|(_, len)| len).sum::<usize>();
+            while all.len() > TX_BATCH || bytes(&all) > TX_FULL {
+                all.pop();
+            }
             all
         })
     }

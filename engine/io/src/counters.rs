@@ -61,6 +61,8 @@ counters! {
     runs_not_tried,
     /// Packets of refused runs that then went one by one.
     packets_resent,
+    /// How often a socket was allowed to send fragments for a while, since a packet was too long for its path.
+    fragments_allowed,
     /// How often a full send buffer was waited for.
     send_waits,
     /// Not sent: nobody listens there (ICMP port unreachable).

@@ -9,9 +9,12 @@ pub const RX_BATCH: usize = 256;
 /// tunnels. Longer ones are dropped and counted.
 pub const MAX_RECEIVED: usize = 2048;
 
-/// Packets a transmit batch. A batch's bytes (about 300 KB of video) still fit the second-level cache together
-/// with the keys that encrypt them.
+/// Packets a transmit batch: of voice, where a system call is shared by all of them. Video is bounded by bytes first.
 pub const TX_BATCH: usize = 256;
+
+/// Bytes of a transmit batch from which on it takes no more destinations, only the rest of the last one's run: what has
+/// been encrypted is then still close when the kernel copies it, and no run is cut in two.
+pub(crate) const TX_FULL: usize = 96 * 1024;
 
 /// Longest packet that can be sent, in bytes: the most that UDP over IPv4 carries.
 pub const MAX_SLOT: usize = 65_507;

@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::coalesce::Run;
 use crate::control::Cut;
 use crate::counters::Counters;
-use crate::limits::{SEND_WAIT_MS, SEND_WAITS, TX_BATCH};
+use crate::limits::{MAX_LOCALS, REFUSAL_TIME, SEND_WAIT_MS, SEND_WAITS, TX_BATCH};
 use crate::refusals::Refusals;
 use crate::table::Table;
 use crate::{names, socket};
@@ -39,12 +39,15 @@ pub(crate) struct Sender {
     table: Table,
     messages: Vec<Message>,
     refusals: Refusals,
+    /// Until when a socket may send fragments, because a packet of its was too long for its path.
+    fragments: [Option<Instant>; MAX_LOCALS],
 }
 
 /// One flush of one socket.
 struct Turn<'a> {
     socket: BorrowedFd<'a>,
     counters: &'a mut Counters,
+    fragments: Option<Instant>,
     /// How often a full send buffer may be waited for, still.
     waits: usize,
     sent: usize,
@@ -56,6 +59,7 @@ impl Sender {
             table: Table::new(TX_BATCH),
             messages: Vec::with_capacity(TX_BATCH),
             refusals: Refusals::new(),
+            fragments: [None; MAX_LOCALS],
         }
     }
 
@@ -87,7 +91,9 @@ impl Sender {
             }
         }
         self.point(memory);
-        let mut turn = Turn { socket, counters, waits: SEND_WAITS, sent: 0 };
+        let fragments = self.fragments[usize::from(local)];
+        let mut turn = Turn { socket, counters, fragments, waits: SEND_WAITS, sent: 0 };
+        turn.end_fragments();
         let mut next = 0;
         while next < self.messages.len() {
             next += match sending {
@@ -95,6 +101,7 @@ impl Sender {
                 Sending::Batches | Sending::Segments => self.send_some(next, &mut turn),
             };
         }
+        self.fragments[usize::from(local)] = turn.fragments;
         turn.sent
     }
 
@@ -148,9 +155,18 @@ impl Sender {
 
     fn call(&mut self, at: usize, turn: &mut Turn<'_>) -> io::Result<()> {
         turn.counters.send_calls += 1;
-        // SAFETY: as in `send_some`, of one message.
+        let (header, iovec) = (&self.table.headers[at].msg_hdr, self.table.iovec(at));
+        debug_assert!(header.msg_controllen == 0, "no run");
+        // SAFETY: as in `send_some`: name and bytes of one message, with their true lengths.
         let result = unsafe {
-            libc::sendmsg(turn.socket.as_raw_fd(), &self.table.headers[at].msg_hdr, libc::MSG_DONTWAIT)
+            libc::sendto(
+                turn.socket.as_raw_fd(),
+                iovec.iov_base,
+                iovec.iov_len,
+                libc::MSG_DONTWAIT,
+                header.msg_name.cast(),
+                header.msg_namelen,
+            )
         };
         if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
@@ -158,7 +174,7 @@ impl Sender {
     /// The kernel did not take a message: whether to go on behind it.
     fn refused(&mut self, at: usize, error: &io::Error, turn: &mut Turn<'_>) -> usize {
         let run = self.messages[at].run;
-        if turn.may_retry(error) {
+        if turn.may_retry(error) || run.packets == 1 && turn.may_fragment(error) {
             return 0;
         }
         if run.packets == 1 || !turn.counters.run_refused(error) {
@@ -185,7 +201,7 @@ impl Sender {
                         turn.counters.bytes_sent += piece.len() as u64;
                         turn.sent += 1;
                     }
-                    Err(error) if turn.may_retry(&error) => continue,
+                    Err(error) if turn.may_retry(&error) || turn.may_fragment(&error) => continue,
                     Err(error) => turn.counters.send_failed(&error, 1),
                 }
                 break;
@@ -212,6 +228,26 @@ impl Turn<'_> {
         if run.packets > 1 {
             self.counters.runs_sent += 1;
             self.counters.packets_in_runs += run.packets as u64;
+        }
+    }
+
+    /// Whether a single packet should be tried again in fragments; for a bounded time then.
+    fn may_fragment(&mut self, error: &io::Error) -> bool {
+        let too_long = error.raw_os_error() == Some(libc::EMSGSIZE);
+        if !too_long || self.fragments.is_some() || socket::allow_fragments(&self.socket, true).is_err() {
+            return false;
+        }
+        self.fragments = Some(Instant::now() + REFUSAL_TIME);
+        self.counters.fragments_allowed += 1;
+        true
+    }
+
+    /// Back to whole packets when the time is over.
+    fn end_fragments(&mut self) {
+        if self.fragments.is_some_and(|until| until <= Instant::now())
+            && socket::allow_fragments(&self.socket, false).is_ok()
+        {
+            self.fragments = None;
         }
     }
 

@@ -137,12 +137,13 @@ fn in_a_room() -> u64 {
     let mut begun = 0;
     let mut sent = 0;
     for n in 0..2000u64 {
-        if n == 300 {
+        // By then everybody has spoken once.
+        if n == 420 {
             begun = ALLOCATIONS.load(Ordering::Relaxed);
         }
         for (who, (id, codec, payloads)) in everyone.iter().enumerate() {
             // Everybody speaks for two seconds of eight.
-            if (n / 100 + who as u64) % 4 == 0 {
+            if (n / 100 + who as u64).is_multiple_of(4) {
                 room.receive(*id, &packet(n, *codec, &payloads[n as usize % 500]), &mut |_| {}).unwrap();
             }
         }

@@ -1,4 +1,4 @@
-//! A sliding window of indices: what was received (replay protection) or what was sent (never send twice).
+//! A sliding window of indices: what was received (replay protection, RFC 3711 section 3.3.2) or what was sent (never send twice).
 
 use crate::limits::{MAX_WINDOW, MIN_WINDOW};
 
@@ -38,6 +38,14 @@ impl Window {
             Window { highest: index, recent: 0, size: size as u64, words: vec![0; size.div_ceil(64)].into() };
         window.set(index);
         window
+    }
+
+    /// A window in which everything is marked up to `index`, or up to where this one reaches if that is further.
+    pub(crate) fn marked_up_to(mut self, index: u64) -> Window {
+        self.highest = self.highest.max(index);
+        self.recent = u64::MAX;
+        self.words.fill(u64::MAX);
+        self
     }
 
     /// The highest index marked so far.

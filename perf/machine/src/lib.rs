@@ -5,4 +5,4 @@ mod machine;
 mod record;
 
 pub use machine::Machine;
-pub use record::record;
+pub use record::{record, today};

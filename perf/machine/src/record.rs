@@ -24,8 +24,7 @@ pub fn record<Row: Display>(
 ) -> io::Result<PathBuf> {
     let folder = folder.join(machine.slug());
     fs::create_dir_all(&folder)?;
-    let day = Command::new("date").arg("+%F").output()?;
-    let day = String::from_utf8_lossy(&day.stdout).trim().to_owned();
+    let day = today();
     let path = folder.join(format!("{day}-{name}.jsonl"));
     let mut file = fs::File::create(&path)?;
     let mut head = head;
@@ -37,6 +36,12 @@ pub fn record<Row: Display>(
     writeln!(file, "{}", Value::Object(head))?;
     rows.iter().try_for_each(|row| writeln!(file, "{row}"))?;
     Ok(path)
+}
+
+/// The date as `2026-11-22`, by the machine's own clock and zone; empty if it does not say.
+pub fn today() -> String {
+    let day = Command::new("date").arg("+%F").output();
+    day.map(|day| String::from_utf8_lossy(&day.stdout).trim().to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ impl MediaEngine for PretendEngine {
     fn counters(&self, _: ShardId) -> CountersSnapshot {
         CountersSnapshot::default()
     }
+    fn busy_permille(&self, _: ShardId) -> u32 {
+        0
+    }
 }
 
 pub(crate) struct Doors {

@@ -78,7 +78,7 @@ fn ogg_opus_reads_back_in_time() {
         let back = read(&bytes, Rate::K16).unwrap();
         assert_eq!(back.samples().len(), sound.len(), "{rate:?}");
         let alike = kit::best_correlation(&sound[1_600..40_000], &back.samples()[1_600..40_000], 8);
-        assert!(alike > 0.9, "{rate:?}: {alike}");
+        assert!(alike > 0.85, "{rate:?}: {alike}");
         // Damage anywhere is an error or a shorter sound, never a panic.
         for at in (0..bytes.len()).step_by(211) {
             let mut broken = bytes.clone();

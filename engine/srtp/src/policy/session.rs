@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::Policy;
 use super::ring::{Ring, Usage};
-use super::stream::{Indices, Role, Stream};
+use super::stream::{Indices, Stream};
 use crate::backend::Backend;
 use crate::error::SrtpError;
 use crate::limits::{MAX_OUT_STREAMS, MAX_RETIRED};
@@ -33,13 +33,31 @@ pub enum Notice {
     KeyExhausted,
 }
 
+/// Indices by SSRC, with the keys they were used under.
+type Removed = HashMap<u32, (Option<Arc<Ring>>, Indices)>;
+
+/// A stream that was removed and is there again, or got the keys it was removed with, goes on where it was: the same indices
+/// under the same key would be a two-time pad (RFC 3711 section 9.1).
+fn recall(removed: &mut Removed, ssrc: u32, stream: &mut Stream) {
+    let same = |old: &Option<Arc<Ring>>| old.as_ref().is_none_or(|old| old.shares_key(&stream.ring));
+    if removed.get(&ssrc).is_some_and(|(old, _)| same(old))
+        && let Some((old, indices)) = removed.remove(&ssrc)
+    {
+        // What this one sent in the meantime was under other keys.
+        stream.sent_before |= old.is_none() || stream.has_sent();
+        let meanwhile = std::mem::replace(&mut stream.indices, Indices::new(0));
+        stream.indices = indices.and(meanwhile);
+    }
+}
+
 /// Both directions of an SRTP session. An SSRC goes one way; its first packet decides which.
 pub struct Session {
     backend: Backend,
     pub(super) wildcard: Option<Arc<Ring>>,
     pub(super) streams: Streams<Stream>,
-    /// What was sent under SSRCs that were removed: if one comes back under the same key, it goes on from there.
-    removed: HashMap<u32, (Arc<Ring>, Indices)>,
+    /// What was sent under SSRCs that were removed: if one comes back under the same key, it goes on from there. Without a key
+    /// there were several, and it goes on under any.
+    removed: Removed,
     notice: Option<(u32, Notice)>,
     pub(super) scratch: Zeroizing<Vec<u8>>,
 }
@@ -86,14 +104,16 @@ impl Session {
                 if self.wildcard.is_none() {
                     return Err(SrtpError::NoStream);
                 }
-                for (_, stream) in self.streams.iter_mut().filter(|(_, stream)| stream.wild) {
+                for (ssrc, stream) in self.streams.iter_mut().filter(|(_, stream)| stream.wild) {
                     stream.change(ring.clone(), overlap);
+                    recall(&mut self.removed, ssrc, stream);
                 }
                 self.wildcard = Some(ring);
             }
             Scope::Ssrc(ssrc) => {
                 let stream = self.streams.get_mut(ssrc).ok_or(SrtpError::NoStream)?;
                 stream.change(ring, overlap);
+                recall(&mut self.removed, ssrc, stream);
                 stream.wild = false;
             }
         }
@@ -113,13 +133,18 @@ impl Session {
     /// # Errors
     /// [`SrtpError::KeyExhausted`] if too many were removed in this session; the stream then stays.
     pub fn remove(&mut self, ssrc: u32) -> Result<bool, SrtpError> {
-        let sent = |stream: &Stream| stream.role != Some(Role::Receiver) && stream.indices.is_used();
-        if self.streams.get(ssrc).is_some_and(sent) && self.removed.len() >= MAX_RETIRED {
+        let full = self.removed.len() >= MAX_RETIRED && !self.removed.contains_key(&ssrc);
+        if self.streams.get(ssrc).is_some_and(Stream::has_sent) && full {
             return Err(SrtpError::KeyExhausted);
         }
         let Some(stream) = self.streams.remove(ssrc) else { return Ok(false) };
-        if sent(&stream) {
-            self.removed.insert(ssrc, (stream.ring, stream.indices));
+        if stream.has_sent() {
+            let ring = (!stream.sent_before).then_some(stream.ring);
+            let entry = match self.removed.remove(&ssrc) {
+                Some((_, before)) => (None, stream.indices.and(before)),
+                None => (ring, stream.indices),
+            };
+            self.removed.insert(ssrc, entry);
         }
         Ok(true)
     }
@@ -129,7 +154,7 @@ impl Session {
         self.streams.get(ssrc).map(|stream| stream.indices.roc())
     }
 
-    /// Late join: the next packet of this stream has this roll-over counter. What was sent or received stays so.
+    /// Late join (RFC 3711 section 3.3.1): the next packet of this stream has this roll-over counter. What was sent or received stays so.
     ///
     /// # Errors
     /// [`SrtpError::NoStream`].
@@ -172,11 +197,7 @@ impl Session {
     fn begin(&mut self, ssrc: u32, ring: &Arc<Ring>, wild: bool) -> Result<(), SrtpError> {
         let mut stream = Stream::new(ring.clone(), wild);
         self.streams.room()?;
-        if self.removed.get(&ssrc).is_some_and(|(old, _)| old.shares_key(ring))
-            && let Some((_, indices)) = self.removed.remove(&ssrc)
-        {
-            stream.indices = indices;
-        }
+        recall(&mut self.removed, ssrc, &mut stream);
         self.streams.insert(ssrc, stream).map(drop)
     }
 

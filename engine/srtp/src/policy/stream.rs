@@ -22,12 +22,14 @@ pub(super) struct Indices {
     /// Told by signalling, for the next packet.
     roc: Option<u32>,
     rtcp: Option<Window>,
+    first_rtcp: u64,
     next_rtcp: u64,
 }
 
 impl Indices {
     pub(super) fn new(first_rtcp: u32) -> Indices {
-        Indices { rtp: None, roc: None, rtcp: None, next_rtcp: u64::from(first_rtcp) }
+        let first_rtcp = u64::from(first_rtcp);
+        Indices { rtp: None, roc: None, rtcp: None, first_rtcp, next_rtcp: first_rtcp }
     }
 
     /// The index that the packet `seq` most likely has (RFC 3711 section 3.3.1).
@@ -78,6 +80,16 @@ impl Indices {
         self.next_rtcp += 1;
     }
 
+    /// What is taken if both of these are.
+    pub(super) fn and(self, other: Indices) -> Indices {
+        let rtp = match (self.rtp, other.rtp) {
+            (Some(ours), Some(theirs)) => Some(ours.marked_up_to(theirs.highest())),
+            (ours, theirs) => ours.or(theirs),
+        };
+        let next_rtcp = self.next_rtcp.max(other.next_rtcp);
+        Indices { rtp, roc: None, rtcp: None, first_rtcp: self.first_rtcp, next_rtcp }
+    }
+
     pub(super) fn roc(&self) -> u32 {
         let highest = self.rtp.as_ref().map_or(0, Window::highest);
         (highest >> SEQ_BITS) as u32
@@ -89,7 +101,7 @@ impl Indices {
 
     /// Whether anything was sent or received.
     pub(super) fn is_used(&self) -> bool {
-        self.rtp.is_some() || self.rtcp.is_some() || self.next_rtcp > 1
+        self.rtp.is_some() || self.rtcp.is_some() || self.next_rtcp > self.first_rtcp
     }
 }
 
@@ -100,6 +112,8 @@ pub(super) struct Stream {
     pub(super) previous: Option<Arc<Ring>>,
     /// Whether it came from the wildcard, and follows it.
     pub(super) wild: bool,
+    /// Whether something was sent under other keys than those of `ring`.
+    pub(super) sent_before: bool,
     pub(super) role: Option<Role>,
     pub(super) indices: Indices,
     pub(super) rtp_keys: Cached,
@@ -113,6 +127,7 @@ impl Stream {
             ring,
             previous: None,
             wild,
+            sent_before: false,
             role: None,
             indices,
             rtp_keys: Cached::default(),
@@ -123,9 +138,15 @@ impl Stream {
     /// Takes on other keys. The indices go on (RFC 3711 section 3.3.1: re-keying does not reset the roll-over counter).
     pub(super) fn change(&mut self, ring: Arc<Ring>, overlap: bool) {
         let old = std::mem::replace(&mut self.ring, ring);
+        self.sent_before |= self.has_sent();
         self.previous = overlap.then_some(old);
         self.rtp_keys = Cached::default();
         self.rtcp_keys = Cached::default();
+    }
+
+    /// Whether anything was sent, as far as is known.
+    pub(super) fn has_sent(&self) -> bool {
+        self.role != Some(Role::Receiver) && self.indices.is_used()
     }
 
     /// Notes which way a packet went; `false` if the stream goes the other way.

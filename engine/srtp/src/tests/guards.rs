@@ -4,6 +4,7 @@ use super::{PROFILES, header, keying, on_every_backend};
 use crate::inbound::Inbound;
 use crate::kernel::guard::{Edge, Guarded};
 use crate::outbound::Outbound;
+use crate::policy::{MasterKey, Policy, Scope, Session};
 use crate::{Backend, Profile};
 
 /// All small payloads, so that every remainder of every vector width occurs, and some large ones.
@@ -44,6 +45,54 @@ on_every_backend! {
         for profile in PROFILES {
             through(backend, profile, Edge::Start);
             through(backend, profile, Edge::End);
+        }
+    }
+}
+
+/// The ways that only policies have: whole packets in and out.
+fn under(backend: Backend, policy: &Policy, named: Option<usize>, edge: Edge) {
+    let mut places: [Guarded; 3] = std::array::from_fn(|_| Guarded::new());
+    let [plain_place, wire_place, out_place] = &mut places;
+    let new = || {
+        let mut session = Session::new(backend);
+        session.add(Scope::Any, policy.clone()).unwrap();
+        session
+    };
+    let (mut sender, mut receiver) = (new(), new());
+    let mut made = [0; 1700];
+    for (seq, len) in (0..140).chain([1100, 1300]).enumerate() {
+        let words = [None, Some(0), Some(1), Some(3)][seq % 4];
+        let payload: Vec<u8> = (0..len).map(|i: usize| (i * 7) as u8).collect();
+        let packet = [header(9, seq as u16, (seq % 3) as u8, words), payload].concat();
+        let packet = plain_place.copy(edge, &packet);
+        // How long it gets is known only behind it; the index is taken once.
+        let len = sender.protect_rtp(packet, &mut made, named).unwrap();
+        let mut again = new();
+        let wire = wire_place.at(edge, len);
+        assert_eq!(again.protect_rtp(packet, wire, named), Ok(len));
+        assert_eq!(wire, &made[..len]);
+        let plain = receiver.unprotect_rtp(wire, &mut made, named.is_some()).unwrap();
+        let mut again = new();
+        let out = out_place.at(edge, plain);
+        assert_eq!(again.unprotect_rtp(wire, out, named.is_some()), Ok(plain));
+        assert_eq!(out, &made[..plain]);
+    }
+}
+
+on_every_backend! {
+    fn no_byte_outside_is_touched_under_policies(backend) {
+        for profile in PROFILES {
+            let master = MasterKey::from(&keying(profile, 1));
+            let policy = Policy::new(profile, master.clone());
+            for edge in [Edge::Start, Edge::End] {
+                under(backend, &policy, None, edge);
+                let masters = vec![master.clone().with_mki(&[1, 2, 3]).unwrap()];
+                under(backend, &Policy { masters, ..policy.clone() }, Some(0), edge);
+                if policy.rtp.encrypt {
+                    under(backend, &Policy { cryptex: true, ..policy.clone() }, None, edge);
+                    under(backend, &Policy { derivation_rate: 16, ..policy.clone() }, None, edge);
+                }
+            }
         }
     }
 }
@@ -114,5 +163,6 @@ fn the_guard_page_does_fault() {
         assert_eq!(libc::waitpid(child, &mut status, 0), child);
         status
     };
-    assert!(libc::WIFSIGNALED(status));
+    // A sanitizer catches the signal and leaves with a code of its own.
+    assert!(libc::WIFSIGNALED(status) || libc::WEXITSTATUS(status) != 0);
 }

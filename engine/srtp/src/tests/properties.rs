@@ -9,6 +9,7 @@ use crate::backend::Backend;
 use crate::inbound::{Inbound, InboundOptions};
 use crate::keying::Profile;
 use crate::outbound::{Outbound, OutboundOptions};
+use crate::policy::{MasterKey, Policy, Scope, Session};
 
 /// What a caller may do with a sender, as far as indices go.
 #[derive(Clone, Debug)]
@@ -34,7 +35,71 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What a caller may do with a session that sends. Keys are few, so that each comes back again and again.
+#[derive(Clone, Debug)]
+enum Change {
+    Send { ssrc: u32, seq: u16 },
+    Report { ssrc: u32 },
+    Remove { ssrc: u32 },
+    SetRoc { ssrc: u32, roc: u32 },
+    Update { scope: Scope, key: u8, overlap: bool },
+    Add { ssrc: u32, key: u8 },
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let ssrc = 1u32..4;
+    let scope = prop_oneof![Just(Scope::Any), ssrc.clone().prop_map(Scope::Ssrc)];
+    let seq = prop_oneof![0u16..10, 65_530u16..=65_535, 32_760u16..32_770];
+    prop_oneof![
+        20 => (ssrc.clone(), seq).prop_map(|(ssrc, seq)| Change::Send { ssrc, seq }),
+        5 => ssrc.clone().prop_map(|ssrc| Change::Report { ssrc }),
+        4 => ssrc.clone().prop_map(|ssrc| Change::Remove { ssrc }),
+        1 => (ssrc.clone(), 0u32..3).prop_map(|(ssrc, roc)| Change::SetRoc { ssrc, roc }),
+        2 => (scope, 0u8..3, any::<bool>())
+            .prop_map(|(scope, key, overlap)| Change::Update { scope, key, overlap }),
+        2 => (ssrc, 0u8..3).prop_map(|(ssrc, key)| Change::Add { ssrc, key }),
+    ]
+}
+
 proptest! {
+    /// What is sent is all zeros, so what goes out is the keystream. One set for everything: an SSRC's keystream that comes
+    /// twice, however its keys changed and came back, fails.
+    #[test]
+    fn no_keystream_twice_under_policies(
+        profile in prop::sample::select(PROFILES.into_iter().filter(|p| p.rtp().encrypt).collect::<Vec<_>>()),
+        changes in prop::collection::vec(change(), 1..300),
+    ) {
+        let policy = |key: u8| {
+            Policy { window: 64, ..Policy::new(profile, MasterKey::new(&[key; 32], &[7; 14]).unwrap()) }
+        };
+        let mut session = Session::new(Backend::best());
+        session.add(Scope::Any, policy(0)).unwrap();
+        let mut seen = BTreeSet::new();
+        let mut out = [0; 128];
+        for change in changes {
+            match change {
+                Change::Send { ssrc, seq } => {
+                    let packet = [&header(ssrc, seq, 0, None)[..], &[0; 16]].concat();
+                    if session.protect_rtp(&packet, &mut out, None).is_ok() {
+                        prop_assert!(seen.insert((ssrc, out[12..28].to_vec())));
+                    }
+                }
+                Change::Report { ssrc } => {
+                    let mut packet = [0; 24];
+                    packet[..4].copy_from_slice(&[0x80, 201, 0, 5]);
+                    packet[4..8].copy_from_slice(&ssrc.to_be_bytes());
+                    if session.protect_rtcp(&packet, &mut out, None).is_ok() {
+                        prop_assert!(seen.insert((ssrc, out[8..24].to_vec())));
+                    }
+                }
+                Change::Remove { ssrc } => prop_assert!(session.remove(ssrc).is_ok()),
+                Change::SetRoc { ssrc, roc } => drop(session.set_roc(ssrc, roc)),
+                Change::Update { scope, key, overlap } => drop(session.update(scope, policy(key), overlap)),
+                Change::Add { ssrc, key } => drop(session.add(Scope::Ssrc(ssrc), policy(key))),
+            }
+        }
+    }
+
     /// One set for everything: a nonce that comes twice, under any key ever used, fails.
     #[test]
     fn no_key_ssrc_and_index_twice(steps in prop::collection::vec(step(), 1..400)) {

@@ -225,9 +225,63 @@ impl<'a, const N: usize> Packet<'a, N> {
                 (mask, sum)
             }
         };
-        let sum = _mm512_castsi512_si128(turned(sum));
-        _mm_xor_si128(sum, _mm512_castsi512_si128(mask))
+        masked(sum, mask)
     }
+
+    /// The text of a packet of `W` vectors into `out`, if `tag` is right.
+    #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3")]
+    #[inline]
+    fn open_few<const W: usize>(&self, tag: __m128i, out: &mut [u8]) -> bool {
+        let mut text = OpenFew([_mm512_setzero_si512(); W]);
+        let (mask, sum) = self.last::<W>(0, &mut text, self.lead());
+        let good = same(masked(sum, mask), tag);
+        if good {
+            for (i, text) in text.0.into_iter().enumerate() {
+                self.store(i, i == 0 || i + 1 == W, text, out);
+            }
+        }
+        good
+    }
+
+    /// The text of a longer packet into `out`, if `tag` is right.
+    #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3")]
+    #[inline]
+    fn open(&self, tag: __m128i, waiting: &mut [MaybeUninit<__m512i>; MOST], out: &mut [u8]) -> bool {
+        let good = same(self.run(&mut Open(waiting)), tag);
+        if good {
+            let [first, middle @ .., last] = &waiting[..self.vectors] else { return false };
+            // SAFETY: `run` wrote every vector of the packet.
+            let written = |text: &MaybeUninit<__m512i>| unsafe { text.assume_init() };
+            self.store(0, true, written(first), out);
+            for (i, text) in middle.iter().enumerate() {
+                self.store(i + 1, false, written(text), out);
+            }
+            self.store(self.vectors - 1, true, written(last), out);
+        }
+        good
+    }
+
+    /// Stores vector `i` of the text, the first and the last at its `edge`.
+    #[target_feature(enable = "avx512f,avx512bw,bmi2")]
+    #[inline]
+    fn store(&self, i: usize, edge: bool, text: __m512i, out: &mut [u8]) {
+        let offset = (64 * i) as isize - LEAD as isize;
+        // SAFETY: the mask has only bytes of the text; a vector that is neither the first nor the last is all text.
+        unsafe {
+            if edge {
+                mem::store_masked(out, offset, self.mask(i), text);
+            } else {
+                mem::store_whole(out, offset as usize, text);
+            }
+        }
+    }
+}
+
+/// The tag: the hash, turned back, with the first block of keystream.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn masked(sum: __m512i, stream: __m512i) -> __m128i {
+    _mm_xor_si128(_mm512_castsi512_si128(turned(sum)), _mm512_castsi512_si128(stream))
 }
 
 /// Where the text goes.
@@ -275,6 +329,21 @@ impl Sink for Open<'_> {
     #[inline(always)]
     unsafe fn put(&mut self, i: usize, _offset: isize, _whole: bool, _mask: u64, text: __m512i) {
         self.0[i].write(text);
+    }
+}
+
+/// Plaintext of a packet of `W` vectors stays in registers until then.
+struct OpenFew<const W: usize>([__m512i; W]);
+
+impl<const W: usize> Sink for OpenFew<W> {
+    #[inline(always)]
+    fn opens(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    unsafe fn put(&mut self, i: usize, _offset: isize, _whole: bool, _mask: u64, text: __m512i) {
+        self.0[i] = text;
     }
 }
 
@@ -332,21 +401,16 @@ where
             continue;
         }
         let packet = Packet::new(keys, ssrc, index, header, input);
-        let code = packet.run(&mut Open(&mut waiting));
-        job.authentic = same(code, mem::load(tag));
+        let tag = mem::load(tag);
+        job.authentic = match packet.vectors {
+            1 => packet.open_few::<1>(tag, out),
+            2 => packet.open_few::<2>(tag, out),
+            3 => packet.open_few::<3>(tag, out),
+            4 => packet.open_few::<4>(tag, out),
+            _ => packet.open(tag, &mut waiting, out),
+        };
         if job.authentic {
             copy_header(header, out_header);
-            for (i, text) in waiting[..packet.vectors].iter().enumerate() {
-                // SAFETY: `run` wrote every vector of the packet, and the mask has only bytes of the text.
-                unsafe {
-                    mem::store_masked(
-                        out,
-                        (64 * i) as isize - LEAD as isize,
-                        packet.mask(i),
-                        text.assume_init(),
-                    );
-                }
-            }
         }
     }
 }
