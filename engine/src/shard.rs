@@ -160,12 +160,14 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 
     fn receive(&mut self, now: Time) -> std::io::Result<()> {
-        let Round { io, shard, steer, batch, around, .. } = self;
+        let Round { io, shard, steer, batch, around, forget, .. } = self;
         let received = io.recv()?;
         if received.is_empty() {
             return Ok(());
         }
-        take_keys(&around.port, shard, now);
+        // Commands first: what came may be caused by the answer that one of them was queued ahead of, or be media
+        // right behind a handshake.
+        carry_out_waiting(shard, around, forget, now);
         let mut taken = recycle(std::mem::take(batch));
         taken.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
         shard.ingest_or(now, &taken, &mut |datagram| steer.stray(datagram));
@@ -180,17 +182,10 @@ impl<'e, I: PacketIo> Round<'e, I> {
     /// Carries out what is queued, within its share of time; says whether more waits.
     fn commands(&mut self, now: Time) -> std::io::Result<bool> {
         for _ in 0..COMMAND_TURN {
-            // The handshakes first: without keys there is no media.
-            let ShardPort { keys, lane, commands, .. } = &*self.around.port;
-            let next = keys.pop().or_else(|| lane.pop()).or_else(|| commands.pop());
-            let Some(command) = next else { break };
-            if let Command::RemoveLeg { leg } = command {
-                self.forget.push_back(leg);
+            let Round { shard, around, forget, .. } = self;
+            if !carry_out_next(shard, around, forget, now) {
+                break;
             }
-            if let Command::ExportStream { to, .. } = command {
-                self.around.mesh.furnish(to);
-            }
-            self.shard.command(now, command);
             self.drain(now)?;
         }
         self.tell_workers();
@@ -275,15 +270,34 @@ impl<'e, I: PacketIo> Round<'e, I> {
         }
         self.figures.cpu_us = u64::try_from(thread_cpu_time().as_micros()).unwrap_or(u64::MAX);
         self.around.port.published.publish(self.io.counters(), self.shard.counters(), self.figures);
+        if let Some(message) = self.io.notice() {
+            (self.around.sink)(self.around.id, EngineEvent::IoChanged { message });
+        }
     }
 }
 
-/// Keys first: what a peer sends at once behind its handshake may be in the batch that is about to be taken in.
-fn take_keys(port: &ShardPort, shard: &mut Shard, now: Time) {
+/// Carries out what is queued, within its share; to be drained after.
+fn carry_out_waiting(shard: &mut Shard, around: &Surroundings, forget: &mut VecDeque<LegId>, now: Time) {
     for _ in 0..COMMAND_TURN {
-        let Some(keys) = port.keys.pop() else { break };
-        shard.command(now, keys);
+        if !carry_out_next(shard, around, forget, now) {
+            break;
+        }
     }
+}
+
+/// Carries out the command whose turn it is; false: none waits.
+fn carry_out_next(shard: &mut Shard, around: &Surroundings, forget: &mut VecDeque<LegId>, now: Time) -> bool {
+    let ShardPort { keys, lane, commands, .. } = &*around.port;
+    // The handshakes first: without keys there is no media.
+    let next = keys.pop().or_else(|| lane.pop()).or_else(|| commands.pop());
+    let Some(command) = next else { return false };
+    match command {
+        Command::RemoveLeg { leg } => forget.push_back(leg),
+        Command::ExportStream { to, .. } => around.mesh.furnish(to),
+        _ => {}
+    }
+    shard.command(now, command);
+    true
 }
 
 /// Records go to the leg's worker, the rest to the embedder.

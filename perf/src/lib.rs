@@ -4,6 +4,7 @@
 pub mod allocations;
 pub mod case;
 pub mod fanout;
+pub mod goals;
 pub mod limit;
 pub mod room;
 pub mod stages;

@@ -281,3 +281,53 @@ fn a_leg_that_leaves_takes_its_routes_along() {
     other.send(&mut world, &opus(70));
     assert_eq!(subscriber.media(&mut world).len(), 1);
 }
+
+/// Two cameras with frames of seven packets and two microphones, all in one batch and mixed: each subscriber gets
+/// what belongs together in one piece, so that packet io can send it as one run.
+#[test]
+fn each_subscriber_gets_the_packets_of_a_frame_in_one_piece() {
+    const SUBSCRIBERS: u32 = 50;
+    const CAMERAS: u32 = 2;
+    let mut world = World::new();
+    let mut publishers: Vec<Peer> = (1..=CAMERAS).map(|number| Peer::join(&mut world, number)).collect();
+    for (publisher, camera) in publishers.iter().zip(0..) {
+        world.add_stream(publisher, 10 + camera, audio_stream(Some(1000)));
+        world.add_stream(publisher, 20 + camera, video_stream(Some(2000), None));
+    }
+    for number in 0..SUBSCRIBERS {
+        let subscriber = Peer::join(&mut world, 100 + number);
+        for camera in 0..CAMERAS {
+            let (audio, video) = (1000 * (camera + 1) + number, 1000 * (camera + 11) + number);
+            world.add_sender(&subscriber, audio, audio_sender(10 + camera));
+            world.add_sender(&subscriber, video, video_sender(20 + camera, None));
+            world.route(audio, 10 + camera, AUDIO_MAP);
+            world.route(video, 20 + camera, VIDEO_MAP);
+        }
+    }
+    world.out.clear();
+    let mut batch = Vec::new();
+    for place in 0..7 {
+        for publisher in &mut publishers {
+            let first = Rtp { marker: place == 6, ..frame(2000, 500 + place, 3000, place == 0) };
+            batch.push((publisher.path, publisher.rtp(&first)));
+            if place == 3 {
+                batch.push((publisher.path, publisher.rtp(&opus(7))));
+            }
+        }
+    }
+    world.receive_all(&batch);
+    assert_eq!(world.out.len() as u32, SUBSCRIBERS * CAMERAS * (7 + 1), "{:?}", world.all_drops());
+    // In the order of leaving: who gets how many of which SSRC in a row.
+    let mut runs: Vec<(_, u32, usize)> = Vec::new();
+    for (to, packet) in &world.out {
+        let ssrc = view(packet).ssrc();
+        match runs.last_mut() {
+            Some((path, of, count)) if path == to && *of == ssrc => *count += 1,
+            _ => runs.push((*to, ssrc, 1)),
+        }
+    }
+    for (_, ssrc, count) in &runs {
+        assert_eq!(*count, if *ssrc >= 20 { 7 } else { 1 }, "{ssrc}");
+    }
+    assert_eq!(runs.len() as u32, SUBSCRIBERS * CAMERAS * 2);
+}

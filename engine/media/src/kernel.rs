@@ -55,50 +55,40 @@ widened! {
     }
 }
 
-widened! {
-    /// A polyphase filter: output `n` is the `taps` of phase `(first + n * down) % up` over the input from
-    /// `(first + n * down) / up`. `bank` holds a row of taps for each phase, its length a multiple of eight.
-    fn polyphase(input: &[f32], bank: &[f32], up: usize, down: usize, first: usize, out: &mut [i16]) {
-        let row = bank.len() / up;
-        let (whole, part) = (down / up, down % up);
-        let (mut at, mut phase) = (first / up, first % up);
-        for sample in out {
-            let taps = bank[phase * row..][..row].as_chunks::<8>().0;
-            let window = input[at..at + row].as_chunks::<8>().0;
-            // Four sums, since a sum waits for the one before it.
-            let mut sums = [[0.0f32; 8]; 4];
-            let (tap_groups, tap_rest) = taps.as_chunks::<4>();
-            let (window_groups, window_rest) = window.as_chunks::<4>();
-            for (taps, window) in tap_groups.iter().zip(window_groups) {
-                for group in 0..4 {
-                    for lane in 0..8 {
-                        sums[group][lane] += taps[group][lane] * window[group][lane];
-                    }
-                }
-            }
-            for (taps, window) in tap_rest.iter().zip(window_rest) {
-                for lane in 0..8 {
-                    sums[0][lane] += taps[lane] * window[lane];
-                }
-            }
-            let lanes = |lane: usize| (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
-            let sum: f32 = (0..8).map(lanes).sum();
-            *sample = sum.round_ties_even().clamp(-32_768.0, 32_767.0) as i16;
-            at += whole;
-            phase += part;
-            if phase >= up {
-                phase -= up;
-                at += 1;
-            }
-        }
-    }
-}
+/// Outputs that are summed side by side: ten registers of eight, and 10 ms of the slowest common rate.
+pub(crate) const POLYPHASE_LANES: usize = 80;
 
 widened! {
-    /// Widens samples.
-    fn to_float(samples: &[i16], out: &mut [f32]) {
-        for (out, &sample) in out.iter_mut().zip(samples) {
-            *out = f32::from(sample);
+    /// A polyphase filter. `lines` holds the input dealt out to `down` lines of `stride` floats; output `q * up + p` is
+    /// the row of taps of phase `p * down % up` over the input from `ahead + q * down + p * down / up`. Each line is
+    /// read up to [`POLYPHASE_LANES`] floats beyond what counts.
+    fn polyphase(
+        lines: &[f32],
+        stride: usize,
+        bank: &[f32],
+        up: usize,
+        down: usize,
+        ahead: usize,
+        out: &mut [i16],
+    ) {
+        let row = bank.len() / up;
+        for p in 0..up {
+            let taps = &bank[p * down % up * row..][..row];
+            let first = ahead + p * down / up;
+            for begin in (0..out.len().div_ceil(up)).step_by(POLYPHASE_LANES) {
+                let mut sums = [0.0f32; POLYPHASE_LANES];
+                for (k, tap) in taps.iter().enumerate() {
+                    let at = first + k;
+                    let line = &lines[at % down * stride + at / down + begin..][..POLYPHASE_LANES];
+                    for (sum, sample) in sums.iter_mut().zip(line) {
+                        *sum += tap * sample;
+                    }
+                }
+                let places = out.iter_mut().skip(begin * up + p).step_by(up);
+                for (place, sum) in places.zip(sums) {
+                    *place = sum.round_ties_even().clamp(-32_768.0, 32_767.0) as i16;
+                }
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use crate::Rate;
-use crate::kernel;
+use crate::kernel::{self, POLYPHASE_LANES};
 use crate::limits::FRAME_SAMPLES_MAX;
 
 /// Taps a sample of the lower rate. With 32, a telephone's band up to 3.3 kHz passes, and what would fold is 50 dB down.
@@ -21,8 +21,11 @@ pub struct Resampler {
     down: usize,
     /// Rows of taps, one for each phase.
     bank: Box<[f32]>,
-    /// The filter's memory, then the frame.
-    line: Box<[f32]>,
+    /// The filter's memory, then the frame; dealt out, so that outputs side by side read samples side by side.
+    lines: Box<[f32]>,
+    stride: usize,
+    /// Of the memory, in each line.
+    kept: usize,
     row: usize,
 }
 
@@ -36,8 +39,10 @@ impl Resampler {
         let row = (SPAN * in_khz / in_khz.min(out_khz)).next_multiple_of(8);
         let passes = from == to;
         let bank = if passes { Box::default() } else { bank(row, up, in_khz, out_khz) };
-        let line = vec![0.0; if passes { 0 } else { row + FRAME_SAMPLES_MAX }].into();
-        Resampler { from, to, up, down, bank, line, row }
+        let kept = row.div_ceil(down);
+        let stride = kept + FRAME_SAMPLES_MAX / down + 2 * POLYPHASE_LANES;
+        let lines = vec![0.0; if passes { 0 } else { stride * down }].into();
+        Resampler { from, to, up, down, bank, lines, stride, kept, row }
     }
 
     /// The rate that goes in.
@@ -70,16 +75,25 @@ impl Resampler {
         }
         let len = samples.len().min(FRAME_SAMPLES_MAX) / self.down * self.down;
         let made = (len * self.up / self.down).min(out.len());
-        let keep = self.row - 1;
-        kernel::to_float(&samples[..len], &mut self.line[keep..keep + len]);
-        kernel::polyphase(&self.line[..keep + len + 1], &self.bank, self.up, self.down, 0, &mut out[..made]);
-        self.line.copy_within(len..len + keep, 0);
+        let (down, kept, frames) = (self.down, self.kept, len / self.down);
+        for (first, line) in self.lines.chunks_exact_mut(self.stride).enumerate() {
+            let dealt = samples[..len].iter().skip(first).step_by(down);
+            line[kept..kept + frames]
+                .iter_mut()
+                .zip(dealt)
+                .for_each(|(place, &sample)| *place = f32::from(sample));
+        }
+        let ahead = kept * down - (self.row - 1);
+        kernel::polyphase(&self.lines, self.stride, &self.bank, self.up, down, ahead, &mut out[..made]);
+        for line in self.lines.chunks_exact_mut(self.stride) {
+            line.copy_within(frames..frames + kept, 0);
+        }
         made
     }
 
     /// Forgets the stream, for the start of another.
     pub fn reset(&mut self) {
-        self.line.fill(0.0);
+        self.lines.fill(0.0);
     }
 }
 

@@ -4,7 +4,7 @@ use kaname_core::limits::BATCH;
 use kaname_core::{Datagram, Time};
 use kaname_io::{PacketIo, steer};
 
-use super::{Round, recycle, take_keys};
+use super::{Round, carry_out_waiting, recycle};
 use crate::mesh::Inbox;
 
 impl<I: PacketIo> Round<'_, I> {
@@ -50,7 +50,7 @@ impl<I: PacketIo> Round<'_, I> {
         if self.strays.is_empty() {
             return Ok(());
         }
-        take_keys(&self.around.port, &mut self.shard, now);
+        carry_out_waiting(&mut self.shard, self.around, &mut self.forget, now);
         self.steer.figures.taken += self.strays.len() as u64;
         let mut batch = recycle(std::mem::take(&mut self.batch));
         batch.extend(self.strays.iter().map(|stray| Datagram { path: stray.path, bytes: stray.bytes() }));

@@ -166,6 +166,7 @@ impl<'a> UnprotectJob<'a> {
     /// [`SrtpError::Tag`] if it was not, or if the job never went through [`unprotect_batch`].
     #[inline]
     pub fn finish(self) -> Result<Authentic, SrtpError> {
+        // RFC 3711 section 3.3 step 5: a packet that fails authentication MUST be discarded from further processing.
         if self.authentic { Ok(Authentic(self.ticket)) } else { Err(SrtpError::Tag) }
     }
 }

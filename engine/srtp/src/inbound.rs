@@ -84,6 +84,7 @@ impl Inbound {
         let fields = rtp_fields(packet, overhead)?;
         // RFC 3711 section 3.3 step 2: determine the index from roll-over counter, highest and received sequence number.
         let index = match self.rtp.get(fields.ssrc) {
+            // RFC 3711 section 3.2.1: the roll-over counter starts at zero.
             None => {
                 self.rtp.room()?;
                 u64::from(fields.seq)

@@ -88,7 +88,7 @@ impl Profile {
         }
     }
 
-    /// Bytes of an SRTCP tag. RFC 3711 section 5.2: SRTCP MUST NOT use the short tag.
+    /// Bytes of an SRTCP tag. RFC 3711 section 5.2: SRTCP MUST NOT use the short tag; section 3.4: its authentication is mandatory.
     pub const fn rtcp_tag_len(self) -> usize {
         if self.is_gcm() { GCM_TAG } else { SHA1_80 }
     }

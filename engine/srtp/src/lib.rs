@@ -22,6 +22,7 @@
 //! - RFC 7714 has tags of 16 bytes only. Policies can be given 8, for peers from before it; profiles cannot.
 //! - RFC 7714 section 9.3 lets a receiver find by the E flag whether an SRTCP packet is encrypted. We take what the policy says and
 //!   nothing else.
+//! - RFC 3711 section 3.4 has every SRTCP packet authenticated. Profiles do; a policy can leave it out, because libsrtp2's can.
 //! - RFC 6188 derives with AES as long as the session key. A longer master key is taken as well and decides then: libsrtp2's AES-192
 //!   does that (its C interface here with it).
 //! - Header extensions are walked for RFC 6904 alone and bounded by the packet alone; the limits of `kaname-wire` are not ours.

@@ -1,4 +1,4 @@
-//! A sliding window of indices: what was received (replay protection) or what was sent (never send twice).
+//! A sliding window of indices: what was received (replay protection, RFC 3711 section 3.3.2) or what was sent (never send twice).
 
 use crate::limits::{MAX_WINDOW, MIN_WINDOW};
 

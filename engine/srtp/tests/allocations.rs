@@ -84,7 +84,6 @@ fn plain_sessions(backend: Backend, profile: Profile) {
             std::array::from_fn(|_| ways.next().unwrap())
         };
         protect_batch(&mut jobs);
-        drop(jobs);
         let mut ways = sessions.iter().zip(&wires).zip(&mut outs).map(|(((_, receiver), wire), out)| {
             let ticket = receiver.prepare_rtp(&wire[..len]).unwrap();
             UnprotectJob::new(receiver.keys(), ticket, &wire[..len], out).unwrap()

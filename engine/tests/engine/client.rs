@@ -212,7 +212,7 @@ impl Client {
     fn loses(&mut self, datagram: &[u8]) -> bool {
         let is_media = matches!(datagram, [128..=191, second, ..] if !(192..=223).contains(second));
         self.media += u64::from(is_media);
-        is_media && self.loss.is_some_and(|every| self.media > 20 && self.media % every == 0)
+        is_media && self.loss.is_some_and(|every| self.media > 20 && self.media.is_multiple_of(every))
     }
 
     fn input(&mut self, input: Input<'_>) {

@@ -1,5 +1,6 @@
 //! The engine with clients that use a foreign WebRTC stack, on loopback.
 
+mod burst;
 mod client;
 mod data;
 mod media;

@@ -22,6 +22,9 @@ struct Options {
     /// Also keep the rows in perf/record/<cpu>/<date>-srtp.jsonl.
     #[arg(long)]
     record: bool,
+    /// The cells that have a goal, as tables in Markdown, at the end.
+    #[arg(long)]
+    goals: bool,
     /// Samples a cell; the median counts.
     #[arg(long, default_value_t = 15)]
     samples: usize,
@@ -72,6 +75,9 @@ fn main() -> ExitCode {
             let _ = if options.json { writeln!(out, "{row}") } else { writeln!(out, "{}", line(&row)) };
             rows.push(row);
         }
+    }
+    if options.goals {
+        let _ = writeln!(out, "\n{}", kaname_perf::goals::tables(&rows));
     }
     if options.record
         && let Err(error) = record(&machine, backend, &limit, &rows)

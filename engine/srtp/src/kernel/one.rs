@@ -16,6 +16,7 @@ fn protect_cm(keys: &(impl Cm + ?Sized), job: &mut ProtectJob<'_>) {
     let (message, tag) = job.out.split_at_mut(job.header.len() + job.payload.len());
     let (header, text) = message.split_at_mut(job.header.len());
     header.copy_from_slice(job.header);
+    // RFC 3711 section 3.1: encryption comes first, and the tag covers header and encrypted payload.
     keys.crypt(job.index.ssrc, job.index.index, job.payload, text);
     // RFC 3711 section 4.2: the authenticated portion is the packet followed by the roll-over counter.
     let roc = (job.index.index >> 16) as u32;

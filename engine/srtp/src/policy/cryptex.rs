@@ -1,6 +1,6 @@
 //! Which of the header cryptex hides (RFC 9335), and how a packet looks while it is encrypted.
 //!
-//! The cipher wants one run of bytes: CSRCs, elements of the header extension, payload. On the wire the four bytes that
+//! RFC 9335 section 6: CSRCs and the extension behind its first four bytes are encrypted with the payload. The cipher wants one run of bytes: CSRCs, elements of the header extension, payload. On the wire the four bytes that
 //! begin the extension stand between them. So a packet is worked on with these four bytes moved ahead of the CSRCs.
 
 use super::extensions::{ONE_BYTE, TWO_BYTE};

@@ -109,6 +109,7 @@ impl Session {
     pub fn begin_unprotect(&self, packet: &[u8], mki: bool) -> Result<Receiving, SrtpError> {
         let ssrc = rtp_fields(packet, 0)?.ssrc;
         let known = self.streams.get(ssrc).map(|stream| &stream.ring);
+        // RFC 3711 section 3.2.3: a packet for which there is no cryptographic context MUST be discarded.
         self.look(packet, mki, known.or(self.wildcard.as_ref()).ok_or(SrtpError::NoStream)?)
     }
 
@@ -129,6 +130,7 @@ impl Session {
         let index = indices.estimate(fields.seq)?;
         // RFC 3711 section 3.3 step 5: check if the packet has been replayed, before the tag.
         fresh(indices.look(index))?;
+        // RFC 9335 section 5.2: only where it was agreed is such a packet taken for what it is.
         let cryptex = policy.cryptex && cryptex::is_hidden(packet);
         if !cryptex && policy.rtp.encrypt && !policy.encrypted_extensions.is_empty() {
             rtp::check_extensions(packet, &fields, &policy.encrypted_extensions)?;

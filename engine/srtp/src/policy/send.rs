@@ -16,7 +16,8 @@ use crate::window::Seen;
 /// A packet on its way out: its index is taken.
 pub struct Sending {
     keys: Arc<Keys>,
-    ring: Arc<Ring>,
+    /// With a packet that the kernels for many packets are not for. A counter less to touch for all others.
+    ring: Option<Arc<Ring>>,
     named: Option<usize>,
     index: Option<SendIndex>,
     fields: RtpFields,
@@ -42,8 +43,7 @@ impl Sending {
         packet: &'a [u8],
         out: &'a mut [u8],
     ) -> Option<Result<ProtectJob<'a>, SrtpError>> {
-        let plain = self.ring.policy.is_plain() && self.named.is_none();
-        let index = if plain { self.index.take() } else { None }?;
+        let index = if self.ring.is_none() { self.index.take() } else { None }?;
         let Some((header, payload)) = packet.split_at_checked(self.fields.header_len) else {
             return Some(Err(SrtpError::HeaderMismatch));
         };
@@ -88,10 +88,11 @@ impl Session {
             protect_batch(std::slice::from_mut(&mut job?));
             return Ok(len);
         }
+        let ring = sending.ring.as_ref().ok_or(SrtpError::WrongSession)?;
         let means = Means {
             keys: &sending.keys,
-            numbers: &sending.ring.policy.encrypted_extensions,
-            mki: sending.ring.mki(sending.named),
+            numbers: &ring.policy.encrypted_extensions,
+            mki: ring.mki(sending.named),
             cryptex: sending.cryptex,
         };
         rtp::seal(&means, sending.place, packet, &sending.fields, out, &mut self.scratch)?;
@@ -111,8 +112,8 @@ impl Session {
     ) -> Result<Sending, SrtpError> {
         let fields = rtp_fields(packet, 0)?;
         let known = self.streams.get(fields.ssrc);
+        // RFC 3711 section 3.2.3: without a cryptographic context there is nothing to send under.
         let ring = known.map(|stream| &stream.ring).or(self.wildcard.as_ref()).ok_or(SrtpError::NoStream)?;
-        let ring = ring.clone();
         let growth = if ring.policy.cryptex { cryptex::growth(packet)? } else { None };
         if growth.is_none() && ring.policy.rtp.encrypt && !ring.policy.encrypted_extensions.is_empty() {
             rtp::check_extensions(packet, &fields, &ring.policy.encrypted_extensions)?;
@@ -125,13 +126,17 @@ impl Session {
         if len > room {
             return Err(SrtpError::Output);
         }
-        self.stream(fields.ssrc, &ring)?;
-        let (keys, index) = self.take(&fields, &ring, named)?;
+        let kept = (!ring.policy.is_plain() || named.is_some()).then(|| ring.clone());
+        if known.is_none() {
+            let ring = ring.clone();
+            self.stream(fields.ssrc, &ring)?;
+        }
+        let (keys, index) = self.take(&fields, named)?;
         let place = Place { ssrc: fields.ssrc, index };
         let index = Some(SendIndex { session: keys.session.id(), ssrc: fields.ssrc, index });
         Ok(Sending {
             keys,
-            ring,
+            ring: kept,
             named,
             index,
             fields,
@@ -143,13 +148,9 @@ impl Session {
     }
 
     /// Takes the index of a packet.
-    fn take(
-        &mut self,
-        fields: &RtpFields,
-        ring: &Arc<Ring>,
-        named: Option<usize>,
-    ) -> Result<(Arc<Keys>, u64), SrtpError> {
+    fn take(&mut self, fields: &RtpFields, named: Option<usize>) -> Result<(Arc<Keys>, u64), SrtpError> {
         let stream = self.streams.get_mut(fields.ssrc).ok_or(SrtpError::NoStream)?;
+        let ring = &stream.ring;
         let index = stream.indices.estimate(fields.seq)?;
         let slot = ring.slot_for(named, index)?;
         // RFC 3711 section 9.1: the same key with the same index is a two-time pad, unless it is the same packet.
@@ -161,11 +162,11 @@ impl Session {
         }
         let usage = ring.count_rtp(slot);
         let (keys, r) = ring.keys(slot, index, &stream.rtp_keys);
-        let same_way = stream.goes(Role::Sender);
         if usage.is_ok() {
             stream.rtp_keys.keep(slot, r, &keys);
             stream.indices.mark(index, ring.policy.window_size());
         }
+        let same_way = stream.goes(Role::Sender);
         self.note(fields.ssrc, usage, same_way)?;
         Ok((keys, index))
     }

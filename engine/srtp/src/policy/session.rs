@@ -154,7 +154,7 @@ impl Session {
         self.streams.get(ssrc).map(|stream| stream.indices.roc())
     }
 
-    /// Late join: the next packet of this stream has this roll-over counter. What was sent or received stays so.
+    /// Late join (RFC 3711 section 3.3.1): the next packet of this stream has this roll-over counter. What was sent or received stays so.
     ///
     /// # Errors
     /// [`SrtpError::NoStream`].

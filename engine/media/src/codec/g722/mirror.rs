@@ -49,7 +49,7 @@ impl Analysis {
         self.odd.filter(pairs.len(), |n| i32::from(pairs[n][1]), true, &mut odd);
         for n in 0..CHUNK {
             low[n] = (even[n] + odd[n]) >> 14;
-            high[n] = (even[n] - odd[n]) >> 14;
+            high[n] = (odd[n] - even[n]) >> 14;
         }
     }
 }

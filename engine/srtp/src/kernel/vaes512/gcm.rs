@@ -249,15 +249,14 @@ impl<'a, const N: usize> Packet<'a, N> {
     fn open(&self, tag: __m128i, waiting: &mut [MaybeUninit<__m512i>; MOST], out: &mut [u8]) -> bool {
         let good = same(self.run(&mut Open(waiting)), tag);
         if good {
+            let [first, middle @ .., last] = &waiting[..self.vectors] else { return false };
             // SAFETY: `run` wrote every vector of the packet.
-            let [first, middle @ .., last] = (unsafe { waiting[..self.vectors].assume_init_ref() }) else {
-                return false;
-            };
-            self.store(0, true, *first, out);
+            let written = |text: &MaybeUninit<__m512i>| unsafe { text.assume_init() };
+            self.store(0, true, written(first), out);
             for (i, text) in middle.iter().enumerate() {
-                self.store(i + 1, false, *text, out);
+                self.store(i + 1, false, written(text), out);
             }
-            self.store(self.vectors - 1, true, *last, out);
+            self.store(self.vectors - 1, true, written(last), out);
         }
         good
     }
