@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::SteeringChoice;
+use crate::{IoChoice, SteeringChoice};
 
 /// How an [`crate::Engine`] runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct EngineConfig {
     pub workers: usize,
     /// How datagrams find their shard, where there are several.
     pub steering: SteeringChoice,
+    /// What carries the packets.
+    pub io: IoChoice,
     /// Pin shard `i` to the `i`-th processor that this process may use.
     pub pin: bool,
 }
@@ -36,6 +38,7 @@ impl Default for EngineConfig {
             receive_buffer: 16 * 1024 * 1024,
             workers: 1,
             steering: SteeringChoice::Auto,
+            io: IoChoice::Auto,
             pin: true,
         }
     }

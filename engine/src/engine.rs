@@ -9,14 +9,15 @@ use std::time::Instant;
 
 use kaname_core::Command;
 use kaname_core::command::LegId;
-use kaname_io::{KernelUdp, PacketIo, UdpConfig, steer};
+use kaname_io::steer;
 
+use crate::backend::{self, Backend, Opened};
 use crate::counters::CountersSnapshot;
 use crate::limits::{MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
 use crate::mesh::Mesh;
 use crate::port::{LegKey, Message, Order, ShardPort, Sink, WorkerPort, worker_of};
 use crate::shard::{self, Surroundings};
-use crate::steering::{Kernel, SteeringChoice, SteeringMode};
+use crate::steering::{Kernel, SteeringMode};
 use crate::worker::{self, Identity};
 use crate::{DataKind, DtlsParams, EngineConfig, EngineEvent, ShardId, StartError};
 
@@ -65,6 +66,7 @@ pub struct Engine {
     stop: Arc<AtomicBool>,
     fingerprint: String,
     steering: SteeringMode,
+    io_notice: Option<String>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -78,8 +80,7 @@ impl Engine {
         check(&config)?;
         getrandom::fill(&mut [0; 1]).map_err(|error| StartError::Random(error.to_string()))?;
         let identity = Arc::new(Identity::generate()?);
-        let backends = open(&config)?;
-        let (kernel, steering) = choose_steering(config.steering, &backends)?;
+        let Opened { backends, kernel, steering, notice } = backend::open(&config)?;
         let mesh = Arc::new(Mesh::new(backends.len()));
         let shards = backends
             .iter()
@@ -95,6 +96,7 @@ impl Engine {
             stop: Arc::new(AtomicBool::new(false)),
             fingerprint: identity.fingerprint().to_string(),
             steering,
+            io_notice: notice,
             threads: Vec::new(),
         };
         // From here on dropping the engine ends what was started.
@@ -123,7 +125,7 @@ impl Engine {
     fn start_shards(
         &mut self,
         sink: &Arc<Sink>,
-        backends: Vec<KernelUdp>,
+        backends: Vec<Backend>,
         mesh: &Arc<Mesh>,
         kernel: Option<&Arc<Kernel>>,
         pin: bool,
@@ -145,7 +147,11 @@ impl Engine {
                 epoch,
                 pin,
             };
-            self.spawn(format!("kaname-shard-{index}"), move || shard::run(io, around))?;
+            self.spawn(format!("kaname-shard-{index}"), move || match io {
+                Backend::Kernel(io) => shard::run(io, around),
+                Backend::AfXdp(io) => shard::run(*io, around),
+                Backend::Portable(io) => shard::run(io, around),
+            })?;
         }
         Ok(())
     }
@@ -232,6 +238,11 @@ impl Engine {
         self.shards.first().map_or("none", |shard| shard.io_backend)
     }
 
+    /// Why the packet io that was asked for is not in use, in all shards or in some, and what to change.
+    pub fn io_notice(&self) -> Option<&str> {
+        self.io_notice.as_deref()
+    }
+
     /// How datagrams find their shard.
     pub fn steering(&self) -> &SteeringMode {
         &self.steering
@@ -306,45 +317,6 @@ fn check(config: &EngineConfig) -> Result<(), StartError> {
         return fault("workers", config.workers, "1 to 64");
     }
     Ok(())
-}
-
-fn open(config: &EngineConfig) -> Result<Vec<KernelUdp>, StartError> {
-    let udp = UdpConfig {
-        bind: config.bind.clone(),
-        port: config.port,
-        tcp: config.tcp,
-        receive_buffer: config.receive_buffer,
-        ..UdpConfig::default()
-    };
-    Ok(KernelUdp::group(&udp, config.shards)?)
-}
-
-/// Puts steering into the kernel where that is wished for and allowed.
-fn choose_steering(
-    choice: SteeringChoice,
-    group: &[KernelUdp],
-) -> Result<(Option<Arc<Kernel>>, SteeringMode), StartError> {
-    if group.len() < 2 {
-        return Ok((None, SteeringMode::Single));
-    }
-    if choice == SteeringChoice::HandOver {
-        return Ok((None, SteeringMode::HandOver(None)));
-    }
-    match attach(group) {
-        Ok(kernel) => Ok((Some(Arc::new(kernel)), SteeringMode::Ebpf)),
-        Err(why) if choice == SteeringChoice::Ebpf => Err(StartError::Steering(why)),
-        Err(why) => Ok((None, SteeringMode::HandOver(Some(why)))),
-    }
-}
-
-#[cfg(target_os = "linux")]
-fn attach(group: &[KernelUdp]) -> Result<Kernel, String> {
-    steer::Steering::attach(group).map_err(|error| error.to_string())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn attach(_group: &[KernelUdp]) -> Result<Kernel, String> {
-    Err("this system has no eBPF for sockets".to_owned())
 }
 
 #[cfg(test)]

@@ -63,6 +63,11 @@ pub enum EngineEvent {
         /// The SCTP stream.
         channel: u16,
     },
+    /// The shard's packet io lost a way of sending or receiving (its AF_XDP interface) and goes on without.
+    IoChanged {
+        /// What happened, and what to do.
+        message: String,
+    },
     /// The shard's thread could not be pinned to a processor; it runs unpinned.
     PinFailed {
         /// What the system said.

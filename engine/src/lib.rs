@@ -5,6 +5,7 @@
 //! given to [`Engine::start`]. Nothing else crosses.
 #![forbid(unsafe_code)]
 
+mod backend;
 mod config;
 mod counters;
 mod engine;
@@ -18,6 +19,7 @@ mod spin;
 mod steering;
 mod worker;
 
+pub use backend::IoChoice;
 pub use config::{EngineConfig, StartError};
 pub use counters::CountersSnapshot;
 pub use engine::{Engine, EngineBusy, Refused};

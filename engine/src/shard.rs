@@ -270,6 +270,9 @@ impl<'e, I: PacketIo> Round<'e, I> {
         }
         self.figures.cpu_us = u64::try_from(thread_cpu_time().as_micros()).unwrap_or(u64::MAX);
         self.around.port.published.publish(self.io.counters(), self.shard.counters(), self.figures);
+        if let Some(message) = self.io.notice() {
+            (self.around.sink)(self.around.id, EngineEvent::IoChanged { message });
+        }
     }
 }
 

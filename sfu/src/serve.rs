@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kaname_engine::{Engine, EngineConfig, ShardId, SteeringChoice, SteeringMode};
+use kaname_engine::io::xdp;
+use kaname_engine::{Engine, EngineConfig, IoChoice, ShardId, SteeringChoice, SteeringMode};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{Config, Loaded, Mode, Steering};
+use crate::config::{Config, Loaded, MediaIo, Mode, Steering, XdpMode};
 use crate::http::{App, Facts, Listener, RequestLimits, Server};
 use crate::node::{Node, NodeConfig, NodeHandle};
 use crate::token::{Claims, GrantClaims, TokenKey, Tokens};
@@ -111,6 +112,9 @@ pub fn start(config: &Config) -> Result<Running, String> {
              (set media.steering to hand-over if that is meant)"
         );
     }
+    if let Some(why) = engine.io_notice() {
+        tracing::warn!("no AF_XDP: {why}; media goes through the kernel's UDP");
+    }
     let engine = Arc::new(engine);
     let node = node
         .start(Arc::clone(&engine) as _)
@@ -155,7 +159,30 @@ pub fn engine_config(config: &Config) -> EngineConfig {
             Steering::Ebpf => SteeringChoice::Ebpf,
             Steering::HandOver => SteeringChoice::HandOver,
         },
+        io: io_choice(config),
         pin: config.media.pin,
+    }
+}
+
+fn io_choice(config: &Config) -> IoChoice {
+    match (config.media.io, &config.media.interface) {
+        (MediaIo::AfXdp, Some(interface)) => {
+            IoChoice::AfXdp { interface: interface.clone(), mode: xdp_mode(config.media.xdp_mode) }
+        }
+        (MediaIo::Kernel, _) => IoChoice::KernelUdp,
+        (MediaIo::Portable, _) => IoChoice::Portable,
+        // AF_XDP without an interface is refused with the other settings.
+        (MediaIo::Auto | MediaIo::AfXdp, _) => IoChoice::Auto,
+    }
+}
+
+/// The setting in the engine's words.
+pub(crate) fn xdp_mode(mode: XdpMode) -> xdp::XdpMode {
+    match mode {
+        XdpMode::Auto => xdp::XdpMode::Auto,
+        XdpMode::ZeroCopy => xdp::XdpMode::ZeroCopy,
+        XdpMode::Driver => xdp::XdpMode::Driver,
+        XdpMode::Generic => xdp::XdpMode::Generic,
     }
 }
 

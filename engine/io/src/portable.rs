@@ -12,6 +12,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 
+use crate::PacketIo;
 use crate::batch::{FlushReport, RxBatch, RxPacket, Tx};
 use crate::coalesce::Runs;
 use crate::counters::Counters;
@@ -20,11 +21,11 @@ use crate::limits::{
     MAX_LOCALS, MAX_MESSAGE, MAX_RECEIVED, MAX_SOCKET_ERRORS, RX_BATCH, RX_PENDING, SEND_WAIT_MS, SEND_WAITS,
     TCP_SHARE, TX_BYTES,
 };
-use crate::socket::{self, Wishes};
-use crate::tcp::Tcp;
+use crate::socket;
+use crate::tcp::{Handed, Tcp};
 use crate::udp::UdpConfig;
+use crate::udp::group::bind_group;
 use crate::waker::Waker;
-use crate::{PacketIo, locals};
 
 const WAKER: Token = Token(0);
 const FIRST_UDP: usize = 1;
@@ -64,6 +65,17 @@ pub struct Portable {
 impl Portable {
     /// Binds all sockets, or none. Of the wishes, segments and joining are as the system has them.
     pub fn new(config: &UdpConfig) -> Result<Portable, BindError> {
+        let mut group = Portable::group(config, 1)?;
+        group.pop().ok_or(BindError::NoAddress)
+    }
+
+    /// The same addresses and ports for several shards, as [`crate::KernelUdp::group`].
+    pub fn group(config: &UdpConfig, shards: usize) -> Result<Vec<Portable>, BindError> {
+        let plain = UdpConfig { coalesce: false, ecn: false, arrival_time: false, ..config.clone() };
+        bind_group(&plain, shards)?.into_iter().map(Portable::over).collect()
+    }
+
+    fn over(bound: Vec<socket::Bound>) -> Result<Portable, BindError> {
         let poll = Poll::new().map_err(BindError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Poll)?;
         let mut io = Portable {
@@ -81,17 +93,7 @@ impl Portable {
             tcp: Tcp::new(FIRST_CONNECTION, Instant::now()),
             counters: Counters { receive_buffer_bytes: u64::MAX, ..Counters::default() },
         };
-        let wishes = Wishes {
-            tcp: config.tcp,
-            receive_buffer: config.receive_buffer,
-            send_buffer: config.send_buffer,
-            joining: false,
-            ecn: false,
-            arrival_time: false,
-        };
-        for ip in locals::expand(&config.bind)? {
-            io.add(socket::bind(ip, config.port, wishes)?)?;
-        }
+        bound.into_iter().try_for_each(|bound| io.add(bound))?;
         Ok(io)
     }
 
@@ -343,6 +345,14 @@ impl PacketIo for Portable {
         self.take_events();
         self.tcp.work(self.poll.registry(), &mut self.counters, Instant::now());
         Ok(woken)
+    }
+
+    fn hand_over(&mut self, connection: u32, frame: &[u8]) -> Option<Handed> {
+        self.tcp.hand_over(connection, frame, self.poll.registry(), &mut self.counters)
+    }
+
+    fn adopt(&mut self, connection: Handed) {
+        self.tcp.adopt(connection, self.poll.registry(), &mut self.counters);
     }
 
     fn waker(&self) -> Waker {

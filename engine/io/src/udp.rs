@@ -1,6 +1,6 @@
 //! The kernel's UDP, many packets a system call and many packets a message, and TCP with RFC 4571 framing beside it.
 
-mod group;
+pub(crate) mod group;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};

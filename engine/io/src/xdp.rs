@@ -39,6 +39,7 @@ pub use transmit::XdpTx;
 use crate::PacketIo;
 use crate::batch::{FlushReport, RxBatch};
 use crate::counters::Counters;
+use crate::tcp::Handed;
 use crate::udp::KernelUdp;
 use crate::waker::Waker;
 use port::{Port, State};
@@ -110,6 +111,11 @@ impl AfXdp {
             detours: Detours::default(),
             notice: None,
         })
+    }
+
+    /// How the interface gives and takes frames, in words.
+    pub fn manner(&self) -> &'static str {
+        self.port.as_ref().map_or("not at all", Port::manner)
     }
 
     /// Goes on without AF_XDP if the interface is gone.
@@ -186,6 +192,14 @@ impl PacketIo for AfXdp {
         port.work(watched, &mut self.kernel);
         self.look_after();
         Ok(ready || woken)
+    }
+
+    fn hand_over(&mut self, connection: u32, frame: &[u8]) -> Option<Handed> {
+        self.kernel.hand_over(connection, frame)
+    }
+
+    fn adopt(&mut self, connection: Handed) {
+        self.kernel.adopt(connection);
     }
 
     fn waker(&self) -> Waker {

@@ -2,7 +2,7 @@
 
 use super::error::{Origin, Problem};
 use super::load::Loaded;
-use super::{Config, Mode};
+use super::{Config, MediaIo, Mode};
 
 /// An HS256 key shorter than its hash can be guessed sooner than the hash broken (RFC 7518 section 3.2).
 pub(crate) const MIN_SECRET_BYTES: usize = 32;
@@ -14,6 +14,7 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     };
     listeners(&loaded.config, &mut refuse);
     keys(&loaded.config, &mut refuse);
+    media(&loaded.config, &mut refuse);
     mode(loaded, &mut refuse);
 }
 
@@ -41,6 +42,15 @@ fn listeners(config: &Config, refuse: &mut impl FnMut(&str, String)) {
         refuse(
             given,
             "https.certificate_file and https.key_file belong together; give both, or neither for a generated certificate".into(),
+        );
+    }
+}
+
+fn media(config: &Config, refuse: &mut impl FnMut(&str, String)) {
+    if config.media.io == MediaIo::AfXdp && config.media.interface.is_none() {
+        refuse(
+            "media.io",
+            "media.io = \"af-xdp\" needs media.interface: name the one that media comes in by (`ip route get 1.1.1.1` names it)".into(),
         );
     }
 }

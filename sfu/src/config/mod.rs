@@ -97,6 +97,12 @@ pub struct Media {
     pub shards: usize,
     /// How datagrams find their packet thread.
     pub steering: Steering,
+    /// What carries media.
+    pub io: MediaIo,
+    /// The interface for AF_XDP.
+    pub interface: Option<String>,
+    /// How that interface gives and takes frames.
+    pub xdp_mode: XdpMode,
     /// Handshake threads.
     pub workers: usize,
     /// Whether each packet thread is pinned to its core.
@@ -136,6 +142,32 @@ pub enum Steering {
     Ebpf,
     /// From thread to thread.
     HandOver,
+}
+
+/// What carries media.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaIo {
+    /// The best that changes nothing for others on the machine.
+    Auto,
+    /// The kernel's UDP.
+    Kernel,
+    /// AF_XDP, and the kernel's UDP for what it does not take.
+    AfXdp,
+    /// quinn-udp.
+    Portable,
+}
+
+/// How an interface gives and takes frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum XdpMode {
+    /// The best that works.
+    Auto,
+    /// The driver reads and writes our memory.
+    ZeroCopy,
+    /// In the driver, with a copy.
+    Driver,
+    /// Above the driver, with a copy.
+    Generic,
 }
 
 /// How a log line looks.
@@ -208,6 +240,9 @@ impl Default for Config {
                 tcp: true,
                 shards: 0,
                 steering: Steering::Auto,
+                io: MediaIo::Auto,
+                interface: None,
+                xdp_mode: XdpMode::Auto,
                 workers: 1,
                 pin: true,
                 receive_buffer_bytes: DEFAULT_RECEIVE_BUFFER,

@@ -1,7 +1,7 @@
 //! The one table of settings.
 
 use super::value::{Setting, Value};
-use super::{Config, Kind, LogFormat, LogLevel, Mode, Steering};
+use super::{Config, Kind, LogFormat, LogLevel, MediaIo, Mode, Steering, XdpMode};
 
 /// One setting.
 pub struct Key {
@@ -144,6 +144,26 @@ pub static KEYS: &[Key] = &[
         media.steering,
         Kind::Choice(Steering::WORDS),
         "How datagrams find their packet thread: `ebpf` in the kernel (needs CAP_BPF), `hand-over` from thread to thread, `auto` by eBPF where the kernel lets us."
+    ),
+    key!(
+        "media.io",
+        media.io,
+        Kind::Choice(MediaIo::WORDS),
+        "What carries media: `kernel` (the kernel's UDP, many packets a message), `af-xdp` (past the kernel's network stack, on `media.interface`; needs \
+         CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF; firewall rules for the media port do not apply to it), `portable` (for comparison). `auto` is `kernel` on Linux."
+    ),
+    key!(
+        "media.interface",
+        media.interface,
+        Kind::Text,
+        "The interface for `af-xdp`, such as `eth0`. Other interfaces, loopback and TCP go through the kernel all the same."
+    ),
+    key!(
+        "media.xdp_mode",
+        media.xdp_mode,
+        Kind::Choice(XdpMode::WORDS),
+        "How the interface gives and takes frames: `zero-copy` (the driver reads and writes our memory), `driver` (with a copy), `generic` (any driver, with a \
+         copy). `auto` is the first of them that works."
     ),
     key!(
         "media.workers",

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use super::{LogFormat, LogLevel, Mode, Secret, Steering};
+use super::{LogFormat, LogLevel, MediaIo, Mode, Secret, Steering, XdpMode};
 
 /// A value as the file, the environment or a flag gave it.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Kind {
     },
     /// One of a few words.
     Choice(&'static [&'static str]),
+    /// A text.
+    Text,
     /// A path.
     Path,
     /// A text that is never shown.
@@ -50,7 +52,7 @@ impl Kind {
                 words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or ")
             }
             Kind::Path => "a path, as text in quotes".into(),
-            Kind::Secret => "a text in quotes".into(),
+            Kind::Text | Kind::Secret => "a text in quotes".into(),
             Kind::Sockets => {
                 "a list of addresses with port, such as [\"127.0.0.1:7800\", \"[::1]:7800\"]".into()
             }
@@ -73,7 +75,7 @@ impl Kind {
                 other => return Err(self.refuse(other)),
             },
             Kind::Integer { .. } => Value::Integer(text.parse().map_err(|_| self.refuse(text))?),
-            Kind::Choice(_) | Kind::Path | Kind::Secret => Value::Text(text.to_owned()),
+            Kind::Choice(_) | Kind::Text | Kind::Path | Kind::Secret => Value::Text(text.to_owned()),
             Kind::Sockets | Kind::Addresses | Kind::Texts => Value::List(
                 text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
             ),
@@ -84,7 +86,7 @@ impl Kind {
     pub(super) fn check(self, value: &Value) -> Result<(), String> {
         match (self, value) {
             (Kind::Bool, Value::Bool(_))
-            | (Kind::Path | Kind::Secret, Value::Text(_))
+            | (Kind::Text | Kind::Path | Kind::Secret, Value::Text(_))
             | (Kind::Sockets | Kind::Addresses | Kind::Texts, Value::List(_)) => Ok(()),
             (Kind::Integer { min, max }, Value::Integer(number)) if (min..=max).contains(number) => Ok(()),
             (Kind::Choice(words), Value::Text(text)) if words.contains(&text.as_str()) => Ok(()),
@@ -166,6 +168,16 @@ impl Setting for Option<PathBuf> {
     }
 }
 
+impl Setting for Option<String> {
+    fn read(value: &Value) -> Result<Self, String> {
+        let Value::Text(text) = value else { return mismatch() };
+        Ok((!text.is_empty()).then(|| text.clone()))
+    }
+    fn show(&self) -> String {
+        self.as_ref().map(|text| format!("{text:?}")).unwrap_or_default()
+    }
+}
+
 impl Setting for Option<Secret> {
     fn read(value: &Value) -> Result<Self, String> {
         let Value::Text(text) = value else { return mismatch() };
@@ -235,5 +247,7 @@ macro_rules! choice_setting {
 }
 choice_setting!(Mode, "development" => Development, "production" => Production);
 choice_setting!(Steering, "auto" => Auto, "ebpf" => Ebpf, "hand-over" => HandOver);
+choice_setting!(MediaIo, "auto" => Auto, "kernel" => Kernel, "af-xdp" => AfXdp, "portable" => Portable);
+choice_setting!(XdpMode, "auto" => Auto, "zero-copy" => ZeroCopy, "driver" => Driver, "generic" => Generic);
 choice_setting!(LogFormat, "text" => Text, "json" => Json);
 choice_setting!(LogLevel, "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug, "trace" => Trace);

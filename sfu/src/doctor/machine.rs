@@ -9,18 +9,24 @@ use crate::serve;
 /// Beside the connections: media sockets, files, the runtime's own.
 const OWN_FILES: u64 = 512;
 
-/// Enough file descriptors for all HTTP connections.
+/// Peers over TCP that a packet thread takes.
+const TCP_A_SHARD: usize = 512;
+
+/// Enough file descriptors for all HTTP connections, and for the peers that come over TCP.
 pub(super) fn files(config: &Config) -> Finding {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let Some(soft) = line.and_then(|line| line.split_whitespace().next()) else {
         return Finding::warn("files", "cannot tell how many files may be open", "look at `ulimit -n`");
     };
-    let needed = config.http.max_connections as u64 + OWN_FILES;
+    // A peer's media needs none, but where it comes over TCP.
+    let over_tcp =
+        if config.media.tcp { config.limits.peers.min(TCP_A_SHARD * serve::shards(config)) } else { 0 };
+    let needed = (config.http.max_connections + over_tcp) as u64 + OWN_FILES;
     match soft.parse::<u64>() {
         Ok(soft) if soft < needed => {
             let message = format!(
-                "{soft} files may be open; http.max_connections = {} needs {needed}",
+                "{soft} files may be open; http.max_connections = {} and {over_tcp} peers over TCP need {needed}",
                 config.http.max_connections
             );
             Finding::warn(

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, reason = "its findings are for the terminal")]
 
 mod machine;
+mod packets;
 mod ports;
 
 use std::process::ExitCode;
@@ -114,6 +115,10 @@ fn examine(loaded: &Result<Loaded, ConfigError>) -> Vec<Finding> {
     findings.extend(ports::http(config));
     findings.extend(ports::media(config));
     findings.push(ports::receive_buffer(config));
+    findings.push(ports::send_buffer());
+    findings.push(packets::segments());
+    findings.extend(packets::steering(config));
+    findings.extend(packets::af_xdp(config));
     findings.push(machine::files(config));
     findings.push(machine::cores(config));
     findings.push(machine::processor());
@@ -230,6 +235,7 @@ mod tests {
             "http",
             "media",
             "buffer",
+            "segments",
             "files",
             "cores",
             "processor",
@@ -239,6 +245,23 @@ mod tests {
             find(&findings, check);
         }
         assert!(text(&findings).lines().count() > findings.len());
+    }
+
+    #[test]
+    fn an_interface_that_cannot_do_af_xdp_is_a_warning() {
+        let settings = [
+            ("media.io", "af-xdp".into()),
+            ("media.interface", "lo".into()),
+            ("media.port", "0".into()),
+            ("media.shards", "1".into()),
+        ];
+        let findings = examine(&flags(&settings));
+        let af_xdp = find(&findings, "af_xdp");
+        assert_eq!(af_xdp.status, Status::Warn);
+        assert!(af_xdp.message.contains("lo is no Ethernet"), "{af_xdp:?}");
+        // Without an interface the settings are at fault.
+        let findings = examine(&flags(&settings[..1]));
+        assert!(find(&findings, "settings").message.contains("media.interface"));
     }
 
     #[test]

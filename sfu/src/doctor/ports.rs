@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 
+use kaname_engine::io::Capability;
 use socket2::SockRef;
 
 use super::Finding;
@@ -73,7 +74,7 @@ pub(super) fn receive_buffer(config: &Config) -> Finding {
     let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max")
         .ok()
         .and_then(|text| text.trim().parse::<usize>().ok());
-    if has_net_admin() {
+    if Capability::NetAdmin.held() {
         return Finding::ok(
             "buffer",
             format!("the kernel grants receive buffers of {wanted} bytes (CAP_NET_ADMIN)"),
@@ -106,14 +107,32 @@ pub(super) fn receive_buffer(config: &Config) -> Finding {
     }
 }
 
-/// Whether this process may go past the limit (`SO_RCVBUFFORCE`).
-fn has_net_admin() -> bool {
-    /// linux/capability.h
-    const CAP_NET_ADMIN: u64 = 12;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let effective = status
-        .lines()
-        .find_map(|line| line.strip_prefix("CapEff:"))
-        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok());
-    effective.is_some_and(|set| set >> CAP_NET_ADMIN & 1 == 1)
+/// A full send buffer makes a packet thread wait and then drop.
+pub(super) fn send_buffer() -> Finding {
+    /// What the engine asks for.
+    const WANTED: usize = 16 * 1024 * 1024;
+    if Capability::NetAdmin.held() {
+        return Finding::ok(
+            "sending",
+            format!("the kernel grants send buffers of {WANTED} bytes (CAP_NET_ADMIN)"),
+        );
+    }
+    let limit = std::fs::read_to_string("/proc/sys/net/core/wmem_max").unwrap_or_default();
+    match limit.trim().parse::<usize>() {
+        Ok(limit) if limit >= WANTED => {
+            Finding::ok("sending", format!("the kernel grants send buffers of {WANTED} bytes"))
+        }
+        Ok(limit) => Finding::warn(
+            "sending",
+            format!(
+                "the kernel grants send buffers of {limit} bytes, not {WANTED}; key frames to many subscribers will be lost"
+            ),
+            format!("sysctl -w net.core.wmem_max={WANTED}, or give the node CAP_NET_ADMIN"),
+        ),
+        Err(_) => Finding::warn(
+            "sending",
+            "cannot tell what send buffer the kernel grants",
+            "look at `sysctl net.core.wmem_max`",
+        ),
+    }
 }

@@ -32,6 +32,9 @@ impl State {
                 self.channel_message(now, (shard, leg), channel, kind, data);
             }
             EngineEvent::ChannelClosed { leg, channel } => self.channel_closed(shard, leg, channel),
+            EngineEvent::IoChanged { message } => {
+                tracing::warn!(shard = shard.0, "{message}");
+            }
             EngineEvent::PinFailed { error } => {
                 tracing::warn!(shard = shard.0, error, "the shard runs unpinned");
             }

@@ -25,21 +25,27 @@ fn wishes(config: &UdpConfig) -> Wishes {
     }
 }
 
+/// Binds every address for every shard.
+pub(crate) fn bind_group(config: &UdpConfig, shards: usize) -> Result<Vec<Vec<Bound>>, BindError> {
+    let first = bind(config)?;
+    let addresses: Vec<_> = first.iter().map(|bound| bound.address).collect();
+    if shards > 1 {
+        first.iter().try_for_each(socket::share)?;
+    }
+    let mut group = vec![first];
+    for _ in 1..shards {
+        let more = addresses.iter().map(|address| socket::join(*address, wishes(config)));
+        group.push(more.collect::<Result<_, _>>()?);
+    }
+    Ok(group)
+}
+
 impl KernelUdp {
     /// Binds the same addresses and ports for `shards` shards, all or none. What each receives is the kernel's choice
     /// (a hash of the addresses) unless [`crate::steer::Steering`] makes it.
     pub fn group(config: &UdpConfig, shards: usize) -> Result<Vec<KernelUdp>, BindError> {
-        let first = bind(config)?;
-        let addresses: Vec<_> = first.iter().map(|bound| bound.address).collect();
-        if shards > 1 {
-            first.iter().try_for_each(socket::share)?;
-        }
-        let mut group = vec![KernelUdp::over(config, first)?];
-        for _ in 1..shards {
-            let more = addresses.iter().map(|address| socket::join(*address, wishes(config)));
-            group.push(KernelUdp::over(config, more.collect::<Result<_, _>>()?)?);
-        }
-        Ok(group)
+        let bound = bind_group(config, shards)?;
+        bound.into_iter().map(|bound| KernelUdp::over(config, bound)).collect()
     }
 
     /// The UDP socket of a local address.

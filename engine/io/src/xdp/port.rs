@@ -110,6 +110,14 @@ impl Port {
         &self.registered.interface.name
     }
 
+    pub(super) fn manner(&self) -> &'static str {
+        match (self.registered.interface.is_generic(), self.sockets[0].is_zero_copy) {
+            (true, _) => "above the driver (generic), with a copy",
+            (false, false) => "in the driver, with a copy",
+            (false, true) => "in the driver, without a copy",
+        }
+    }
+
     pub(super) fn state(&self) -> State {
         self.state
     }
