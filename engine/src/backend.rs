@@ -30,9 +30,9 @@ pub enum IoChoice {
 
 /// The packet io of one shard.
 pub(crate) enum Backend {
-    Kernel(KernelUdp),
+    Kernel(Box<KernelUdp>),
     AfXdp(Box<AfXdp>),
-    Portable(Portable),
+    Portable(Box<Portable>),
 }
 
 /// What was opened for all shards.
@@ -54,7 +54,8 @@ pub(crate) fn open(config: &EngineConfig) -> Result<Opened, StartError> {
         ..UdpConfig::default()
     };
     if config.io == IoChoice::Portable {
-        let backends = Portable::group(&udp, config.shards)?.into_iter().map(Backend::Portable).collect();
+        let backends = Portable::group(&udp, config.shards)?;
+        let backends = backends.into_iter().map(|io| Backend::Portable(Box::new(io))).collect();
         let steering = without_kernel(config)?;
         return Ok(Opened { backends, kernel: None, steering, notice: None });
     }
@@ -62,23 +63,27 @@ pub(crate) fn open(config: &EngineConfig) -> Result<Opened, StartError> {
     let (kernel, steering) = choose_steering(config.steering, &group)?;
     let (backends, notice) = match &config.io {
         IoChoice::AfXdp { interface, mode } => put_on_xdp(group, interface, *mode),
-        _ => (group.into_iter().map(Backend::Kernel).collect(), None),
+        _ => (on_kernel(group), None),
     };
     Ok(Opened { backends, kernel, steering, notice })
+}
+
+fn on_kernel(group: Vec<KernelUdp>) -> Vec<Backend> {
+    group.into_iter().map(|io| Backend::Kernel(Box::new(io))).collect()
 }
 
 /// Puts every shard on AF_XDP that can be; says why the others cannot.
 fn put_on_xdp(group: Vec<KernelUdp>, interface: &str, mode: XdpMode) -> (Vec<Backend>, Option<String>) {
     let interface = match Interface::attach(interface, mode, group.len()) {
         Ok(interface) => interface,
-        Err(error) => return (group.into_iter().map(Backend::Kernel).collect(), Some(error.to_string())),
+        Err(error) => return (on_kernel(group), Some(error.to_string())),
     };
     let mut notice = None;
     let wrapped = group.into_iter().enumerate().map(|(shard, kernel)| {
         AfXdp::wrap(kernel, &interface, shard).map_or_else(
             |refusal| {
                 notice = Some(refusal.error.to_string());
-                Backend::Kernel(refusal.kernel)
+                Backend::Kernel(Box::new(refusal.kernel))
             },
             |io| Backend::AfXdp(Box::new(io)),
         )

@@ -148,9 +148,9 @@ impl Engine {
                 pin,
             };
             self.spawn(format!("kaname-shard-{index}"), move || match io {
-                Backend::Kernel(io) => shard::run(io, around),
+                Backend::Kernel(io) => shard::run(*io, around),
                 Backend::AfXdp(io) => shard::run(*io, around),
-                Backend::Portable(io) => shard::run(io, around),
+                Backend::Portable(io) => shard::run(*io, around),
             })?;
         }
         Ok(())
