@@ -54,8 +54,10 @@ pub(crate) fn open(config: &EngineConfig) -> Result<Opened, StartError> {
         ..UdpConfig::default()
     };
     if config.io == IoChoice::Portable {
-        let backends = Portable::group(&udp, config.shards)?;
-        let backends = backends.into_iter().map(|io| Backend::Portable(Box::new(io))).collect();
+        let backends = Portable::group(&udp, config.shards)?
+            .into_iter()
+            .map(|io| Backend::Portable(Box::new(io)))
+            .collect();
         let steering = without_kernel(config)?;
         return Ok(Opened { backends, kernel: None, steering, notice: None });
     }
@@ -63,27 +65,23 @@ pub(crate) fn open(config: &EngineConfig) -> Result<Opened, StartError> {
     let (kernel, steering) = choose_steering(config.steering, &group)?;
     let (backends, notice) = match &config.io {
         IoChoice::AfXdp { interface, mode } => put_on_xdp(group, interface, *mode),
-        _ => (on_kernel(group), None),
+        _ => (group.into_iter().map(Backend::kernel).collect(), None),
     };
     Ok(Opened { backends, kernel, steering, notice })
-}
-
-fn on_kernel(group: Vec<KernelUdp>) -> Vec<Backend> {
-    group.into_iter().map(|io| Backend::Kernel(Box::new(io))).collect()
 }
 
 /// Puts every shard on AF_XDP that can be; says why the others cannot.
 fn put_on_xdp(group: Vec<KernelUdp>, interface: &str, mode: XdpMode) -> (Vec<Backend>, Option<String>) {
     let interface = match Interface::attach(interface, mode, group.len()) {
         Ok(interface) => interface,
-        Err(error) => return (on_kernel(group), Some(error.to_string())),
+        Err(error) => return (group.into_iter().map(Backend::kernel).collect(), Some(error.to_string())),
     };
     let mut notice = None;
     let wrapped = group.into_iter().enumerate().map(|(shard, kernel)| {
         AfXdp::wrap(kernel, &interface, shard).map_or_else(
             |refusal| {
                 notice = Some(refusal.error.to_string());
-                Backend::Kernel(Box::new(refusal.kernel))
+                Backend::kernel(refusal.kernel)
             },
             |io| Backend::AfXdp(Box::new(io)),
         )
@@ -120,6 +118,10 @@ fn choose_steering(
 }
 
 impl Backend {
+    fn kernel(io: KernelUdp) -> Backend {
+        Backend::Kernel(Box::new(io))
+    }
+
     /// For what all of them have in common.
     pub(crate) fn name(&self) -> &'static str {
         match self {

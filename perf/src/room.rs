@@ -180,7 +180,7 @@ impl Room {
 
 /// A key of its own for each number.
 fn keying(profile: Profile, number: u32) -> Keying {
-    let bytes: Vec<u8> = (0..64u32).map(|i| (i * 37 ^ number ^ number >> 8) as u8).collect();
+    let bytes: Vec<u8> = (0..64u32).map(|i| ((i * 37) ^ number ^ (number >> 8)) as u8).collect();
     let (key, salt) = (&bytes[..profile.key_len()], &bytes[40..40 + profile.salt_len()]);
     Keying::new(profile, key, salt).expect("the profile's own lengths")
 }

@@ -7,6 +7,9 @@ use super::outcome::{Bottleneck, Outcome};
 use super::scenario::{Scenario, Shape};
 use super::{FleetError, Observer, Target, run};
 
+/// Share of a core above which a thread of the node explains what broke: queues grow well before all of it is used.
+const BUSY: f64 = 0.85;
+
 /// What must hold at a load for the load to count as carried.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
@@ -33,11 +36,12 @@ impl Quality {
         let lossy = loss > self.loss || due == 0;
         let slow = outcome.delay_us.p99 > self.p99_us;
         let saturated = node.busiest_thread.is_some_and(|busy| busy > self.busiest);
+        let busy = node.busiest_thread.is_some_and(|busy| busy > BUSY);
         // A harness that fell short spoils the figures, whatever they say of the node.
         if harness.socket_drops > 0 {
             return Some(Bottleneck::HarnessSocket);
         }
-        if !harness.short_of.is_empty() && !saturated {
+        if !harness.short_of.is_empty() && !busy {
             return Some(Bottleneck::HarnessCpu);
         }
         if outcome.joins.failed > 0 {
@@ -46,6 +50,7 @@ impl Quality {
         match (lossy, slow, saturated) {
             (false, false, false) => None,
             (_, _, true) => Some(Bottleneck::NodeCpu),
+            _ if busy => Some(Bottleneck::NodeCpu),
             (true, ..) if node.socket_drops.is_some_and(|drops| drops > 0) => Some(Bottleneck::NodeSocket),
             (true, ..) => Some(Bottleneck::Loss),
             (false, true, false) => Some(Bottleneck::Delay),
@@ -168,6 +173,13 @@ mod tests {
         assert_eq!(broken(|o| o.foreign.lost = 5), Some(Bottleneck::Loss), "foreign clients count");
         assert_eq!(broken(|o| o.delay_us.p99 = 20_001), Some(Bottleneck::Delay));
         assert_eq!(broken(|o| o.node.busiest_thread = Some(0.99)), Some(Bottleneck::NodeCpu));
+        assert_eq!(
+            broken(|o| {
+                o.delay_us.p99 = 30_000;
+                o.node.busiest_thread = Some(0.9);
+            }),
+            Some(Bottleneck::NodeCpu)
+        );
         assert_eq!(broken(|o| o.joins.failed = 1), Some(Bottleneck::Joins));
         assert_eq!(broken(|o| o.harness.socket_drops = 1), Some(Bottleneck::HarnessSocket));
         assert_eq!(

@@ -199,12 +199,11 @@ impl Client {
                     .unwrap_or(u64::MAX / 2)
         });
         let receives =
-            self.receives.iter().filter_map(Receive::due_ns).min().filter(|_| self.inbound.is_some());
-        [checks, handshake, receives, self.arrivals.due_ns, Some(self.report_ns)]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(u64::MAX)
+            self.receives.iter().filter_map(Receive::due_ns).min().filter(|_| self.outbound.is_some());
+        // Who has no keys to send with has nothing to say.
+        let report = self.outbound.is_some().then_some(self.report_ns);
+        let feedback = self.arrivals.due_ns.filter(|_| self.outbound.is_some());
+        [checks, handshake, receives, feedback, report].into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
     /// Does what is due.

@@ -205,7 +205,7 @@ impl Conductor {
             let foreign = c.shared.as_ref().map_or(0, |s| s.receiving(lines) + s.failures().len());
             c.first_media(&c.subscribers) == all && foreign >= c.foreign_clients as usize
         })?;
-        let connected = self.connected(&self.subscribers).max(1) as u64;
+        let connected = (self.connected(&self.subscribers) as u64 + u64::from(self.foreign_clients)).max(1);
         self.note_joins();
         // Handshakes are over for good when nothing of them is kept: the node frees some of it a moment later.
         self.pump(observer, SETTLE_NS, |_| false)?;

@@ -27,7 +27,7 @@ const LATER: Duration = Duration::from_millis(25);
 struct Relay {
     port: SocketAddr,
     given: Arc<Mutex<Vec<u64>>>,
-    /// Datagrams that went out, and packets that it still holds.
+    /// Datagrams that went out, and the lowest index that is still held.
     out: Arc<(AtomicU64, AtomicU64)>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -40,31 +40,34 @@ impl Relay {
         let port = socket.local_addr().unwrap();
         let (given, stop) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicBool::new(false)));
         let (list, end) = (Arc::clone(&given), Arc::clone(&stop));
-        let out = Arc::new((AtomicU64::new(0), AtomicU64::new(0)));
+        let out = Arc::new((AtomicU64::new(0), AtomicU64::new(u64::MAX)));
         let done = Arc::clone(&out);
         let thread = std::thread::spawn(move || {
-            let mut held: VecDeque<(Instant, Vec<u8>)> = VecDeque::new();
+            let mut held: VecDeque<(Instant, u64, Vec<u8>)> = VecDeque::new();
             let mut buffer = [0; 2048];
             while !end.load(Ordering::Relaxed) {
-                if let Ok((len, _)) = socket.recv_from(&mut buffer) {
-                    let mut packet = buffer[..len].to_vec();
+                let came = socket.recv_from(&mut buffer).map(|(len, _)| buffer[..len].to_vec());
+                // Reports are for the relay itself.
+                if let Ok(mut packet) =
+                    came.map_err(drop).and_then(|p| if p[1] < 192 { Ok(p) } else { Err(()) })
+                {
+                    let mut list = list.lock().unwrap();
                     // The stamp stands behind the fixed header; protected packets are numbered as they come.
-                    let index = Stamp::read(&packet[12..])
-                        .map_or_else(|| list.lock().unwrap().len() as u64, |stamp| stamp.index);
+                    let index = Stamp::read(&packet[12..]).map_or(list.len() as u64, |stamp| stamp.index);
                     for late in mischief(index, &mut packet) {
-                        held.push_back((Instant::now() + late, packet.clone()));
+                        held.push_back((Instant::now() + late, index, packet.clone()));
                     }
-                    done.1.store(held.len() as u64, Ordering::SeqCst);
-                    list.lock().unwrap().push(index);
+                    done.1.store(oldest(&held), Ordering::SeqCst);
+                    list.push(index);
                 }
-                held.make_contiguous().sort_by_key(|(at, _)| *at);
-                while held.front().is_some_and(|(at, _)| *at <= Instant::now()) {
-                    let Some((_, packet)) = held.pop_front() else { break };
+                held.make_contiguous().sort_by_key(|(at, ..)| *at);
+                while held.front().is_some_and(|(at, ..)| *at <= Instant::now()) {
+                    let Some((.., packet)) = held.pop_front() else { break };
                     for receiver in &receivers {
                         socket.send_to(&packet, receiver).unwrap();
                         done.0.fetch_add(1, Ordering::SeqCst);
                     }
-                    done.1.store(held.len() as u64, Ordering::SeqCst);
+                    done.1.store(oldest(&held), Ordering::SeqCst);
                 }
             }
         });
@@ -77,6 +80,11 @@ impl Drop for Relay {
         self.stop.store(true, Ordering::Relaxed);
         drop(self.thread.take().map(JoinHandle::join));
     }
+}
+
+/// The lowest index that is held.
+fn oldest(held: &VecDeque<(Instant, u64, Vec<u8>)>) -> u64 {
+    held.iter().map(|(_, index, _)| *index).min().unwrap_or(u64::MAX)
 }
 
 /// A free port each: bound, noted, and let go again.
@@ -121,7 +129,7 @@ fn measure_with(keys: [Option<Keying>; 2], mischief: Mischief) -> (Outcome, Vec<
         let figures = &c.wheel.figures;
         let all = relay.out.0.load(Ordering::SeqCst);
         relay.given.lock().unwrap().iter().any(|index| *index >= last)
-            && relay.out.1.load(Ordering::SeqCst) == 0
+            && relay.out.1.load(Ordering::SeqCst) > last
             && figures.received + figures.foreign >= all
     };
     assert!(conductor.pump(&mut Silent, HUNG_NS, |c| quiet(c, 1)).unwrap());

@@ -1,4 +1,5 @@
 //! ffmpeg reads what we write, and we read what it writes. Behind `KANAME_FULL`.
+#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use std::fs;
 use std::io::Cursor;
@@ -8,6 +9,7 @@ use std::process::Command;
 use kaname_media::Rate;
 use kaname_media::codec::opus::OpusConfig;
 use kaname_media::codec::{Codec, Codecs};
+use kaname_media::dtmf::Detector;
 use kaname_media::file::{OggOpusRecorder, WavRecorder, read};
 
 fn is_full() -> bool {
@@ -145,5 +147,34 @@ fn recordings_play_there_and_theirs_here() {
         let best =
             (0..160).map(|lag| correlation(&sound[..60_000], &prompt.samples()[lag..])).fold(0.0, f64::max);
         assert!(best > 0.95, "{name}: {best}");
+    }
+}
+
+#[test]
+fn spoken_words_are_no_keys() {
+    if !is_full() {
+        return;
+    }
+    let folder = Folder::new("speech");
+    let text = "Please hold the line. One, two, three, four, five, six, seven, eight, nine, zero, star, pound. \
+                We see the sea breeze freeze these trees. Who knew you threw the new blue shoe through? \
+                Meet me at the airport at seventeen minutes past nine, and bring the green umbrella, please. \
+                Ahhhh. Eeee. Oooo. Mmmm. Yes. No. Hello? Are you still there?";
+    for voice in ["en+f1", "en+f3", "en+m1", "en+m5", "de+f2", "fr+m3"] {
+        for pitch in ["20", "60", "95"] {
+            let path = folder.0.join("speech.wav");
+            let spoken = Command::new("espeak-ng")
+                .args(["-v", voice, "-p", pitch, "-w"])
+                .arg(&path)
+                .arg(text)
+                .status();
+            assert!(spoken.expect("espeak-ng is installed by ./test --full").success());
+            let to = ["-ar", "8000", "-ac", "1", "-f", "s16le"];
+            let samples = samples_of(&folder.ffmpeg(&fs::read(&path).unwrap(), &[], &to, "speech.raw"));
+            assert!(samples.len() > 8_000 * 10);
+            let mut keys = Vec::new();
+            Detector::new(Rate::K8).listen(&samples, &mut |event| keys.push(event));
+            assert!(keys.is_empty(), "{voice} at pitch {pitch}: {keys:?}");
+        }
     }
 }

@@ -150,7 +150,7 @@ pub fn run(
     packets: usize,
     rounds: usize,
 ) -> io::Result<Vec<Outcome>> {
-    let begin = |it: &Box<dyn Contestant>| Outcome {
+    let begin = |it: &dyn Contestant| Outcome {
         name: it.name(),
         shape: it.shape(),
         ns: Vec::with_capacity(rounds),
@@ -158,7 +158,7 @@ pub fn run(
         sent: 0,
         allocations: 0,
     };
-    let mut results: Vec<Outcome> = contestants.iter().map(begin).collect();
+    let mut results: Vec<Outcome> = contestants.iter().map(|it| begin(&**it)).collect();
     for round in 0..rounds {
         for turn in 0..contestants.len() {
             // Nobody is always first, or always behind the same neighbour's traces in the cache.

@@ -7,13 +7,13 @@ mod transcode;
 use std::time::Instant;
 
 /// One figure.
-pub struct Row {
+pub(crate) struct Row {
     /// What was measured.
-    pub case: String,
+    pub(crate) case: String,
     /// Microseconds of one core: per frame of 20 ms, or per tick of a room.
-    pub us: f64,
+    pub(crate) us: f64,
     /// Of what it is compared with, and the goal of the ratio, where there is one.
-    pub against: Option<(f64, Option<f64>)>,
+    pub(crate) against: Option<(f64, Option<f64>)>,
 }
 
 impl Row {
@@ -22,7 +22,7 @@ impl Row {
     }
 
     /// One JSON object.
-    pub fn to_json(&self) -> serde_json::Value {
+    pub(crate) fn to_json(&self) -> serde_json::Value {
         let ratio = self.against.map(|(other, _)| self.us / other);
         let goal = self.against.and_then(|(_, goal)| goal);
         serde_json::json!({
@@ -32,7 +32,7 @@ impl Row {
     }
 
     /// One line of a table.
-    pub fn to_line(&self) -> String {
+    pub(crate) fn to_line(&self) -> String {
         let Some((other, goal)) = self.against else {
             return format!("{:<58} {:>10.3} us", self.case, self.us);
         };
@@ -42,7 +42,7 @@ impl Row {
 }
 
 /// All rows whose case contains `only`.
-pub fn rows(rounds: usize, only: &str) -> Vec<Row> {
+pub(crate) fn rows(rounds: usize, only: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     single::run(rounds, only, &mut rows);
     transcode::run(rounds, only, &mut rows);

@@ -12,7 +12,7 @@ use super::body;
 use super::error::{ApiError, ErrorBody};
 use super::resources::{Protocol, Resource, random_name};
 use super::state::App;
-use crate::node::{Choice, FragmentReply, Grants, JoinRequest, LeaveReason, Notice, PeerId, TrackId};
+use crate::node::{Choice, FragmentReply, Grants, JoinRequest, LeaveReason, PeerId, TrackId};
 use crate::token::{Claims, TokenError};
 
 const SDP: &str = "application/sdp";
@@ -199,6 +199,7 @@ async fn connect(
         name: claims.name.clone().or_else(|| claims.sub.clone()).unwrap_or_else(|| default_name.to_owned()),
         identity: claims.sub.clone(),
         grants: grants_of(&claims),
+        news: false,
     });
     let joined = joined.await?;
     let peer = joined.peer.id.clone();
@@ -215,27 +216,18 @@ async fn connect(
         }
     };
     let location = format!("/{}/{room}/{name}", if protocol == Protocol::Whip { "whip" } else { "whep" });
-    app.resources().insert(name.clone(), Resource { protocol, room, peer: peer.clone(), etag: etag.clone() });
-    tokio::spawn(forget_when_gone(app, name, peer, joined.notices));
+    app.resources().insert(name.clone(), Resource { protocol, room, peer, etag: etag.clone() });
+    tokio::spawn(forget_when_gone(app, name, joined.ended));
     let headers =
         [(header::CONTENT_TYPE, SDP.to_owned()), (header::LOCATION, location), (header::ETAG, etag)];
     Ok((StatusCode::CREATED, headers, answer.sdp).into_response())
 }
 
 /// Keeps the table of resources as long as the peers in it: the resource goes when the node ends the stay.
-async fn forget_when_gone(
-    app: App,
-    name: String,
-    peer: PeerId,
-    mut notices: tokio::sync::mpsc::Receiver<Notice>,
-) {
-    while let Some(notice) = notices.recv().await {
-        if matches!(notice, Notice::Closed { .. }) {
-            break;
-        }
-    }
+async fn forget_when_gone(app: App, name: String, ended: tokio::sync::oneshot::Receiver<()>) {
+    // Nothing is ever sent: the other end is dropped with the peer.
+    let _ended = ended.await;
     app.resources().remove(&name);
-    let _gone = app.node().leave(peer, LeaveReason::Left).await;
 }
 
 /// What the node is told of a bearer.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
@@ -79,6 +79,9 @@ pub struct JoinRequest {
     pub name: String,
     /// What the peer may do.
     pub grants: Grants,
+    /// Whether the peer is told what happens in the room. A front door that has no way to tell it (WHIP, WHEP) says no, and
+    /// is told the end only; a join then costs the same however many are in the room.
+    pub news: bool,
 }
 
 /// Which of the room's tracks a viewer without a wish by m-line (WHEP) is sent.
@@ -98,12 +101,14 @@ pub enum Choice {
 pub struct Joined {
     /// The new peer (without tracks).
     pub peer: PeerInfo,
-    /// The room and everyone else in it.
+    /// The room and everyone else in it; nobody if the peer wants no news.
     pub room: RoomInfo,
     /// News of the room. When it ends without [`Notice::Closed`], the reader was too slow: the peer still
-    /// exists and its media flows, and whoever read should call [`super::NodeHandle::leave`]. A front door that needs
-    /// no news (WHIP) drops it.
+    /// exists and its media flows, and whoever read should call [`super::NodeHandle::leave`]. Nothing comes if the peer
+    /// wants no news.
     pub notices: mpsc::Receiver<Notice>,
+    /// Resolves (to an error, nothing is ever sent) when the stay is over.
+    pub ended: oneshot::Receiver<()>,
 }
 
 /// Where a track comes from, as far as the page shows it.

@@ -254,6 +254,9 @@ impl State {
         self.tracks.insert(track_id, id.clone());
         if let Some(peer) = self.peers.get_mut(id) {
             peer.tracks.push(track);
+            if let Some(room) = self.rooms.get_mut(&room) {
+                room.publishers.insert(peer.order, id.clone());
+            }
         }
         self.tell_room(&room, Some(id), &notice);
     }

@@ -1,11 +1,11 @@
 //! What the node remembers: rooms, peers, their connections, tracks and subscriptions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use kaname_engine::core::Time;
 use kaname_engine::core::command::{ExtensionIds, LegId, LinkId, MediaKind, SenderId, StreamId};
 use kaname_engine::{DtlsParams, ShardId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::api::*;
 use super::data::Bucket;
@@ -22,6 +22,10 @@ pub(super) struct Room {
     pub(super) permanent: bool,
     /// In the order of joining.
     pub(super) peers: Vec<PeerId>,
+    /// Of these, who reads news.
+    pub(super) readers: Vec<PeerId>,
+    /// Of these, who publishes, by the number of their joining.
+    pub(super) publishers: BTreeMap<u64, PeerId>,
     pub(super) speakers: Speakers,
 }
 
@@ -33,8 +37,12 @@ pub(super) struct Peer {
     pub(super) room: String,
     pub(super) shard: ShardId,
     pub(super) grants: Grants,
-    /// `None` once the reader is gone or was cut off.
+    /// `None` if nobody reads, once the reader is gone, or was cut off.
     pub(super) notices: Option<mpsc::Sender<Notice>>,
+    /// Whoever waits for the end of the stay learns of it when this is dropped.
+    pub(super) _stay: oneshot::Sender<()>,
+    /// Joins of the node before this one.
+    pub(super) order: u64,
     /// `None` before the first answer.
     pub(super) leg: Option<Leg>,
     pub(super) tracks: Vec<Track>,

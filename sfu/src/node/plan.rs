@@ -242,16 +242,13 @@ impl State {
             let found = self.track(id).filter(|(p, _)| p.room == viewer.room && p.id != viewer.id);
             return found.map(|(_, track)| vec![track]).ok_or(NodeError::NoSuchTrack);
         }
-        let peers = self.rooms.get(&viewer.room).map_or(&[][..], |room| &room.peers);
-        let mut others: Vec<&Peer> =
-            peers.iter().filter(|id| **id != viewer.id).filter_map(|id| self.peers.get(id)).collect();
         if let Choice::Peer(id) = choice {
-            others.retain(|peer| peer.id == *id);
-            if others.is_empty() {
-                return Err(NodeError::NoSuchPeer);
-            }
+            let chosen = self.peers.get(id).filter(|peer| peer.room == viewer.room && peer.id != viewer.id);
+            return chosen.map(|peer| peer.tracks.iter().collect()).ok_or(NodeError::NoSuchPeer);
         }
-        Ok(others.into_iter().flat_map(|peer| &peer.tracks).collect())
+        let Some(room) = self.rooms.get(&viewer.room) else { return Ok(Vec::new()) };
+        let others = room.publishers.values().filter(|id| **id != viewer.id);
+        Ok(others.filter_map(|id| self.peers.get(id)).flat_map(|peer| &peer.tracks).collect())
     }
 }
 

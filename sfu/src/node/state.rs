@@ -166,7 +166,7 @@ impl State {
     /// Tells everyone in a room but one.
     pub(super) fn tell_room(&mut self, room: &str, but: Option<&PeerId>, notice: &Notice) {
         let Some(room) = self.rooms.get(room) else { return };
-        for id in room.peers.clone() {
+        for id in room.readers.clone() {
             if Some(&id) != but {
                 self.tell(&id, notice.clone());
             }

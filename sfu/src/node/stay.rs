@@ -1,8 +1,10 @@
 //! Rooms, and the stay of a peer in one: joining, leaving, being removed.
 
+use std::collections::BTreeMap;
+
 use kaname_engine::ShardId;
 use kaname_engine::core::{Command, Time};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::api::*;
 use super::data::Bucket;
@@ -61,13 +63,17 @@ impl State {
         let id = PeerId::new(format!("p_{}", self.random.letters(12)));
         let limits = &self.config.limits;
         let (sender, notices) = mpsc::channel(limits.notices.max(1));
+        let (stay, ended) = oneshot::channel();
+        let order = self.counters.joins_total;
         let peer = Peer {
             id: id.clone(),
             name,
             room: request.room.clone(),
             shard,
             grants: request.grants,
-            notices: Some(sender),
+            notices: request.news.then_some(sender),
+            _stay: stay,
+            order,
             leg: None,
             tracks: Vec::new(),
             subscriptions: Vec::new(),
@@ -83,11 +89,17 @@ impl State {
         self.shards[shard.0].fresh += 1;
         if let Some(room) = self.rooms.get_mut(&request.room) {
             room.peers.push(id.clone());
+            if request.news {
+                room.readers.push(id.clone());
+            }
         }
         self.counters.joins_total += 1;
         self.tell_room(&request.room, Some(&id), &Notice::PeerJoined { peer: info.clone() });
-        let room = self.room(&request.room, Some(&id))?;
-        Ok(Joined { peer: info, room, notices })
+        let room = match request.news {
+            true => self.room(&request.room, Some(&id))?,
+            false => RoomInfo { name: request.room, peers: Vec::new() },
+        };
+        Ok(Joined { peer: info, room, notices, ended })
     }
 
     fn check_join(&self, room: &str) -> Result<(), NodeError> {
@@ -118,7 +130,14 @@ impl State {
             return Err(NodeError::AtCapacity { what: "node", limit, unit: "rooms", hint });
         }
         let shard = self.least_loaded()?;
-        let room = Room { shard, permanent, peers: Vec::new(), speakers: Speakers::default() };
+        let room = Room {
+            shard,
+            permanent,
+            peers: Vec::new(),
+            readers: Vec::new(),
+            publishers: BTreeMap::new(),
+            speakers: Speakers::default(),
+        };
         self.rooms.insert(name.to_owned(), room);
         Ok(shard)
     }
@@ -185,6 +204,8 @@ impl State {
         self.forget_leg(&peer, end);
         let empty = self.rooms.get_mut(&peer.room).is_none_or(|room| {
             room.peers.retain(|p| p != id);
+            room.readers.retain(|p| p != id);
+            room.publishers.remove(&peer.order);
             room.speakers.forget(id);
             room.peers.is_empty() && !room.permanent
         });

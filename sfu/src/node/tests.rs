@@ -21,7 +21,7 @@ use kaname_engine::core::command::{LegId, StreamId};
 use kaname_engine::core::{Event, Time};
 use kaname_engine::srtp::Profile;
 use kaname_engine::{EngineEvent, ShardId};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::api::*;
 use super::error::NodeError;
@@ -63,7 +63,8 @@ impl World {
     }
 
     fn try_join(&mut self, room: &str, name: &str, grants: Grants) -> Result<Member, NodeError> {
-        let request = JoinRequest { room: room.into(), identity: None, name: name.into(), grants };
+        let request =
+            JoinRequest { room: room.into(), identity: None, name: name.into(), grants, news: true };
         let joined = self.state.join(self.now, request)?;
         Ok(Member { id: joined.peer.id, notices: joined.notices })
     }

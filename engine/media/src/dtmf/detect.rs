@@ -11,12 +11,15 @@ const BLOCK_AT_8K: usize = 102;
 const PEAK_MIN: f32 = 300.0;
 /// The two tones must make so much of all energy that no voice and no music has it.
 const PART_OF_ALL: f32 = 0.78;
+/// Tones that are in tune have more than this; what has less, off by 1.5 % or a vowel, must last longer.
+const PART_IN_TUNE: f32 = 0.88;
 /// Columns may be weaker than rows by 8 dB and stronger by 8 (Q.24 asks for 4 to 8 and 4).
 const TWIST: f32 = 6.3;
 /// The strongest of a group stands out from the others by 8 dB.
 const STANDS_OUT: f32 = 6.3;
 /// Blocks in a row to go down, and without the key to come up: 25 ms of tone, dropouts of 12 ms bridged.
 const BLOCKS_DOWN: u32 = 2;
+const BLOCKS_DOWN_OUT_OF_TUNE: u32 = 6;
 const BLOCKS_UP: u32 = 2;
 
 /// Finds keys in a stream of samples.
@@ -30,6 +33,8 @@ pub struct Detector {
     /// What the last block had, and for how many blocks.
     last: Option<Key>,
     blocks: u32,
+    /// Of those, the ones in tune.
+    blocks_in_tune: u32,
     down: Option<Key>,
     down_blocks: u32,
     absent: u32,
@@ -48,6 +53,7 @@ impl Detector {
             taken: 0,
             last: None,
             blocks: 0,
+            blocks_in_tune: 0,
             down: None,
             down_blocks: 0,
             absent: 0,
@@ -95,8 +101,8 @@ impl Detector {
         self.energy += energy;
     }
 
-    /// The key of a block, if it has one.
-    fn judge(&self) -> Option<Key> {
+    /// The key of a block, if it has one, and whether it is in tune.
+    fn judge(&self) -> Option<(Key, bool)> {
         let [one, two] = &self.state;
         let power: [f32; 8] = std::array::from_fn(|n| {
             one[n] * one[n] + two[n] * two[n] - self.coefficients[n] * one[n] * two[n]
@@ -108,12 +114,17 @@ impl Detector {
         let least = (PEAK_MIN * half).powi(2);
         let loud = row_power > least && column_power > least;
         let even = column_power < row_power * TWIST && row_power < column_power * TWIST;
-        let pure = row_power + column_power > PART_OF_ALL * self.energy * half;
-        (loud && even && pure).then(|| Key::at(row, column))
+        let part = (row_power + column_power) / (self.energy * half).max(1.0);
+        (loud && even && part > PART_OF_ALL).then(|| (Key::at(row, column), part > PART_IN_TUNE))
     }
 
-    fn follow(&mut self, key: Option<Key>, heard: &mut dyn FnMut(KeyEvent)) {
-        self.blocks = if key == self.last { self.blocks + 1 } else { 1 };
+    fn follow(&mut self, found: Option<(Key, bool)>, heard: &mut dyn FnMut(KeyEvent)) {
+        let key = found.map(|(key, _)| key);
+        if key != self.last {
+            (self.blocks, self.blocks_in_tune) = (0, 0);
+        }
+        self.blocks += 1;
+        self.blocks_in_tune += u32::from(found.is_some_and(|(_, in_tune)| in_tune));
         self.last = key;
         if let Some(down) = self.down {
             self.down_blocks += 1;
@@ -125,7 +136,9 @@ impl Detector {
             self.down = None;
             heard(KeyEvent::Up(down, (samples / self.rate.per_ms()) as u32));
         }
-        if let Some(key) = key.filter(|_| self.blocks >= BLOCKS_DOWN) {
+        if let Some(key) =
+            key.filter(|_| self.blocks_in_tune >= BLOCKS_DOWN || self.blocks >= BLOCKS_DOWN_OUT_OF_TUNE)
+        {
             self.down = Some(key);
             (self.down_blocks, self.absent) = (self.blocks, 0);
             heard(KeyEvent::Down(key));

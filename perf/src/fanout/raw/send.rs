@@ -8,6 +8,7 @@ use kaname_io::thread_cpu_time;
 
 use super::{MESSAGES, Table, last_error};
 use crate::fanout::net::{Kind, Link};
+use crate::fanout::tap::set;
 use crate::fanout::turns::{Contestant, Name, Spent};
 use crate::room::Shape;
 
@@ -49,6 +50,8 @@ impl Send {
     /// Those of the system.
     pub fn new(sending: Sending, link: &Link, shape: &Shape) -> io::Result<Send> {
         let socket = UdpSocket::bind((link.node(), 0))?;
+        // As the node's sockets: without it the kernel looks for an identification of each message.
+        set(&socket, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_DO)?;
         let mut messages = Vec::new();
         for to in link.destinations(shape.destinations) {
             for (count, len) in shape.runs() {

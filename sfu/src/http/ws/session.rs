@@ -162,6 +162,7 @@ async fn enter(
         identity: claims.sub.clone(),
         name,
         grants: grants_of(&claims),
+        news: true,
     };
     let joined = app.node().join(request).await.map_err(|error| ServerMessage::node_error(None, &error))?;
     let message = ServerMessage::joined(&joined, claims.grants);

@@ -15,7 +15,7 @@ fn start(limits: NodeLimits) -> (NodeHandle, EventSink, Arc<FakeEngine>) {
 }
 
 fn request(name: &str) -> JoinRequest {
-    JoinRequest { room: "lobby".into(), identity: None, name: name.into(), grants: everything() }
+    JoinRequest { room: "lobby".into(), identity: None, name: name.into(), grants: everything(), news: true }
 }
 
 #[tokio::test(start_paused = true)]

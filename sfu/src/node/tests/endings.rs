@@ -194,3 +194,26 @@ fn a_dead_shard_ends_the_stays_there_and_gets_no_others() {
         assert_eq!(world.shard(&cy), world.shard(&bo));
     }
 }
+
+#[test]
+fn who_wants_no_news_is_told_the_end_only() {
+    let mut world = World::new();
+    let (mut ada, _) = world.publisher("Ada");
+    let request = JoinRequest {
+        room: "lobby".into(),
+        identity: None,
+        name: "Viewer".into(),
+        grants: everything(),
+        news: false,
+    };
+    let mut joined = world.state.join(world.now, request).expect("joined");
+    assert!(joined.room.peers.is_empty());
+    ada.heard();
+    world.join("Bo");
+    assert_eq!(ada.heard().len(), 1, "the others hear of each other");
+    assert!(joined.notices.try_recv().is_err());
+    assert_eq!(joined.ended.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+    world.state.kick("lobby", &joined.peer.id).expect("kicked");
+    assert_eq!(joined.ended.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+    assert_eq!(ada.heard().len(), 1, "the others hear that it left");
+}

@@ -9,8 +9,13 @@ const FIRST: [(&str, Source); 2] = [("0", Source::Microphone), ("1", Source::Cam
 fn joining_tells_the_others() {
     let mut world = World::new();
     let mut ada = world.join("Ada");
-    let request =
-        JoinRequest { room: "lobby".into(), identity: None, name: "Bo".into(), grants: everything() };
+    let request = JoinRequest {
+        room: "lobby".into(),
+        identity: None,
+        name: "Bo".into(),
+        grants: everything(),
+        news: true,
+    };
     let bo = world.state.join(world.now, request).expect("joined");
     assert_eq!(bo.room.peers.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["Ada"]);
     let id = &bo.peer.id;
