@@ -1,5 +1,4 @@
-//! ffmpeg reads what we write, and we read what it writes. Behind `KANAME_FULL`.
-#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test that is skipped says so")]
+//! ffmpeg reads what we write, and we read what it writes. In the full suite.
 
 use std::fs;
 use std::io::Cursor;
@@ -11,14 +10,6 @@ use kaname_media::codec::opus::OpusConfig;
 use kaname_media::codec::{Codec, Codecs};
 use kaname_media::dtmf::Detector;
 use kaname_media::file::{OggOpusRecorder, WavRecorder, read};
-
-fn is_full() -> bool {
-    let full = std::env::var_os("KANAME_FULL").is_some();
-    if !full {
-        eprintln!("skipped: KANAME_FULL is not set");
-    }
-    full
-}
 
 /// Four seconds of tones that rise and fall.
 fn sound(rate: Rate) -> Vec<i16> {
@@ -81,10 +72,8 @@ fn correlation(a: &[i16], b: &[i16]) -> f64 {
 }
 
 #[test]
+#[ignore = "full suite: ffmpeg"]
 fn ffmpeg_decodes_our_codecs_to_the_same_samples() {
-    if !is_full() {
-        return;
-    }
     let folder = Folder::new("codecs");
     let codecs = Codecs::built_in();
     for (codec, rate, name) in
@@ -112,10 +101,8 @@ fn ffmpeg_decodes_our_codecs_to_the_same_samples() {
 }
 
 #[test]
+#[ignore = "full suite: ffmpeg"]
 fn recordings_play_there_and_theirs_here() {
-    if !is_full() {
-        return;
-    }
     let folder = Folder::new("files");
     let rate = Rate::K16;
     let sound = sound(rate);
@@ -151,10 +138,8 @@ fn recordings_play_there_and_theirs_here() {
 }
 
 #[test]
+#[ignore = "full suite: espeak-ng, ffmpeg"]
 fn spoken_words_are_no_keys() {
-    if !is_full() {
-        return;
-    }
     let folder = Folder::new("speech");
     let text = "Please hold the line. One, two, three, four, five, six, seven, eight, nine, zero, star, pound. \
                 We see the sea breeze freeze these trees. Who knew you threw the new blue shoe through? \

@@ -1,7 +1,7 @@
 //! One str0m client on its own socket.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::Instant;
 
@@ -57,10 +57,20 @@ pub(crate) struct Client {
     pub(crate) messages: Vec<(bool, Vec<u8>)>,
 }
 
+/// The address from which this machine reaches another.
+fn towards(server: SocketAddr) -> IpAddr {
+    let any: IpAddr =
+        if server.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+    let probe = UdpSocket::bind((any, 0)).expect("a socket");
+    // Sends nothing.
+    probe.connect(server).expect("a route");
+    probe.local_addr().expect("bound").ip()
+}
+
 impl Client {
     pub(crate) fn new(server: SocketAddr, wire: Wire) -> Client {
         let now = Instant::now();
-        let any = SocketAddr::new(server.ip(), 0);
+        let any = SocketAddr::new(towards(server), 0);
         let socket = if wire.tcp {
             let stream = TcpStream::connect(server).expect("listening");
             stream.set_nodelay(true).expect("an option");

@@ -11,7 +11,7 @@ const VIDEO: u32 = 0x2222_2222;
 const COUNT: u64 = 200;
 
 /// A publisher and a subscriber of one audio and one video stream, connected.
-fn two_legs(mut world: World, publisher: Wire, subscriber: Wire) -> World {
+pub(crate) fn two_legs(mut world: World, publisher: Wire, subscriber: Wire) -> World {
     let (from, to) = (world.join(SHARD, publisher), world.join(SHARD, subscriber));
     world.publish(from, StreamId(1), MediaKind::Audio, AUDIO);
     world.publish(from, StreamId(2), MediaKind::Video, VIDEO);
@@ -31,7 +31,7 @@ fn video(i: u64) -> Vec<u8> {
 }
 
 /// Sends the media at a pace that loopback bears, and checks that each packet comes, once and in order.
-fn exchange(world: &mut World) {
+pub(crate) fn exchange(world: &mut World) {
     let payload_type = |kind| described(kind).1.number;
     for i in 0..COUNT {
         let publisher = &mut world.clients[0];

@@ -96,12 +96,6 @@ impl<I: PacketIo> Node<I> {
         let mut node = Node::new(io, (net, link), setting, 1, first)?;
         node.check(&mut tap)?;
         drop(tap);
-        // AF_XDP asks for a few routes at a time.
-        for _ in 0..setting.shape.destinations {
-            if node.frame()?.detoured == 0 {
-                break;
-            }
-        }
         Ok(node)
     }
 
@@ -212,9 +206,15 @@ const WARM_UP: usize = 300;
 impl<I: PacketIo> Node<I> {
     fn frames(&mut self, frames: usize) -> io::Result<Spent> {
         let mut spent = Spent::default();
-        for _ in 0..WARM_UP.div_ceil(self.setting.shape.copies()) {
-            let Spent { sent, missing, .. } = self.frame()?;
+        let shape = self.setting.shape;
+        let enough = WARM_UP.div_ceil(shape.copies());
+        // AF_XDP asks for a few routes at a time, and forgets them when a link is added.
+        for done in 1..=enough + shape.destinations {
+            let Spent { sent, missing, detoured, .. } = self.frame()?;
             spent += Spent { sent, missing, ..Spent::default() };
+            if done >= enough && detoured == 0 {
+                break;
+            }
         }
         for _ in 0..frames {
             spent += self.frame()?;

@@ -124,7 +124,7 @@ pub fn senders(field: &Field<'_>, shape: &Shape, wanted: &Wanted) -> io::Result<
     if wanted.takes(&raw, shape) {
         let link = field.net.link(Kind::Xdp)?;
         let io = af_xdp(&link)?;
-        all.push(Box::new(Linked(raw::Unprotected::new(io, raw, &link, shape)?, link)));
+        all.push(Box::new(Linked(raw::Unprotected::new(io, raw, &link, shape), link)));
     }
     for (setting, shards) in settings(AF_XDP, Kind::Xdp, shape, wanted) {
         let open = |first| {

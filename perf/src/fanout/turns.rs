@@ -138,7 +138,7 @@ pub struct Outcome {
 }
 
 /// One packet in so many may take a detour: routes are asked for anew from time to time.
-const DETOURS: u64 = 100;
+const DETOURS: u64 = 10;
 
 /// Lets all of them take turns of about so many packets.
 ///

@@ -99,7 +99,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Integer { .. } => "NUMBER",
         Kind::Choice(_) => "WORD",
         Kind::Path => "PATH",
-        Kind::Secret => "TEXT",
+        Kind::Text | Kind::Secret => "TEXT",
         Kind::Sockets => "ADDRESS:PORT,…",
         Kind::Addresses => "ADDRESS,…",
         Kind::Texts => "TEXT,…",

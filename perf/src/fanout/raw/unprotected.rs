@@ -9,9 +9,6 @@ use crate::fanout::net::Link;
 use crate::fanout::turns::{Contestant, Name, Spent};
 use crate::room::Shape;
 
-/// Frames until every destination's route is known.
-const WARM_UP: usize = 3;
-
 /// A packet io, and slots that are taken and left as they are.
 pub struct Unprotected<I> {
     io: I,
@@ -21,16 +18,22 @@ pub struct Unprotected<I> {
 }
 
 impl<I: PacketIo> Unprotected<I> {
-    /// After some frames that made the way known.
-    ///
-    /// # Errors
-    /// Those of the packet io.
-    pub fn new(io: I, name: Name, link: &Link, shape: &Shape) -> io::Result<Unprotected<I>> {
+    /// Nothing is sent yet.
+    pub fn new(io: I, name: Name, link: &Link, shape: &Shape) -> Unprotected<I> {
         let destinations = link.destinations(shape.destinations).into_iter().map(|to| Path::udp(0, to));
-        let mut raw = Unprotected { io, name, shape: *shape, destinations: destinations.collect() };
-        // Routes are asked for a few at a time.
-        (0..WARM_UP * shape.destinations).step_by(8).try_for_each(|_| raw.frame())?;
-        Ok(raw)
+        Unprotected { io, name, shape: *shape, destinations: destinations.collect() }
+    }
+
+    /// Frames until every destination's route is known: routes are asked for a few at a time. Gives how many.
+    fn warm_up(&mut self) -> io::Result<u64> {
+        for done in 1..=self.shape.destinations as u64 {
+            let by_kernel = self.io.counters().xdp_by_kernel;
+            self.frame()?;
+            if self.io.counters().xdp_by_kernel == by_kernel {
+                return Ok(done);
+            }
+        }
+        Ok(self.shape.destinations as u64)
     }
 
     fn frame(&mut self) -> io::Result<()> {
@@ -58,7 +61,7 @@ impl<I: PacketIo> Contestant for Unprotected<I> {
     }
 
     fn turn(&mut self, frames: usize) -> io::Result<Spent> {
-        self.frame()?;
+        let ahead = self.warm_up()?;
         let by_kernel = self.io.counters().xdp_by_kernel;
         let start = thread_cpu_time();
         for _ in 0..frames {
@@ -68,6 +71,6 @@ impl<I: PacketIo> Contestant for Unprotected<I> {
         let copies = self.shape.copies() as u64;
         let packets = frames as u64 * copies;
         let detoured = self.io.counters().xdp_by_kernel - by_kernel;
-        Ok(Spent { cpu, packets, sent: packets + copies, detoured, ..Spent::default() })
+        Ok(Spent { cpu, packets, sent: packets + ahead * copies, detoured, ..Spent::default() })
     }
 }
