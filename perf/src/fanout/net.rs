@@ -136,8 +136,8 @@ impl Net {
         side(1, 2, &peers)?;
         ip(&format!("route add 10.{number}.128.0/17 via 10.{number}.0.2"))?;
         if kind == Kind::Software {
-            // Longer ones than this are segmented ahead of the device.
-            ip(&format!("link set {name} gso_max_size 1500"))?;
+            // Whatever has more segments than one is cut up ahead of the device.
+            ip(&format!("link set {name} gso_max_segs 1"))?;
         }
         // To look at a link brings its state up to date, which else takes the kernel up to a second.
         let look = || ip(&format!("link show dev {name}"));
