@@ -104,7 +104,8 @@ core_counters! {
     legs,
 }
 
-const SHARD_NAMES: [&str; 3] = ["shard_cpu_us", "shard_rounds", "shard_faults"];
+const SHARD_NAMES: [&str; 6] =
+    ["shard_cpu_us", "shard_rounds", "shard_faults", "shard_wakeups", "shard_spins_paid", "shard_spins_vain"];
 
 /// Names of the published figures, in their order.
 static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -118,6 +119,17 @@ pub(crate) struct ShardFigures {
     pub(crate) cpu_us: u64,
     pub(crate) rounds: u64,
     pub(crate) faults: u64,
+    /// Sleeps, each ended by a wake-up.
+    pub(crate) wakeups: u64,
+    /// Looks for more ahead of a sleep: those that made it unnecessary, and those that did not.
+    pub(crate) spins_paid: u64,
+    pub(crate) spins_vain: u64,
+}
+
+impl ShardFigures {
+    fn values(&self) -> [u64; SHARD_NAMES.len()] {
+        [self.cpu_us, self.rounds, self.faults, self.wakeups, self.spins_paid, self.spins_vain]
+    }
 }
 
 /// Where a shard puts its figures once in a while.
@@ -136,8 +148,7 @@ impl Published {
     }
 
     pub(crate) fn publish(&self, io: &IoCounters, core: &CoreCounters, shard: ShardFigures) {
-        let own = [shard.cpu_us, shard.rounds, shard.faults];
-        let all = io.values().into_iter().chain(core_values(core)).chain(own);
+        let all = io.values().into_iter().chain(core_values(core)).chain(shard.values());
         for (to, value) in self.values.iter().zip(all) {
             to.store(value, Ordering::Relaxed);
         }
@@ -166,7 +177,11 @@ mod tests {
         let io = IoCounters { packets_sent: 7, receive_buffer_bytes: 9, ..IoCounters::default() };
         let mut core = CoreCounters::default();
         core.bytes_out = 8;
-        published.publish(&io, &core, ShardFigures { cpu_us: 1, rounds: 2, faults: 3 });
+        published.publish(
+            &io,
+            &core,
+            ShardFigures { rounds: 2, faults: 3, spins_vain: 4, ..ShardFigures::default() },
+        );
         let workers = WorkerCounters::default();
         count(&workers.dtls_secured);
         let snapshot = published.snapshot(&workers);
@@ -175,6 +190,7 @@ mod tests {
             ("io_receive_buffer_bytes", 9),
             ("core_bytes_out", 8),
             ("shard_faults", 3),
+            ("shard_spins_vain", 4),
             ("dtls_secured", 1),
             ("no_such_name", 0),
         ] {

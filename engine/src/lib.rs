@@ -13,6 +13,7 @@ mod fingerprint;
 pub mod limits;
 mod port;
 mod shard;
+mod spin;
 mod worker;
 
 pub use config::{EngineConfig, StartError};

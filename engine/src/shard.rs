@@ -16,6 +16,7 @@ use kaname_wire::path::Path;
 use crate::counters::ShardFigures;
 use crate::limits::{COMMAND_TURN, MAX_SHARD_FAULTS, PUBLISH_TIME};
 use crate::port::{LegKey, Order, ShardPort, Sink, WorkerPort, worker_of};
+use crate::spin::Spin;
 use crate::{EngineEvent, ShardId};
 
 const _: () = assert!(RX_BATCH <= BATCH, "the core takes a whole receive batch");
@@ -97,6 +98,7 @@ struct Round<'e, I> {
     /// The worker's order queue was full.
     forget: VecDeque<LegId>,
     publish_at: Time,
+    spin: Spin,
     figures: ShardFigures,
 }
 
@@ -110,6 +112,8 @@ impl<'e, I: PacketIo> Round<'e, I> {
             next_tick: None,
             forget: VecDeque::new(),
             publish_at: Time::ZERO,
+            // With one processor whoever would end the wait cannot run meanwhile.
+            spin: Spin::new(std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)),
             figures,
         }
     }
@@ -127,7 +131,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             self.io.flush()?;
             self.publish(now);
             let timeout = if more { Duration::ZERO } else { self.timeout() };
-            self.io.wait(Some(timeout))?;
+            self.wait(timeout)?;
         }
         Ok(())
     }
@@ -197,6 +201,31 @@ impl<'e, I: PacketIo> Round<'e, I> {
             }
             io.flush()?;
         }
+    }
+
+    /// Looks for more, then looks again for a moment if that has paid lately, then sleeps.
+    fn wait(&mut self, timeout: Duration) -> std::io::Result<()> {
+        if self.io.wait(Some(Duration::ZERO))? || timeout.is_zero() {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let budget = self.spin.budget().min(timeout);
+        while began.elapsed() < budget {
+            std::hint::spin_loop();
+            if self.io.wait(Some(Duration::ZERO))? {
+                self.figures.spins_paid += 1;
+                self.spin.paid();
+                return Ok(());
+            }
+        }
+        self.figures.spins_vain += u64::from(!budget.is_zero());
+        let left = timeout.saturating_sub(began.elapsed());
+        if !left.is_zero() {
+            self.figures.wakeups += 1;
+            self.io.wait(Some(left))?;
+            self.spin.slept(began.elapsed());
+        }
+        Ok(())
     }
 
     fn timeout(&self) -> Duration {

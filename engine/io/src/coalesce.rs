@@ -94,3 +94,111 @@ impl Runs {
         (self.packets, self.bytes) = (0, 0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path(destination: u8) -> Path {
+        Path::udp(0, ([127, 0, 0, destination], 9).into())
+    }
+
+    fn runs_of(packets: &[(u8, usize)]) -> Runs {
+        let mut runs = Runs::new(true);
+        for (destination, len) in packets {
+            assert!(runs.push(&path(*destination), *len));
+        }
+        runs
+    }
+
+    /// `(packets, bytes)` of each run.
+    fn shape(packets: &[(u8, usize)]) -> Vec<(usize, usize)> {
+        runs_of(packets).as_slice().iter().map(|run| (run.packets, run.len)).collect()
+    }
+
+    #[test]
+    fn a_frame_of_libwebrtc_is_two_runs() {
+        let frame: Vec<_> = [1100; 3].into_iter().chain([1101; 4]).map(|len| (1, len)).collect();
+        assert_eq!(shape(&frame), [(3, 3300), (4, 4404)]);
+        // The larger ones first, and the shorter one ends the run.
+        let frame: Vec<_> = [1101; 3].into_iter().chain([1100; 2]).map(|len| (1, len)).collect();
+        assert_eq!(shape(&frame), [(4, 4403), (1, 1100)]);
+        // A last packet that is much shorter belongs to it.
+        assert_eq!(shape(&[(1, 1100), (1, 1100), (1, 17), (2, 17), (2, 17)]), [(3, 2217), (2, 34)]);
+    }
+
+    #[test]
+    fn only_udp_and_only_what_has_bytes_is_joined() {
+        assert_eq!(shape(&[(1, 0), (1, 0), (1, 5), (1, 0)]), [(1, 0), (1, 0), (1, 5), (1, 0)]);
+        let tcp = Path { carrier: Carrier::Tcp(1), ..path(1) };
+        let mut runs = Runs::new(true);
+        assert!(runs.push(&tcp, 100) && runs.push(&tcp, 100));
+        assert_eq!(runs.as_slice().len(), 2);
+    }
+
+    #[test]
+    fn a_run_has_its_limits() {
+        let small = vec![(1, 10); RUN_PACKETS + 1];
+        assert_eq!(shape(&small), [(RUN_PACKETS, 10 * RUN_PACKETS), (1, 10)]);
+        let large = vec![(1, RUN_BYTES / 2); 3];
+        assert_eq!(shape(&large), [(2, RUN_BYTES), (1, RUN_BYTES / 2)]);
+        // Longer than any run, alone.
+        assert_eq!(shape(&[(1, 65_507), (1, 5)]), [(1, 65_507), (1, 5)]);
+    }
+
+    #[test]
+    fn a_batch_has_its_limit_and_begins_anew() {
+        let mut runs = runs_of(&[(1, 1); TX_BATCH]);
+        assert!(!runs.push(&path(1), 1));
+        assert_eq!((runs.packets(), runs.bytes()), (TX_BATCH, TX_BATCH));
+        runs.clear();
+        assert!(runs.is_empty() && runs.bytes() == 0 && runs.push(&path(1), 1));
+    }
+
+    /// Frames as they come: a few of one size, or sizes that differ by one, or anything.
+    fn packets() -> impl Strategy<Value = Vec<(u8, usize)>> {
+        let frame = (1..4_u8, 0..3_usize, 1..40_usize, 0..1500_usize, any::<u64>());
+        let frame = frame.prop_map(|(destination, kind, count, len, bits)| -> Vec<_> {
+            let len_of = |at: usize| match kind {
+                0 => len,
+                1 => len + usize::from(at > count / 2),
+                _ => (len + (bits >> (at % 50)) as usize) % 1500,
+            };
+            (0..count).map(|at| (destination, len_of(at))).collect()
+        });
+        prop::collection::vec(frame, 0..8).prop_map(|frames| {
+            let mut all = frames.concat();
+            all.truncate(TX_BATCH);
+            all
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn runs_hold_every_packet_in_order_and_keep_the_kernels_rules(packets in packets()) {
+            let runs = runs_of(&packets);
+            let mut offset = 0;
+            let mut taken = Vec::new();
+            for run in runs.as_slice() {
+                let lens: Vec<usize> = run.pieces().map(|piece| piece.len()).collect();
+                prop_assert_eq!(run.offset, offset);
+                prop_assert_eq!((lens.len(), lens.iter().sum::<usize>()), (run.packets, run.len));
+                prop_assert!(run.pieces().all(|piece| std::mem::replace(&mut offset, piece.end) == piece.start));
+                if run.packets > 1 {
+                    let (last, others) = lens.split_last().expect("more than one");
+                    prop_assert!(others.iter().all(|len| *len == run.segment) && (1..=run.segment).contains(last));
+                    prop_assert!(run.packets <= RUN_PACKETS && run.len <= RUN_BYTES);
+                }
+                taken.extend(lens.into_iter().map(|len| (run.path, len)));
+            }
+            let wanted: Vec<_> = packets.iter().map(|(to, len)| (path(*to), *len)).collect();
+            prop_assert_eq!(taken, wanted);
+            // As long as they may be: no run could have taken the packet behind it.
+            for two in runs.as_slice().windows(2) {
+                prop_assert!(!two[0].admits(&two[1].path, two[1].segment, RUN_PACKETS));
+            }
+        }
+    }
+}

@@ -245,3 +245,136 @@ fn singles(run: &Run) -> impl Iterator<Item = Run> + use<> {
 fn is_udp_of(run: &Run, local: u8) -> bool {
     run.path.carrier == kaname_wire::path::Carrier::Udp && run.path.local == local
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
+
+    use kaname_wire::path::Path;
+
+    use super::*;
+    use crate::coalesce::Runs;
+
+    struct World {
+        socket: UdpSocket,
+        peers: [UdpSocket; 2],
+        sender: Sender,
+        counters: Counters,
+        memory: Vec<u8>,
+        runs: Runs,
+    }
+
+    impl World {
+        fn new() -> World {
+            let open = || UdpSocket::bind(("127.0.0.1", 0)).expect("loopback");
+            World {
+                socket: open(),
+                peers: [open(), open()],
+                sender: Sender::new(),
+                counters: Counters::default(),
+                memory: vec![0; 100_000],
+                runs: Runs::new(true),
+            }
+        }
+
+        /// Packets to a peer, each beginning with its number.
+        fn put(&mut self, peer: usize, count: usize, len: usize) {
+            let to = Path::udp(0, self.peers[peer].local_addr().expect("bound"));
+            for _ in 0..count {
+                let at = self.runs.bytes();
+                assert!(self.runs.push(&to, len));
+                self.memory[at..at + len].fill(self.runs.packets() as u8);
+            }
+        }
+
+        fn flush(&mut self) -> usize {
+            let World { socket, sender, counters, memory, runs, .. } = self;
+            let sent = sender.send(socket.as_fd(), 0, memory, runs.as_slice(), Sending::Segments, counters);
+            runs.clear();
+            sent
+        }
+
+        fn hear(&self, peer: usize, numbers: impl Iterator<Item = u8>, len: usize) {
+            let mut buffer = [0; 2000];
+            for number in numbers {
+                assert_eq!(self.peers[peer].recv(&mut buffer).expect("sent"), len);
+                assert!(buffer[..len].iter().all(|byte| *byte == number), "{number}");
+            }
+        }
+
+        /// Without checksums the kernel refuses to cut anything on this socket (net/ipv4/udp.c).
+        fn without_checksums(&self, value: bool) {
+            socket::set_int(&self.socket, libc::SOL_SOCKET, libc::SO_NO_CHECK, value.into())
+                .expect("an option");
+        }
+    }
+
+    #[test]
+    fn runs_leave_as_one_message_each() {
+        let mut world = World::new();
+        world.put(0, 7, 1000);
+        world.put(1, 3, 1001);
+        assert_eq!(world.flush(), 10);
+        world.hear(0, 1..=7, 1000);
+        world.hear(1, 8..=10, 1001);
+        let counters = world.counters;
+        assert_eq!((counters.send_calls, counters.runs_sent, counters.packets_in_runs), (1, 2, 10));
+        assert_eq!(counters.bytes_sent, 10_003);
+    }
+
+    #[test]
+    fn a_refused_run_goes_packet_by_packet_and_is_remembered() {
+        let mut world = World::new();
+        world.without_checksums(true);
+        world.put(0, 7, 1000);
+        world.put(1, 1, 1000);
+        assert_eq!(world.flush(), 8);
+        world.hear(0, 1..=7, 1000);
+        world.hear(1, 8..=8, 1000);
+        let counters = world.counters;
+        assert_eq!((counters.runs_refused_invalid, counters.packets_resent), (1, 7));
+        assert_eq!((counters.bytes_sent, counters.runs_sent), (8000, 0));
+
+        // From now on without a try, in one call, although the socket would.
+        world.without_checksums(false);
+        world.put(0, 7, 1000);
+        world.put(1, 7, 1000);
+        assert_eq!(world.flush(), 14);
+        world.hear(0, 1..=7, 1000);
+        world.hear(1, 8..=14, 1000);
+        assert_eq!(world.counters.send_calls, counters.send_calls + 1);
+        assert_eq!((world.counters.runs_not_tried, world.counters.runs_sent), (1, 1));
+        assert_eq!(world.counters.runs_refused_invalid, 1);
+    }
+
+    #[test]
+    fn a_run_that_goes_neither_way_is_counted_and_not_remembered() {
+        let mut world = World::new();
+        // Port 0 cannot be: EINVAL for the run and for each packet.
+        let nowhere = Path::udp(0, "127.0.0.1:0".parse().expect("an address"));
+        for _ in 0..5 {
+            assert!(world.runs.push(&nowhere, 100));
+        }
+        world.put(0, 2, 100);
+        assert_eq!(world.flush(), 2);
+        world.hear(0, 6..=7, 100);
+        let counters = world.counters;
+        assert_eq!((counters.send_bad_address, counters.runs_refused_invalid), (5, 1));
+        assert_eq!((counters.packets_resent, counters.runs_sent), (0, 1));
+        assert!(world.sender.refusals.is_empty());
+    }
+
+    #[test]
+    fn one_by_one_and_batches_say_the_same() {
+        for (sending, calls) in [(Sending::OneByOne, 4), (Sending::Batches, 1)] {
+            let mut world = World::new();
+            world.runs = Runs::new(false);
+            world.put(0, 4, 500);
+            let World { socket, sender, counters, memory, runs, .. } = &mut world;
+            assert_eq!(sender.send(socket.as_fd(), 0, memory, runs.as_slice(), sending, counters), 4);
+            world.hear(0, 1..=4, 500);
+            assert_eq!((world.counters.send_calls, world.counters.runs_sent), (calls, 0));
+        }
+    }
+}

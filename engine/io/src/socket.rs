@@ -128,7 +128,13 @@ pub(crate) fn cuts_runs(udp: &UdpSocket) -> bool {
     set_int(udp, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
 }
 
-fn set_int(socket: &impl AsRawFd, level: libc::c_int, option: libc::c_int, value: usize) -> io::Result<()> {
+/// Sets an option of type int.
+pub(crate) fn set_int(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: usize,
+) -> io::Result<()> {
     let value = libc::c_int::try_from(value).unwrap_or(libc::c_int::MAX);
     // SAFETY: the descriptor is open for the length of the borrow; the kernel reads one c_int from `value`.
     let result = unsafe {

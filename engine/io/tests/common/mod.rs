@@ -12,7 +12,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Sockets on these addresses, any port.
 pub(crate) fn open(bind: &[&str], tcp: bool, receive_buffer: usize) -> KernelUdp {
     let bind = bind.iter().map(|ip| ip.parse::<IpAddr>().expect("an address")).collect();
-    KernelUdp::new(&UdpConfig { bind, tcp, receive_buffer, ..UdpConfig::default() }).expect("loopback")
+    open_as(UdpConfig { bind, tcp, receive_buffer, ..UdpConfig::default() })
+}
+
+/// The same with every choice.
+pub(crate) fn open_as(config: UdpConfig) -> KernelUdp {
+    KernelUdp::new(&config).expect("the addresses are there")
 }
 
 /// Waits and receives until `done` is content with all that came.

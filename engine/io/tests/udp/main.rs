@@ -1,6 +1,9 @@
 //! Kernel UDP on loopback, with real traffic.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod devices;
+mod joined;
 
 use std::net::{SocketAddr, UdpSocket};
 
