@@ -9,6 +9,7 @@ mod doctor;
 pub mod http;
 pub mod log;
 pub mod net;
+pub mod ng;
 pub mod node;
 pub mod sdp;
 pub mod serve;
