@@ -96,7 +96,8 @@ fn ports_of_single_legs_go_by_the_kernel() {
     let from = far.local_addr().expect("bound");
     warm(&mut io, Path::udp(0, from), &far);
     let own = "192.0.2.1:40000".parse().expect("an address");
-    let socket = pair.near.run(|| io.door().open(FIRST_PORT, own).expect("free there"));
+    let door = io.door();
+    let socket = pair.near.run(move || door.open(FIRST_PORT, own).expect("free there"));
     io.open_port(FIRST_PORT, socket);
     let frames = io.counters().xdp_sent;
     for round in 0..5_u8 {
