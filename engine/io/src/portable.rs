@@ -108,7 +108,7 @@ impl Portable {
             .map_err(BindError::Poll)?;
         if let Some(listener) = bound.tcp {
             self.tcp
-                .listen(registry, Token(FIRST_LISTENER + index), index as u8, listener)
+                .listen(registry, Token(FIRST_LISTENER + index), index as u32, listener)
                 .map_err(BindError::Poll)?;
         }
         self.counters.segments_on = u64::from(state.max_gso_segments() > 1);
@@ -175,7 +175,7 @@ impl Portable {
         }
         self.counters.packets_received += count as u64;
         self.counters.bytes_received += meta.len as u64;
-        let path = Path { carrier: Carrier::Udp, local: index as u8, remote: plain(meta.addr) };
+        let path = Path { carrier: Carrier::Udp, local: index as u32, remote: plain(meta.addr) };
         let ecn = meta.ecn.map_or(0, |ecn| ecn as u8);
         for at in 0..count {
             let (start, end) = (at * stride, ((at + 1) * stride).min(meta.len));
@@ -197,7 +197,7 @@ impl Portable {
     fn send_run(&mut self, at: usize) -> usize {
         let run = self.tx_runs.as_slice()[at];
         let bytes = &self.tx_memory[run.offset..run.offset + run.len];
-        let Some(local) = self.sockets.get(usize::from(run.path.local)) else {
+        let Some(local) = self.sockets.get(run.path.local as usize) else {
             self.counters.send_no_local += run.packets as u64;
             return 0;
         };

@@ -68,7 +68,7 @@ impl Sender {
     pub(crate) fn send(
         &mut self,
         socket: BorrowedFd<'_>,
-        local: u8,
+        local: u32,
         memory: &mut [u8],
         runs: &[Run],
         sending: Sending,
@@ -91,7 +91,7 @@ impl Sender {
             }
         }
         self.point(memory);
-        let fragments = self.fragments[usize::from(local)];
+        let fragments = self.fragments[local as usize];
         let mut turn = Turn { socket, counters, fragments, waits: SEND_WAITS, sent: 0 };
         turn.end_fragments();
         let mut next = 0;
@@ -101,7 +101,7 @@ impl Sender {
                 Sending::Batches | Sending::Segments => self.send_some(next, &mut turn),
             };
         }
-        self.fragments[usize::from(local)] = turn.fragments;
+        self.fragments[local as usize] = turn.fragments;
         turn.sent
     }
 
@@ -278,7 +278,7 @@ fn singles(run: &Run) -> impl Iterator<Item = Run> + use<> {
     })
 }
 
-fn is_udp_of(run: &Run, local: u8) -> bool {
+fn is_udp_of(run: &Run, local: u32) -> bool {
     run.path.carrier == kaname_wire::path::Carrier::Udp && run.path.local == local
 }
 

@@ -162,7 +162,7 @@ impl KernelUdp {
             .map_err(BindError::Poll)?;
         if let Some(listener) = bound.tcp {
             self.tcp
-                .listen(registry, Token(FIRST_LISTENER + index), index as u8, listener)
+                .listen(registry, Token(FIRST_LISTENER + index), index as u32, listener)
                 .map_err(BindError::Poll)?;
         }
         self.locals.push(bound.address);
@@ -270,7 +270,7 @@ impl KernelUdp {
                 _ if message.truncated => self.counters.received_too_long += 1,
                 None => self.counters.received_without_source += 1,
                 Some(remote) => {
-                    let path = Path { carrier: Carrier::Udp, local: index as u8, remote };
+                    let path = Path { carrier: Carrier::Udp, local: index as u32, remote };
                     self.accept_datagrams(path, &message, now_ns);
                 }
             }
@@ -372,8 +372,8 @@ impl PacketIo for KernelUdp {
         for run in self.tx_runs.as_slice() {
             match run.path.carrier {
                 Carrier::Tcp(_) => tcp = true,
-                Carrier::Udp if usize::from(run.path.local) < self.sockets.len() => {
-                    wanted[usize::from(run.path.local)] = true;
+                Carrier::Udp if (run.path.local as usize) < self.sockets.len() => {
+                    wanted[run.path.local as usize] = true;
                 }
                 Carrier::Udp => nowhere += run.packets,
             }
@@ -382,7 +382,7 @@ impl PacketIo for KernelUdp {
         for (local, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
             let KernelUdp { sockets, sender, tx_memory, tx_runs, counters, sending, .. } = self;
             let socket = sockets[local].udp.as_fd();
-            sent += sender.send(socket, local as u8, tx_memory, tx_runs.as_slice(), *sending, counters);
+            sent += sender.send(socket, local as u32, tx_memory, tx_runs.as_slice(), *sending, counters);
         }
         if tcp {
             sent += self.flush_tcp();

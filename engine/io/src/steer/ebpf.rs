@@ -45,10 +45,11 @@ impl Steering {
     /// table that is full costs a hand-over and no packet.
     pub fn learn(&self, path: &Path, shard: usize) -> Result<(), BpfError> {
         match path.carrier {
-            Carrier::Udp => {
+            // A socket that is one shard's alone needs no steering.
+            Carrier::Udp if path.local <= u32::from(u8::MAX) => {
                 self.addresses.update(&key(path.local, path.remote), &(shard as u32).to_ne_bytes())
             }
-            Carrier::Tcp(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 }

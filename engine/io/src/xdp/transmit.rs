@@ -22,7 +22,7 @@ struct Pending {
     frame: u32,
     len: u32,
     mac: Mac,
-    local: u8,
+    local: u32,
     remote: SocketAddr,
 }
 
@@ -109,7 +109,7 @@ fn write(umem: &Umem, pending: &Pending, from: &[SocketAddr], device: &Device) -
     // that was lent over it is gone, since the backend is borrowed anew.
     let frame = unsafe { std::slice::from_raw_parts_mut(base, len) };
     let link = Link { from: device.mac, to: pending.mac };
-    let from = *from.get(usize::from(pending.local))?;
+    let from = *from.get(pending.local as usize)?;
     let start = frame::complete(frame, link, from, pending.remote)?;
     Some(libc::xdp_desc { addr: address + start as u64, len: (len - start) as u32, options: 0 })
 }
