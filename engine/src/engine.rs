@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use kaname_core::Command;
-use kaname_core::command::LegId;
+use kaname_core::command::{LegId, Transport};
 use kaname_io::steer;
 
 use crate::backend::{self, Backend, Opened};
@@ -186,7 +186,11 @@ impl Engine {
     /// are several shards, a leg's user name fragment must begin with [`kaname_io::steer::letter`] of its shard.
     pub fn command(&self, shard: ShardId, command: Command) -> Result<(), Refused> {
         let ice = match &command {
-            Command::AddLeg(config) => Some(&config.ice),
+            // A port of the leg's own is its shard's anyhow.
+            Command::AddLeg(config) => match &config.transport {
+                Transport::Ice(ice) => Some(ice),
+                Transport::Ports(_) => None,
+            },
             Command::RestartIce { ice, .. } => Some(ice),
             _ => None,
         };

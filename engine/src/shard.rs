@@ -338,7 +338,7 @@ fn carry_out_next(shard: &mut Shard, around: &Surroundings, (forget, aside): Lef
 /// Records go to the leg's worker, the rest to the embedder.
 fn hand_on(event: Event, around: &Surroundings) {
     match event {
-        Event::Datagram { leg, data } => {
+        Event::Datagram { leg, data, .. } => {
             let key = LegKey { shard: around.id, leg };
             let worker = &around.workers[worker_of(key, around.workers.len())];
             worker.datagram(key, data, &around.port.workers);

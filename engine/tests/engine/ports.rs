@@ -58,7 +58,7 @@ fn a_closed_port_lets_the_last_word_out_and_is_free_again() {
     world.until_secured(1);
     // What the shard sends for these leaves ahead of the closing.
     for _ in 0..3 {
-        world.command(SHARD, Command::SendDatagram { leg, data: [22; 40].into() });
+        world.command(SHARD, Command::SendDatagram { leg, path: None, data: [22; 40].into() });
     }
     world.command(SHARD, Command::RemoveLeg { leg });
     world.engine.close_port(SHARD, local).expect("room");

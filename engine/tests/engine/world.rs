@@ -8,7 +8,7 @@ use crossbeam_queue::ArrayQueue;
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{
     Codec, ExtensionIds, IceCredentials, ImportConfig, LegConfig, LegId, LinkId, MediaKind, PayloadMap,
-    PayloadType, SenderConfig, SenderId, StreamConfig, StreamId,
+    PayloadType, SenderConfig, SenderId, StreamConfig, StreamId, Transport,
 };
 use kaname_engine::io::steer;
 use kaname_engine::{DtlsParams, Engine, EngineConfig, EngineEvent, Fingerprint, ShardId};
@@ -117,9 +117,8 @@ impl World {
             remote_ufrag,
         };
         let remote: Fingerprint = fingerprint(&client).parse().expect("a fingerprint");
-        let config = LegConfig { leg, ice, extensions: EXTENSIONS };
+        let config = LegConfig { leg, transport: Transport::Ice(ice.clone()), extensions: EXTENSIONS };
         self.engine.secure(shard, leg, DtlsParams::new(remote)).expect("room");
-        let ice = config.ice.clone();
         self.command(shard, Command::AddLeg(Box::new(config)));
         client.begin(&ice, self.engine.fingerprint());
         client.register(self.poll.registry());
