@@ -197,3 +197,6 @@ pub const EXPORTS_PER_STREAM: usize = 63;
 /// Repairs in one call to the SRTP kernels: each needs scratch for its payload, as the original's number goes in
 /// front of it.
 pub const REPAIR_BATCH: usize = 16;
+
+/// Bytes of a payload that an audio worker makes: a slot, less what a header and a tag add when it leaves.
+pub const PARCEL_PAYLOAD: usize = SLOT_LEN - 128;
