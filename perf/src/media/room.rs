@@ -10,6 +10,7 @@ use kaname_media::{Rate, SendFormat, Start};
 use kaname_wire::extension::AudioLevel;
 
 use super::transcode::encode;
+use kaname_media::transcode::SendKeys;
 use super::{Row, by_turns, voice};
 
 const PARTICIPANTS: usize = 100;
@@ -83,6 +84,7 @@ fn measure(rounds: usize, codec: Codec) -> [f64; 3] {
         start: Start::default(),
         auto_level: false,
         detect_tones: false,
+        keys: SendKeys::Never,
         delay_ms_min: 10,
     };
     let ids = (0..PARTICIPANTS).filter_map(|_| room.join(&config).ok()).collect();
