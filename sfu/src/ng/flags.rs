@@ -140,6 +140,12 @@ pub struct Flags {
     pub limit: Option<u32>,
     /// `sdp-attr`: edits of the outgoing text, in order.
     pub attributes: Vec<AttributeEdit>,
+    /// `room`: the caller joins this room of the node, which answers by itself. Not of rtpengine's protocol.
+    pub room: Option<String>,
+    /// `display-name`: what others in the room see of the caller.
+    pub display_name: Option<String>,
+    /// `from-number`: the same, when there is no name.
+    pub from_number: Option<String>,
     /// `supports` has `load limit`: a full node says so instead of an error.
     pub knows_load_limit: bool,
     /// Keys and words that nobody knows, escaped, for the log.
