@@ -86,8 +86,10 @@ impl Mapping {
         let mapped = self.look_up(stream, sequence, timestamp)?;
         if mapped.sequence >= self.next {
             self.next = mapped.sequence + 1;
-            self.last_timestamp = mapped.timestamp;
-            self.last_sent = Some(now);
+            // The moment that a timestamp stands for is when it was new: an event (RFC 4733) keeps it to its end.
+            if self.last_timestamp != mapped.timestamp || self.last_sent.is_none() {
+                (self.last_timestamp, self.last_sent) = (mapped.timestamp, Some(now));
+            }
         }
         Some(mapped)
     }
@@ -134,6 +136,12 @@ impl Mapping {
         let segment = self.segments.iter().rev().find(|segment| segment.to <= number)?;
         let sequence = segment.from + (number - segment.to);
         Some(Origin { stream: segment.stream, sequence, offset: segment.offset })
+    }
+
+    /// The timestamp of a packet that was sent now, by the time since the last one.
+    pub(crate) fn timestamp_at(&self, now: Time, clock_rate: u32) -> Option<u32> {
+        let nanos = now.since(self.last_sent?).as_nanos() as u64;
+        Some(self.last_timestamp.wrapping_add(ticks_from_nanos(nanos, clock_rate)))
     }
 
     /// What is added to the timestamps of the stream that the sender forwards now.
