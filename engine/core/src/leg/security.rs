@@ -3,6 +3,7 @@
 use kaname_srtp::{Inbound, Outbound};
 
 /// What the peer sends.
+#[allow(clippy::large_enum_variant, reason = "nearly all are sessions, which every packet reads in place")]
 pub(crate) enum Receiving {
     /// Nothing is taken ahead of keys, or of the word that there are none.
     Closed,
@@ -30,6 +31,7 @@ impl Receiving {
 }
 
 /// What we send.
+#[allow(clippy::large_enum_variant, reason = "nearly all are sessions, which every packet reads in place")]
 pub(crate) enum Sending {
     /// Nothing yet.
     Closed,
