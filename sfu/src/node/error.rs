@@ -116,7 +116,9 @@ impl NodeError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            NodeError::AtCapacity { .. } | NodeError::NoAudio | NodeError::Busy | NodeError::ShuttingDown => Fault::Node,
+            NodeError::AtCapacity { .. } | NodeError::NoAudio | NodeError::Busy | NodeError::ShuttingDown => {
+                Fault::Node
+            }
             _ => Fault::Caller,
         }
     }
@@ -130,7 +132,9 @@ impl NodeError {
             NodeError::NoSuchRoom | NodeError::NoSuchPeer | NodeError::NoSuchTrack => 404,
             NodeError::RoomExists | NodeError::NotNegotiated | NodeError::NothingPublished => 409,
             NodeError::CodecUnsupported { .. } => 422,
-            NodeError::AtCapacity { .. } | NodeError::NoAudio | NodeError::Busy | NodeError::ShuttingDown => 503,
+            NodeError::AtCapacity { .. } | NodeError::NoAudio | NodeError::Busy | NodeError::ShuttingDown => {
+                503
+            }
         }
     }
 }

@@ -46,7 +46,8 @@ pub(super) struct Peer {
     pub(super) _stay: oneshot::Sender<()>,
     /// Joins of the node before this one.
     pub(super) order: u64,
-    /// What a telephone has in place of a leg.
+    /// It is a telephone, and this is what it has in place of a leg.
+    pub(super) is_phone: bool,
     pub(super) phone: Option<Phone>,
     /// `None` before the first answer.
     pub(super) leg: Option<Leg>,
@@ -181,7 +182,7 @@ impl Peer {
         PeerInfo {
             id: self.id.clone(),
             name: self.name.clone(),
-            phone: self.phone.is_some(),
+            phone: self.is_phone,
             tracks: self.tracks.iter().map(Track::info).collect(),
         }
     }

@@ -7,16 +7,15 @@
 
 use std::collections::HashMap;
 
+use kaname_engine::ShardId;
 use kaname_engine::audio::{
-    AudioCommand, AudioEvent, AudioId, Output, ParticipantConfig, Rate, Receives, RoomConfig, SendFormat,
-    SendKeys, Start, StreamFormat, TranscoderConfig,
+    AudioCommand, AudioEvent, AudioId, Codec as AudioCodec, OpusConfig, Output, ParticipantConfig, Rate,
+    Receives, RoomConfig, SendFormat, SendKeys, Start, StreamFormat, TranscoderConfig,
 };
-use kaname_engine::audio::Codec as AudioCodec;
 use kaname_engine::core::command::{
     Codec, ImportConfig, LinkId, MediaKind, PayloadMap, PayloadType, SenderId, StreamId,
 };
 use kaname_engine::core::{Command, Time};
-use kaname_engine::ShardId;
 
 use super::api::*;
 use super::error::NodeError;
@@ -40,7 +39,7 @@ const SPEAKS: u8 = 30;
 const SILENT: u8 = 127;
 
 /// A telephone's connection: made, changed and ended by the calls; the room only listens and talks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PhoneLine {
     /// Where its leg is.
     pub shard: ShardId,
@@ -52,6 +51,8 @@ pub struct PhoneLine {
     pub receives: Vec<StreamFormat>,
     /// What it is sent.
     pub sends: SendFormat,
+    /// It put the room on hold: what comes from it is its own music, which nobody wants.
+    pub held: bool,
 }
 
 /// A telephone that wants into a room.
@@ -109,8 +110,10 @@ impl State {
         }
         let PhoneRequest { room, identity, name, line } = request;
         self.check_shard(line.shard)?;
-        let grants = Grants { room: room.clone(), join: true, publish: true, subscribe: true, ..Grants::default() };
-        let joined = self.join_at(now, JoinRequest { room, identity, name, grants, news: false }, Some(line.shard))?;
+        let grants =
+            Grants { room: room.clone(), join: true, publish: true, subscribe: true, ..Grants::default() };
+        let joined =
+            self.join_at(now, JoinRequest { room, identity, name, grants, news: false }, Some(line.shard))?;
         self.connect_phone(&joined.peer.id, line);
         Ok(Joined { peer: self.peer(&joined.peer.id)?.info(), ..joined })
     }
@@ -118,11 +121,21 @@ impl State {
     /// The telephone's codecs or its connection changed.
     pub(super) fn change_phone(&mut self, id: &PeerId, line: PhoneLine) -> Result<(), NodeError> {
         let peer = self.peer(id)?;
-        if peer.phone.is_none() || peer.shard != line.shard {
+        let Some(phone) = peer.phone.as_ref().filter(|_| peer.shard == line.shard) else {
             return Err(NodeError::NoSuchPeer);
+        };
+        let same = PhoneLine { held: line.held, ..phone.line.clone() } == line;
+        let muted = peer.tracks.iter().any(|track| track.muted);
+        if !same {
+            self.disconnect_phone(id);
+            self.connect_phone(id, line);
+        } else if phone.line.held != line.held {
+            let (shard, stream, muted) = (line.shard, line.stream, line.held || muted);
+            self.command(shard, Command::MuteStream { stream, muted });
+            if let Some(phone) = self.peers.get_mut(id).and_then(|peer| peer.phone.as_mut()) {
+                phone.line.held = line.held;
+            }
         }
-        self.disconnect_phone(id);
-        self.connect_phone(id, line);
         Ok(())
     }
 
@@ -135,9 +148,18 @@ impl State {
         let [transcoder, ear] = [AudioId(self.numbers.take()), AudioId(self.numbers.take())];
         let [stream, mix_stream] = [StreamId(self.numbers.take()), StreamId(self.numbers.take())];
         self.command(shard, Command::ExportStream { stream: line.stream, link: voice, to: at });
+        self.command(shard, Command::MuteStream { stream: line.stream, muted: line.held });
         let outputs = vec![Output { shard, link: heard }];
         let config = Box::new(self.for_browsers(&line));
-        self.audio(worker, AudioCommand::AddTranscoder { id: transcoder, input: voice, outputs: outputs.clone(), config });
+        self.audio(
+            worker,
+            AudioCommand::AddTranscoder {
+                id: transcoder,
+                input: Some(voice),
+                outputs: outputs.clone(),
+                config,
+            },
+        );
         let chosen = Chosen::opus();
         let config = Box::new(import(chosen.main.number, Codec::Opus, chosen.main.clock_rate));
         self.command(shard, Command::ImportStream { stream, link: heard, from: at, config });
@@ -193,10 +215,10 @@ impl State {
         self.command(shard, Command::RemoveStream { stream: phone.mix_stream });
         self.numbers.free(phone.mix_stream.0);
         let Some(mixer) = self.rooms.get_mut(room).and_then(|room| room.mixer.as_mut()) else { return };
-        let (worker, mixer_id) = (mixer.worker, mixer.id);
+        let worker = mixer.worker;
         mixer.phones -= 1;
         let last = mixer.phones == 0;
-        self.audio(worker, AudioCommand::Leave { room: mixer_id, id: phone.ear });
+        self.audio(worker, AudioCommand::Remove { id: phone.ear });
         self.audio(worker, AudioCommand::Remove { id: phone.transcoder });
         self.numbers.free(phone.ear.0);
         self.numbers.free(phone.transcoder.0);
@@ -214,7 +236,8 @@ impl State {
         }
         let worker = self.least_mixing();
         let id = AudioId(self.numbers.take());
-        let config = RoomConfig { rate: MIX_RATE, tick_ms: PTIME_MS, speakers_max: VOICES, ..RoomConfig::default() };
+        let config =
+            RoomConfig { rate: MIX_RATE, tick_ms: PTIME_MS, speakers_max: VOICES, ..RoomConfig::default() };
         self.audio(worker, AudioCommand::AddRoom { id, config });
         let mixer = Mixer { worker, id, voices: HashMap::new(), phones: 1 };
         let Some(room) = self.rooms.get_mut(name) else { return (worker, id) };
@@ -235,20 +258,24 @@ impl State {
     fn remove_mixer(&mut self, name: &str) {
         let Some(mixer) = self.rooms.get_mut(name).and_then(|room| room.mixer.take()) else { return };
         for (track, (ear, link)) in mixer.voices {
-            self.audio(mixer.worker, AudioCommand::Leave { room: mixer.id, id: ear });
+            self.audio(mixer.worker, AudioCommand::Remove { id: ear });
             self.numbers.free(ear.0);
             if let Some(shard) = self.track(&track).map(|(peer, _)| peer.shard) {
                 self.command(shard, Command::EndExport { link });
             }
         }
-        self.audio(mixer.worker, AudioCommand::RemoveRoom { id: mixer.id });
+        self.audio(mixer.worker, AudioCommand::Remove { id: mixer.id });
         self.numbers.free(mixer.id.0);
     }
 
     /// The worker with the fewest mixers.
     fn least_mixing(&self) -> usize {
         let mixers = |worker: usize| {
-            self.rooms.values().filter_map(|room| room.mixer.as_ref()).filter(|mixer| mixer.worker == worker).count()
+            self.rooms
+                .values()
+                .filter_map(|room| room.mixer.as_ref())
+                .filter(|mixer| mixer.worker == worker)
+                .count()
         };
         (0..self.engine.audio_workers()).min_by_key(|worker| mixers(*worker)).unwrap_or_default()
     }
@@ -273,9 +300,13 @@ impl State {
             start: Start::default(),
             auto_level: true,
             detect_tones: false,
+            keys: SendKeys::Never,
             delay_ms_min: DELAY_MS,
         });
-        self.audio(worker, AudioCommand::Join { room: mixer, id: ear, input: Some(link), outputs: Vec::new(), config });
+        self.audio(
+            worker,
+            AudioCommand::Join { room: mixer, id: ear, input: Some(link), outputs: Vec::new(), config },
+        );
         if let Some(mixer) = self.rooms.get_mut(&room).and_then(|room| room.mixer.as_mut()) {
             mixer.voices.insert(id.clone(), (ear, link));
         }
@@ -287,9 +318,9 @@ impl State {
         let (shard, room) = (peer.shard, peer.room.clone());
         let Some(mixer) = self.rooms.get_mut(&room).and_then(|room| room.mixer.as_mut()) else { return };
         let Some((ear, link)) = mixer.voices.remove(id) else { return };
-        let (worker, mixer) = (mixer.worker, mixer.id);
+        let worker = mixer.worker;
         self.command(shard, Command::EndExport { link });
-        self.audio(worker, AudioCommand::Leave { room: mixer, id: ear });
+        self.audio(worker, AudioCommand::Remove { id: ear });
         self.numbers.free(ear.0);
     }
 
@@ -308,7 +339,9 @@ impl State {
         let main = &track.shape.chosen.main;
         let config = Box::new(import(main.number, Codec::Opus, main.clock_rate));
         track.spans.insert(to, Span { subscriptions: 1, links: vec![link] });
-        let Some(worker) = self.rooms.get(&room).and_then(|room| room.mixer.as_ref()).map(|mixer| mixer.worker) else {
+        let Some(worker) =
+            self.rooms.get(&room).and_then(|room| room.mixer.as_ref()).map(|mixer| mixer.worker)
+        else {
             return true;
         };
         let from = self.engine.audio_index(worker);
@@ -328,7 +361,9 @@ impl State {
         let Some(phone) = peer.phone.as_mut() else { return false };
         phone.outputs.retain(|output| !links.contains(&output.link));
         let change = AudioCommand::SetOutputs { id: phone.transcoder, outputs: phone.outputs.clone() };
-        if let Some(worker) = self.rooms.get(&room).and_then(|room| room.mixer.as_ref()).map(|mixer| mixer.worker) {
+        if let Some(worker) =
+            self.rooms.get(&room).and_then(|room| room.mixer.as_ref()).map(|mixer| mixer.worker)
+        {
             self.audio(worker, change);
         }
         true
@@ -337,7 +372,7 @@ impl State {
     /// Muting silences a telephone at its source: for those who are sent its track and for the mixer.
     pub(super) fn mute_phone(&mut self, owner: &PeerId, muted: bool) {
         let Some(phone) = self.peers.get(owner).and_then(|peer| peer.phone.as_ref()) else { return };
-        let (shard, stream) = (phone.line.shard, phone.line.stream);
+        let (shard, stream, muted) = (phone.line.shard, phone.line.stream, muted || phone.line.held);
         self.command(shard, Command::MuteStream { stream, muted });
     }
 
@@ -380,10 +415,14 @@ impl State {
     fn for_browsers(&mut self, line: &PhoneLine) -> TranscoderConfig {
         TranscoderConfig {
             receives: line.receives.clone(),
-            sends: SendFormat { codec: AudioCodec::Opus, payload_type: Chosen::opus().main.number, ptime_ms: PTIME_MS },
+            sends: SendFormat {
+                codec: AudioCodec::Opus(OpusConfig::default()),
+                payload_type: Chosen::opus().main.number,
+                ptime_ms: PTIME_MS,
+            },
             noise_type: None,
             detect_tones: false,
-            keys: SendKeys::Silent,
+            keys: SendKeys::Never,
             auto_level: true,
             delay_ms_min: DELAY_MS,
             start: self.start(),
@@ -397,6 +436,7 @@ impl State {
             start: self.start(),
             auto_level: true,
             detect_tones: false,
+            keys: SendKeys::Never,
             delay_ms_min: DELAY_MS,
         }
     }
@@ -404,7 +444,10 @@ impl State {
 
 /// What the mixer reads of a track: Opus, whatever its numbers.
 fn formats(chosen: &Chosen) -> Vec<StreamFormat> {
-    vec![StreamFormat { payload_type: chosen.main.number, receives: Receives::Audio(AudioCodec::Opus) }]
+    vec![StreamFormat {
+        payload_type: chosen.main.number,
+        receives: Receives::Audio(AudioCodec::Opus(OpusConfig::default())),
+    }]
 }
 
 fn import(number: u8, codec: Codec, clock_rate: u32) -> ImportConfig {

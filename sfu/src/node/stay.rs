@@ -53,7 +53,7 @@ impl State {
         self.join_at(now, request, None)
     }
 
-    /// The same, on the shard where the peer's connection is already.
+    /// The same, for a telephone: its connection is on this shard already.
     pub(super) fn join_at(
         &mut self,
         now: Time,
@@ -84,6 +84,7 @@ impl State {
             notices: request.news.then_some(sender),
             _stay: stay,
             order,
+            is_phone: at.is_some(),
             phone: None,
             leg: None,
             tracks: Vec::new(),

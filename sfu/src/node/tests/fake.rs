@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 use kaname_engine::audio::{AudioCommand, Output};
 use kaname_engine::core::Command;
-use kaname_engine::core::command::{LegId, PayloadMap, SenderConfig, StreamConfig, Transport};
+use kaname_engine::core::command::{LegId, LinkId, PayloadMap, SenderConfig, StreamConfig, Transport};
 use kaname_engine::{CountersSnapshot, DataKind, DtlsParams, EngineBusy, ShardId};
 
 use super::super::engine::{MediaEngine, Refused};
@@ -175,18 +175,16 @@ fn describe_audio(command: &AudioCommand) -> String {
         let words: Vec<String> = outputs.iter().map(|o| format!("{}/{}", o.shard.0, o.link.0)).collect();
         words.join(",")
     };
+    let from = |link: Option<LinkId>| link.map_or("-".to_owned(), |link| link.0.to_string());
     match command {
         AudioCommand::AddTranscoder { id, input, outputs, config } => {
-            format!("transcoder {} from {} to {} {:?}", id.0, input.0, to(outputs), config.sends.codec)
+            format!("transcoder {} from {} to {} {:?}", id.0, from(*input), to(outputs), config.sends.codec)
         }
         AudioCommand::SetOutputs { id, outputs } => format!("outputs {} to {}", id.0, to(outputs)),
         AudioCommand::AddRoom { id, .. } => format!("room {}", id.0),
-        AudioCommand::RemoveRoom { id } => format!("end room {}", id.0),
         AudioCommand::Join { room, id, input, outputs, .. } => {
-            let from = input.map_or("-".to_owned(), |link| link.0.to_string());
-            format!("join {} room {} from {from} to {}", id.0, room.0, to(outputs))
+            format!("join {} room {} from {} to {}", id.0, room.0, from(*input), to(outputs))
         }
-        AudioCommand::Leave { room, id } => format!("leave {} room {}", id.0, room.0),
         AudioCommand::Remove { id } => format!("remove {}", id.0),
         other => format!("{other:?}"),
     }

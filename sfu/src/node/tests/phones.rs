@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use kaname_engine::audio::{AudioEvent, AudioId, Codec, Receives, SendFormat, StreamFormat};
+use kaname_engine::audio::{AudioError, AudioEvent, AudioId, Codec, Receives, SendFormat, StreamFormat};
 use kaname_engine::core::command::SenderId;
 
 use super::super::phones::{PhoneLine, PhoneRequest};
@@ -19,6 +19,7 @@ fn line(shard: usize, number: u32) -> PhoneLine {
         sender: SenderId(CALLS + number),
         receives: vec![StreamFormat { payload_type: 8, receives: Receives::Audio(Codec::Pcma) }],
         sends: SendFormat { codec: Codec::Pcma, payload_type: 8, ptime_ms: 20 },
+        held: false,
     }
 }
 
@@ -45,8 +46,16 @@ fn a_caller_is_a_track_to_others_and_hears_the_mix() {
     assert_eq!(told.iter().filter(|line| line.contains("audio 0: join ")).count(), 2, "{told:#?}");
     has(format!("export stream {mine} to 1 link 1"));
     assert_eq!(told.iter().filter(|line| line.contains(&format!("export stream {mine} "))).count(), 1);
-    assert!(told.iter().any(|line| line.ends_with("from 1 to 0/2 Opus")), "{told:#?}");
-    assert!(told.iter().any(|line| line.starts_with("route ") && line.contains(&format!("to {mine} "))), "{told:#?}");
+    assert!(
+        told.iter().any(|line| line.ends_with(
+            "from 1 to 0/2 Opus(OpusConfig { bitrate: 24000, complexity: 5, fec: true, dtx: false })"
+        )),
+        "{told:#?}"
+    );
+    assert!(
+        told.iter().any(|line| line.starts_with("route ") && line.contains(&format!("to {mine} "))),
+        "{told:#?}"
+    );
     let microphone = world.stream(&ada, "0").0;
     has(format!("export stream {microphone} to 1 link 0"));
     let heard = ada.heard();
@@ -54,7 +63,8 @@ fn a_caller_is_a_track_to_others_and_hears_the_mix() {
     assert!(heard[1].contains("track_published"), "{heard:?}");
 
     // A browser is sent the caller's track like any other.
-    let offer = OfferText::new("Ada").audio("0", "sendonly").video("1", "sendonly").data("2").audio("3", "recvonly");
+    let offer =
+        OfferText::new("Ada").audio("0", "sendonly").video("1", "sendonly").data("2").audio("3", "recvonly");
     let wish = [("0", Source::Microphone), ("1", Source::Camera)];
     world.negotiate(&ada, &offer, &wish, &[("3", &track.id)]).expect("answered");
     assert!(world.told().iter().any(|line| line.starts_with("route ")));
@@ -64,7 +74,7 @@ fn a_caller_is_a_track_to_others_and_hears_the_mix() {
     assert!(world.told().iter().any(|line| line.starts_with("audio 0: join ")));
     world.state.leave(&bo.id, LeaveReason::Left).expect("left");
     let told = world.told();
-    assert!(told.iter().any(|line| line.starts_with("audio 0: leave ")), "{told:#?}");
+    assert!(told.iter().any(|line| line.starts_with("audio 0: remove ")), "{told:#?}");
     assert!(told.iter().any(|line| line.starts_with("end link ")), "{told:#?}");
 
     // Muted, the caller is muted at the source.
@@ -73,7 +83,8 @@ fn a_caller_is_a_track_to_others_and_hears_the_mix() {
 
     world.state.leave(&caller.peer.id, LeaveReason::Left).expect("left");
     let told = world.told();
-    assert!(told.iter().any(|line| line.starts_with("audio 0: end room ")), "{told:#?}");
+    let removed = told.iter().filter(|line| line.starts_with("audio 0: remove ")).count();
+    assert_eq!(removed, 4, "ear, transcoder, Ada's voice, room: {told:#?}");
     assert!(told.contains(&"end link 0".to_owned()) && told.contains(&"end link 1".to_owned()), "{told:#?}");
     assert!(!told.iter().any(|line| line.contains("leg")), "the leg is the calls': {told:#?}");
     world.state.leave(&ada.id, LeaveReason::Left).expect("left");
@@ -90,9 +101,10 @@ fn callers_hear_each_other_and_the_last_takes_the_mixer_along() {
     assert_eq!(told.iter().filter(|line| line.starts_with("audio 0: room ")).count(), 1, "{told:#?}");
     assert_eq!(told.iter().filter(|line| line.starts_with("audio 0: join ")).count(), 2, "{told:#?}");
     world.state.leave(&first.peer.id, LeaveReason::Left).expect("left");
-    assert!(!world.told().iter().any(|line| line.contains("end room")));
+    let removed = |world: &World| world.told().iter().filter(|line| line.contains("remove ")).count();
+    assert_eq!(removed(&world), 4, "two things of its own in the worker, two streams");
     world.state.leave(&second.peer.id, LeaveReason::Left).expect("left");
-    assert!(world.told().iter().any(|line| line.contains("end room")));
+    assert_eq!(removed(&world), 5, "the room as well");
     world.assert_empty();
 }
 
@@ -108,12 +120,18 @@ fn a_callers_track_goes_to_other_shards_from_the_worker() {
     let offer = OfferText::new("Ada").audio("0", "recvonly");
     world.negotiate(&ada, &offer, &[], &[("0", &track)]).expect("answered");
     let told = world.told();
-    assert!(told.iter().any(|line| line.starts_with("audio 0: outputs ") && line.contains(",1/")), "{told:#?}");
+    assert!(
+        told.iter().any(|line| line.starts_with("audio 0: outputs ") && line.contains(",1/")),
+        "{told:#?}"
+    );
     assert!(told.iter().any(|line| line.starts_with("shard 1: import stream ") && line.contains(" from 2 ")));
     assert!(!told.iter().any(|line| line.contains("export")), "{told:#?}");
     world.state.leave(&ada.id, LeaveReason::Left).expect("left");
     let told = world.told();
-    assert!(told.iter().any(|line| line.starts_with("audio 0: outputs ") && !line.contains(',')), "{told:#?}");
+    assert!(
+        told.iter().any(|line| line.starts_with("audio 0: outputs ") && !line.contains(',')),
+        "{told:#?}"
+    );
     world.state.leave(&caller.peer.id, LeaveReason::Left).expect("left");
     world.assert_empty();
 }
@@ -149,8 +167,12 @@ fn whoever_speaks_is_shown_and_whose_audio_fails_leaves() {
     ada.heard();
     world.state.audio_event(world.now, AudioEvent::Speaking { room, id: ear, on: true });
     world.pass(Duration::from_secs(1));
-    assert!(ada.heard().iter().any(|notice| notice.contains("speakers") && notice.contains(caller.peer.id.as_str())));
-    world.state.audio_event(world.now, AudioEvent::Failed { id: ear, why: "a fault".into() });
+    assert!(
+        ada.heard()
+            .iter()
+            .any(|notice| notice.contains("speakers") && notice.contains(caller.peer.id.as_str()))
+    );
+    world.state.audio_event(world.now, AudioEvent::Failed { id: ear, why: AudioError::Unknown });
     assert!(ada.heard().iter().any(|notice| notice.contains("peer_left")));
     assert!(caller.ended.try_recv().is_err_and(|error| error == oneshot::error::TryRecvError::Closed));
     world.state.leave(&ada.id, LeaveReason::Left).expect("left");
