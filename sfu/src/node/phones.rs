@@ -80,7 +80,6 @@ pub(super) struct Phone {
     outputs: Vec<Output>,
     /// Its place in the mixer, and what that makes for it.
     ear: AudioId,
-    mix: LinkId,
     mix_stream: StreamId,
 }
 
@@ -178,7 +177,7 @@ impl State {
         let payload_types = vec![PayloadMap { from: number, to: number, rtx: None }];
         self.command(shard, Command::Route { sender: line.sender, stream: mix_stream, payload_types });
         if let Some(peer) = self.peers.get_mut(id) {
-            peer.phone = Some(Phone { line, voice, transcoder, outputs, ear, mix, mix_stream });
+            peer.phone = Some(Phone { line, voice, transcoder, outputs, ear, mix_stream });
         }
         self.publish_phone(id, &room, stream, chosen);
     }
