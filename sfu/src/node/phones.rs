@@ -19,7 +19,7 @@ use kaname_engine::core::{Command, Time};
 
 use super::api::*;
 use super::error::NodeError;
-use super::model::{Layer, Shape, Span, Track};
+use super::model::{Layer, Shape, Span};
 use super::state::State;
 use super::stay::End;
 use crate::sdp::Chosen;
