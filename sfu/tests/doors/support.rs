@@ -53,6 +53,18 @@ impl MediaEngine for PretendEngine {
     fn counters(&self, _: ShardId) -> CountersSnapshot {
         CountersSnapshot::default()
     }
+    fn audio_workers(&self) -> usize {
+        0
+    }
+
+    fn audio_index(&self, worker: usize) -> usize {
+        worker
+    }
+
+    fn audio(&self, _: usize, command: AudioCommand) -> Result<(), AudioCommand> {
+        Err(command)
+    }
+
     fn busy_permille(&self, _: ShardId) -> u32 {
         0
     }
