@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kaname_engine::audio::AudioCommand;
 use kaname_engine::core::command::LegId;
 use kaname_engine::core::{Command, Event};
 use kaname_engine::{CountersSnapshot, DataKind, DtlsParams, EngineBusy, EngineEvent, ShardId};
