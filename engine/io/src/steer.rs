@@ -63,7 +63,7 @@ fn key(local: u32, remote: SocketAddr) -> [u8; KEY_LEN] {
         IpAddr::V6(v6) => key[..16].copy_from_slice(&v6.octets()),
     }
     key[16..18].copy_from_slice(&remote.port().to_be_bytes());
-    // A steered socket is one of the few shared ones.
+    // One of [`crate::MAX_LOCALS`].
     key[18] = local as u8;
     key
 }

@@ -1,6 +1,6 @@
 //! A world of an engine and of clients that use a foreign WebRTC stack (str0m), on loopback.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -96,8 +96,19 @@ impl World {
         wire: Wire,
         fingerprint: impl FnOnce(&Client) -> String,
     ) -> LegId {
-        let leg = LegId(self.clients.len() as u32);
         let server = self.engine.addresses(shard)[0];
+        self.join_at(shard, server, wire, fingerprint)
+    }
+
+    /// As [`World::join_as`], by way of this address of the shard.
+    pub(crate) fn join_at(
+        &mut self,
+        shard: ShardId,
+        server: SocketAddr,
+        wire: Wire,
+        fingerprint: impl FnOnce(&Client) -> String,
+    ) -> LegId {
+        let leg = LegId(self.clients.len() as u32);
         let mut client = Client::new(server, wire);
         let (remote_ufrag, _) = client.credentials();
         let ice = IceCredentials {

@@ -13,7 +13,7 @@ use super::socket::Socket;
 use super::umem::Umem;
 use crate::batch::{self, FlushReport, Slots};
 use crate::counters::Counters;
-use crate::limits::{SEND_WAIT_MS, SEND_WAITS, TX_BATCH};
+use crate::limits::{FIRST_PORT, SEND_WAIT_MS, SEND_WAITS, TX_BATCH};
 use crate::socket::wait_writable;
 
 /// A frame that a packet was written into.
@@ -195,7 +195,8 @@ impl<'a> XdpTx<'a> {
 
     fn frame(&mut self, to: &Path, len: usize) -> Slot<'a> {
         let Some(lender) = &mut self.lender else { return Slot::Kernel };
-        if to.carrier != Carrier::Udp || HEAD_ROOM + len > lender.umem.frame_size() || !routable(to.remote) {
+        let is_shared = to.carrier == Carrier::Udp && to.local < FIRST_PORT;
+        if !is_shared || HEAD_ROOM + len > lender.umem.frame_size() || !routable(to.remote) {
             return Slot::Kernel;
         }
         let destination = Destination { local: to.local, to: to.remote.ip() };
