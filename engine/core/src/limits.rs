@@ -213,8 +213,8 @@ pub const LEARN_PACKETS: u8 = 4;
 pub const LEARN_SOURCES: usize = 4;
 
 /// DTLS records a second that a leg on ports of its own takes from all who are not where its peer was said to be: a
-/// handshake of large certificates from behind a NAT.
-pub const STRANGER_DATAGRAMS_PER_SECOND: u32 = 50;
+/// handshake of large certificates with its repeats from behind a NAT.
+pub const STRANGER_DATAGRAMS_PER_SECOND: u32 = 100;
 
 /// Packets in a row of a new SSRC before it takes over the stream of a leg on ports of its own (RFC 3550 appendix A.1
 /// wants two): a transfer, a music server.
