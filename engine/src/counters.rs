@@ -62,7 +62,10 @@ worker_counters! {
     dtls_doubted,
     /// Handshakes ended because a newer one took their place, or because they did not prove themselves in time.
     dtls_displaced,
-    /// Handshakes of senders with another certificate than the signalled one, on legs that go on waiting for their peer.
+    /// Handshakes with the peer's address that met another certificate than the signalled one; the leg goes on trying for a
+    /// moment.
+    dtls_refused,
+    /// The same with other addresses; the leg goes on waiting for its peer.
     dtls_strangers_refused,
     /// ClientHellos dropped: the leg has begun too many handshakes.
     dtls_dropped_attempts,

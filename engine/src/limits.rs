@@ -46,10 +46,10 @@ pub const MAX_ATTEMPTS: u32 = 16;
 
 /// Handshakes of a leg on ports of its own that have not yet shown that their sender is where it says: from the
 /// signalled address, and from all others together. The oldest goes first, so this over the rate that the core lets
-/// through (200 a second) is the longest round trip that is served during a flood.
+/// through (2000 and 50 a second) is the longest round trip that is served during a flood.
 pub const MAX_UNPROVEN_KNOWN: usize = 8;
 /// See [`MAX_UNPROVEN_KNOWN`].
-pub const MAX_UNPROVEN_STRANGERS: usize = 24;
+pub const MAX_UNPROVEN_STRANGERS: usize = 128;
 
 /// The same of all legs of a worker, some 5 KiB each; strangers may fill half of it.
 pub const MAX_UNPROVEN: usize = 4096;
@@ -66,9 +66,9 @@ pub const PROOF_TIME: Duration = Duration::from_secs(30);
 /// others: each costs 0.2 ms.
 pub const PROOFS: u32 = 10;
 
-/// Handshakes that we begin and that meet another certificate than the signalled one, before we give up: the first may be
-/// forged.
-pub const MAX_REFUSALS: u32 = 3;
+/// How long a leg on ports of its own, or one where we begin, goes on trying after its peer's address showed another
+/// certificate than the signalled one: what it showed may be forged.
+pub const REFUSED_TIME: Duration = Duration::from_secs(5);
 
 /// How long we send ClientHellos where we begin: from the answer to a peer that listens only once its user has answered.
 pub const ACTIVE_TIME: Duration = Duration::from_secs(60);

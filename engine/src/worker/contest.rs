@@ -22,8 +22,8 @@ use super::dtls::{Association, Broken, News, Part};
 use super::hello::{Hello, RANDOM, client_hello, is_first_hello, is_foreign, is_server_hello};
 use crate::counters::count;
 use crate::limits::{
-    ACTIVE_TIME, FLIGHT_TIME, MAX_HALF_OPEN, MAX_PROVEN, MAX_REFUSALS, MAX_UNPROVEN, MAX_UNPROVEN_KNOWN,
-    MAX_UNPROVEN_STRANGERS,
+    ACTIVE_TIME, FLIGHT_TIME, MAX_HALF_OPEN, MAX_PROVEN, MAX_UNPROVEN, MAX_UNPROVEN_KNOWN,
+    MAX_UNPROVEN_STRANGERS, REFUSED_TIME,
 };
 use crate::{DtlsParams, DtlsPeer, DtlsRole, Fingerprint, SecureError};
 
@@ -44,8 +44,6 @@ struct Own {
     tried: Instant,
     /// The first did.
     began: Instant,
-    /// Attempts that met another certificate.
-    refusals: u32,
 }
 
 /// All that try for one leg.
@@ -56,6 +54,8 @@ pub(super) struct Contest {
     own: Option<Own>,
     /// The oldest first.
     candidates: Vec<Candidate>,
+    /// Why the peer's address cannot have keys, by what it showed, and when it first did.
+    refused: Option<(Instant, SecureError)>,
     of_known: Allowance,
     of_strangers: Allowance,
 }
@@ -67,17 +67,14 @@ impl Contest {
             DtlsPeer::Validated => None,
             DtlsPeer::Signalled { local, remote } => Some((local, remote)),
         };
-        let own = (params.role == DtlsRole::Active).then_some(Own {
-            association: None,
-            tried: now,
-            began: now,
-            refusals: 0,
-        });
+        let own =
+            (params.role == DtlsRole::Active).then_some(Own { association: None, tried: now, began: now });
         (port.is_some() || own.is_some()).then(|| Contest {
             fingerprint: params.remote_fingerprint.clone(),
             port,
             own,
             candidates: Vec::new(),
+            refused: None,
             of_known: Allowance::new(now),
             of_strangers: Allowance::new(now),
         })
@@ -95,7 +92,8 @@ impl Contest {
             let next = own.association.as_ref().map_or(Some(own.tried + FLIGHT_TIME), |a| a.deadline());
             next.map_or(own.began + ACTIVE_TIME, |next| next.min(own.began + ACTIVE_TIME))
         });
-        self.candidates.iter().map(Candidate::deadline).chain(of_own).min()
+        let of_refusal = self.refused.map(|(at, _)| at + REFUSED_TIME);
+        self.candidates.iter().map(Candidate::deadline).chain(of_own).chain(of_refusal).min()
     }
 
     /// Sends our ClientHello, if it is for us to begin.
@@ -155,6 +153,9 @@ impl Contest {
 
     pub(super) fn timeout(&mut self, context: &mut Context<'_>) -> Outcome {
         let now = context.now;
+        if let Some((_, reason)) = self.refused.filter(|(at, _)| now >= *at + REFUSED_TIME) {
+            return Outcome::Lost(reason);
+        }
         let before = self.candidates.len();
         self.candidates.retain(|candidate| now < candidate.ends());
         for _ in self.candidates.len()..before {
@@ -180,8 +181,7 @@ impl Contest {
         let to = self.to();
         let Some(own) = &mut self.own else { return Outcome::Open };
         if context.now >= own.began + ACTIVE_TIME {
-            let refused = own.refusals > 0;
-            return Outcome::Lost(if refused { SecureError::Fingerprint } else { SecureError::Timeout });
+            return Outcome::Lost(SecureError::Timeout);
         }
         match &mut own.association {
             Some(association) if association.deadline().is_some_and(|at| at <= context.now) => {
@@ -223,20 +223,18 @@ impl Contest {
             // Nothing that came is authentic: we begin anew, after a moment.
             Fed::Broken(broken) => {
                 own.association = None;
-                match broken {
-                    Broken::Refused(SecureError::Fingerprint) => {
-                        own.refusals += 1;
-                        count(&context.counters().dtls_strangers_refused);
-                        if own.refusals >= MAX_REFUSALS {
-                            return Outcome::Lost(SecureError::Fingerprint);
-                        }
-                        Outcome::Open
-                    }
-                    Broken::Refused(reason) => Outcome::Lost(reason),
-                    Broken::Protocol => Outcome::Open,
+                if let Broken::Refused(reason) = broken {
+                    self.refuse(reason, context);
                 }
+                Outcome::Open
             }
         }
+    }
+
+    /// What the peer's address showed is no peer of ours. It may be forged, so there is a moment for the peer itself.
+    fn refuse(&mut self, reason: SecureError, context: &Context<'_>) {
+        count(&context.counters().dtls_refused);
+        self.refused.get_or_insert((context.now, reason));
     }
 
     /// The handshake that a ClientHello belongs to: made now if it is new.
@@ -307,9 +305,10 @@ impl Contest {
                 let Broken::Refused(reason) = broken else { return Outcome::Open };
                 // The signalled address itself, and it has shown that it is there.
                 if proven && self.is_known(path.remote) {
-                    return Outcome::Lost(reason);
+                    self.refuse(reason, context);
+                } else {
+                    count(&context.counters().dtls_strangers_refused);
                 }
-                count(&context.counters().dtls_strangers_refused);
                 Outcome::Open
             }
         }

@@ -8,6 +8,7 @@ use super::*;
 use crate::DtlsPeer;
 use crate::limits::{
     FLIGHT_TIME, HANDSHAKE_TIME, LINGER_TIME, MAX_UNPROVEN_KNOWN, MAX_UNPROVEN_STRANGERS, PROOF_TIME, PROOFS,
+    REFUSED_TIME,
 };
 
 /// The leg's peer is said to be at `path(1)`.
@@ -251,6 +252,8 @@ fn the_signalled_address_with_another_certificate_is_final() {
         let (mut bench, _) = awaited(version);
         let mut other = Peer::new(version, 1400, bench.now);
         bench.converse(KEY, &mut other, || false);
+        assert!(bench.events().is_empty() && bench.counter("dtls_refused") == 1, "it may be forged");
+        bench.advance(REFUSED_TIME);
         assert_eq!(failure(&bench.events()), Some(SecureError::Fingerprint), "{version:?}");
         assert_eq!(open(&bench), (0, 0));
     }
