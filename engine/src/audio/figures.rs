@@ -70,3 +70,8 @@ impl AudioFigures {
         self.busy_permille.load(Ordering::Relaxed) as u32
     }
 }
+
+/// Counts; only the worker's own thread does.
+pub(super) fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
