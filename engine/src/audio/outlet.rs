@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kaname_core::command::LinkId;
+use kaname_core::limits::PARCEL_PAYLOAD;
 use kaname_core::{Clocks, Links, Note, ParcelPacket};
 use kaname_media::OutPacket;
 use kaname_wire::ntp::NtpTime;
@@ -78,6 +79,9 @@ impl Outlets {
             arrival: around.now,
             payload: packet.payload,
         };
+        if packet.payload.len() > PARCEL_PAYLOAD {
+            return bump(&around.figures.too_long, 1);
+        }
         for way in self.ways.iter_mut().filter(|way| way.wanted) {
             let shard = way.to.shard.0;
             if live && way.report_at <= now {
@@ -91,7 +95,7 @@ impl Outlets {
             match around.links.room(shard) {
                 Some(mut parcel) => {
                     let fits = parcel.write(way.to.link, &out);
-                    debug_assert!(fits, "no codec makes packets of that length");
+                    debug_assert!(fits, "its length was looked at");
                     around.links.send(shard, parcel);
                     bump(&around.figures.packets_out, 1);
                 }

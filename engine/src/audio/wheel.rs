@@ -4,7 +4,7 @@
 /// A slot's length: finer costs wake-ups, coarser makes their work uneven.
 pub(super) const SLOT_MS: u32 = 2;
 
-/// Slots of a whole turn: 600 ms, a multiple of all packet times (10 to 60 ms).
+/// Slots of a whole round: 600 ms, a multiple of all packet times (10 to 60 ms).
 const SLOTS: usize = 300;
 
 /// Where an item stands in the wheel.
@@ -21,6 +21,11 @@ impl Turn {
     pub(super) fn period_ms(self) -> u32 {
         self.period as u32 * SLOT_MS
     }
+
+    /// How many there are in a round of the wheel.
+    pub(super) fn turns(self) -> u32 {
+        (SLOTS / self.period) as u32
+    }
 }
 
 /// Items by slot.
@@ -31,6 +36,9 @@ pub(super) struct Wheel {
 }
 
 impl Wheel {
+    /// Slots of a whole round.
+    pub(super) const SLOTS: u64 = SLOTS as u64;
+
     pub(super) fn new() -> Wheel {
         Wheel { slots: vec![Vec::new(); SLOTS], loads: vec![0; SLOTS], occupied: 0 }
     }
@@ -75,11 +83,6 @@ impl Wheel {
         }
         (slot..slot + SLOTS as u64).find(|slot| !self.at(*slot).is_empty())
     }
-
-    /// Slots of a whole turn, in which an item has so many turns.
-    pub(super) fn round(turn: Turn) -> (u64, u32) {
-        (SLOTS as u64, (SLOTS / turn.period) as u32)
-    }
 }
 
 #[cfg(test)]
@@ -115,7 +118,7 @@ mod tests {
             let step = u64::from(period_ms / SLOT_MS);
             assert!(seen.windows(2).all(|pair| pair[1] - pair[0] == step), "{period_ms}");
             assert_eq!(turn.period_ms(), period_ms);
-            assert_eq!(Wheel::round(turn), (300, 600 / period_ms));
+            assert_eq!(turn.turns(), 600 / period_ms);
         }
     }
 }
