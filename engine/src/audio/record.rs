@@ -22,6 +22,8 @@ use crate::limits::{RECORD_SOUNDS, RECORDERS};
 
 pub(crate) use desk::Desk;
 use desk::{Begin, Letter, SOUND_SAMPLES};
+#[cfg(test)]
+pub(crate) use writer::Writer;
 pub(crate) use writer::{Surroundings as WriterSurroundings, run as run_writer};
 
 /// A recorder's channel, as items know it.

@@ -17,7 +17,7 @@ use kaname_core::{Clocks, Links, Note, ParcelPacket, Time, Told};
 use kaname_media::codec::{Decoder, Encoder};
 
 use super::port::AudioPort;
-use super::record::Desk;
+use super::record::{Desk, Writer, WriterSurroundings};
 use super::worker::{Surroundings, Worker};
 use super::*;
 use crate::mesh::Mesh;
@@ -26,8 +26,7 @@ use crate::{EngineEvent, ShardId};
 /// The worker's place behind two shards.
 const WORKER: usize = 2;
 
-const OPUS: Codec =
-    Codec::Opus(OpusConfig { bitrate: 24_000, complexity: 5, dtx: false, fec: false });
+const OPUS: Codec = Codec::Opus(OpusConfig { bitrate: 24_000, complexity: 5, dtx: false, fec: false });
 
 /// What came out at a shard.
 #[derive(Clone, Debug)]
@@ -44,7 +43,9 @@ struct Heard {
 struct Scene {
     worker: Worker,
     mesh: Arc<Mesh>,
-    desk: Arc<Desk>,
+    writer: Writer,
+    /// The disk does not answer.
+    stalled: bool,
     events: Arc<ArrayQueue<AudioEvent>>,
     now: Time,
     /// What came to each shard.
@@ -58,25 +59,29 @@ impl Scene {
         (0..=WORKER).for_each(|place| mesh.furnish(place));
         let events = Arc::new(ArrayQueue::new(65_536));
         let (kept, desk) = (events.clone(), Arc::new(Desk::new()));
+        let sink: Arc<crate::port::Sink> = Arc::new(move |place, event| {
+            assert_eq!(place, ShardId(WORKER));
+            let EngineEvent::Audio(event) = event else { panic!("{event:?}") };
+            assert!(kept.push(event).is_ok(), "few events");
+        });
+        let stop = Arc::new(AtomicBool::new(false));
+        let writer = WriterSurroundings { desk: desk.clone(), sink: sink.clone(), stop: stop.clone() };
         let around = Surroundings {
             worker: 0,
             index: WORKER,
             ports: [AudioPort::new()].into(),
             mesh: mesh.clone(),
-            desk: desk.clone(),
-            sink: Arc::new(move |place, event| {
-                assert_eq!(place, ShardId(WORKER));
-                let EngineEvent::Audio(event) = event else { panic!("{event:?}") };
-                assert!(kept.push(event).is_ok(), "few events");
-            }),
-            stop: Arc::new(AtomicBool::new(false)),
+            desk,
+            sink,
+            stop,
             codecs: Codecs::built_in(),
             epoch: Instant::now(),
         };
         Scene {
             worker: Worker::new(around),
             mesh,
-            desk,
+            writer: Writer::new(writer),
+            stalled: false,
             events,
             now: Time::from_nanos(1_000_000_000),
             heard: [Vec::new(), Vec::new()],
@@ -85,7 +90,8 @@ impl Scene {
     }
 
     fn tell(&mut self, command: AudioCommand) {
-        self.worker.obey(command, self.now);
+        assert!(self.worker.around.ports[0].command(command).is_ok());
+        self.round();
     }
 
     /// Tells, and takes that nothing is refused.
@@ -130,6 +136,9 @@ impl Scene {
 
     fn round(&mut self) {
         while self.worker.round(self.now).is_none() {}
+        if !self.stalled {
+            self.writer.write();
+        }
         for shard in 0..2 {
             let inbox = self.mesh.inbox(shard).expect("there are two");
             while let Some(parcel) = inbox.take_parcel() {
@@ -218,16 +227,20 @@ fn decoded(codec: Codec, packets: &[Heard]) -> Vec<i16> {
     sound
 }
 
-/// How much of a sound is one tone: 1 if all of it (its energy beside that of the tone in it).
+/// How much of a sound's energy is one tone's, in pieces of 50 ms: what changes the delay moves the tone's phase.
 fn purity(rate: Rate, hz: f32, sound: &[i16]) -> f32 {
-    let (mut sine, mut cosine, mut energy) = (0.0, 0.0, 0.0);
-    for (n, &sample) in sound.iter().enumerate() {
-        let (sample, turns) = (f32::from(sample), TAU * hz * n as f32 / rate.hz() as f32);
-        sine += sample * turns.sin();
-        cosine += sample * turns.cos();
-        energy += sample * sample;
+    let (mut tone, mut all) = (0.0, 1.0);
+    for piece in sound.chunks(rate.samples(50)) {
+        let (mut sine, mut cosine) = (0.0, 0.0);
+        for (n, &sample) in piece.iter().enumerate() {
+            let (sample, turns) = (f32::from(sample), TAU * hz * n as f32 / rate.hz() as f32);
+            sine += sample * turns.sin();
+            cosine += sample * turns.cos();
+            all += sample * sample;
+        }
+        tone += 2.0 * (sine * sine + cosine * cosine) / piece.len() as f32;
     }
-    2.0 * (sine * sine + cosine * cosine) / (energy.max(1.0) * sound.len() as f32)
+    tone / all
 }
 
 fn receives(codec: Codec) -> Vec<StreamFormat> {

@@ -27,19 +27,14 @@ pub(crate) struct Surroundings {
 /// Runs until the engine stops; then it completes all files.
 pub(crate) fn run(around: Surroundings) {
     around.desk.attach(thread::current());
-    let mut writer = Writer { around, open: HashMap::new() };
-    loop {
-        let stops = writer.around.stop.load(Ordering::Acquire);
-        while let Some(letter) = writer.around.desk.next() {
-            writer.read(letter);
-        }
-        if stops {
-            let keys: Vec<u64> = writer.open.keys().copied().collect();
-            keys.into_iter().for_each(|key| writer.end(key, 0));
-            return;
-        }
+    let mut writer = Writer::new(around);
+    while !writer.around.stop.load(Ordering::Acquire) {
+        writer.write();
         thread::park_timeout(NAP);
     }
+    writer.write();
+    let keys: Vec<u64> = writer.open.keys().copied().collect();
+    keys.into_iter().for_each(|key| writer.end(key, 0));
 }
 
 struct Open {
@@ -49,12 +44,24 @@ struct Open {
     recording: Recording,
 }
 
-struct Writer {
+/// All files that are being written.
+pub(crate) struct Writer {
     around: Surroundings,
     open: HashMap<u64, Open>,
 }
 
 impl Writer {
+    pub(crate) fn new(around: Surroundings) -> Writer {
+        Writer { around, open: HashMap::new() }
+    }
+
+    /// Writes what waits.
+    pub(crate) fn write(&mut self) {
+        while let Some(letter) = self.around.desk.next() {
+            self.read(letter);
+        }
+    }
+
     fn read(&mut self, letter: Letter) {
         match letter {
             Letter::Begin(begin) => self.begin(*begin),

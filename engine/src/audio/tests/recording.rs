@@ -1,28 +1,10 @@
 //! Recorders, with a writer of their own.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
-use std::thread;
 
 use kaname_media::file;
 
-use super::record::{WriterSurroundings, run_writer};
 use super::*;
-
-/// Runs the writer on what the scene has sent; gives what it told.
-fn write(scene: &mut Scene) -> Vec<AudioEvent> {
-    let events = Arc::new(ArrayQueue::new(64));
-    let (kept, stop) = (events.clone(), Arc::new(AtomicBool::new(true)));
-    scene.worker.recorders.settle();
-    let sink: Arc<crate::port::Sink> = Arc::new(move |_, event| {
-        let EngineEvent::Audio(event) = event else { panic!("{event:?}") };
-        assert!(kept.push(event).is_ok());
-    });
-    stop.store(true, Ordering::Release);
-    let around = WriterSurroundings { desk: scene.desk.clone(), sink, stop };
-    thread::spawn(|| run_writer(around)).join().expect("the writer does not panic");
-    std::iter::from_fn(|| events.pop()).collect()
-}
 
 /// A file of its own, gone with the test.
 struct Scratch(PathBuf);
@@ -78,10 +60,10 @@ fn both_directions_of_a_call_are_recorded() {
     run(&mut scene, 20);
     scene.told(AudioCommand::PauseRecording { id: AudioId(31), paused: false });
     run(&mut scene, 20);
-    [30, 31, 32].into_iter().for_each(|id| scene.told(remove(id)));
+    [30, 31, 32].into_iter().for_each(|id| scene.tell(remove(id)));
     assert!(scene.worker.recorded.is_empty());
     let mut lengths = [0; 3];
-    for event in write(&mut scene) {
+    for event in scene.events() {
         let AudioEvent::Recorded { id, ms, lost_ms, .. } = event else { panic!("{event:?}") };
         assert_eq!(lost_ms, 0, "{id:?}");
         lengths[id.0 as usize - 30] = ms;
@@ -128,9 +110,10 @@ fn a_room_and_one_in_it_are_recorded() {
     // Who is recorded goes ahead of the recorder.
     scene.told(remove(3));
     scene.pass(200);
-    scene.told(remove(30));
-    scene.told(remove(31));
-    assert_eq!(write(&mut scene).len(), 2);
+    scene.events();
+    scene.tell(remove(30));
+    scene.tell(remove(31));
+    assert_eq!(scene.events().len(), 2);
     let sound = channels(&std::fs::read(&mix.0).expect("written")).remove(0);
     let [a, b] = [440.0, 700.0].map(|hz| purity(Rate::K8, hz, &sound[4_000..15_000]));
     assert!((0.4..0.6).contains(&a) && (0.4..0.6).contains(&b), "{a} {b}");
@@ -144,8 +127,8 @@ fn what_the_disk_refuses_is_told_and_hurts_nobody() {
     scene.told(add(1, 10, &[output(0, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
     let (there, nowhere) = (Scratch::new("there.wav"), Scratch(PathBuf::from("/no/such/folder/a.wav")));
     std::fs::write(&there.0, b"kept").expect("a file");
-    scene.told(record(30, &[(1, Side::In)], &there, RecordFormat::Wav, false));
-    scene.told(record(31, &[(1, Side::In)], &nowhere, RecordFormat::Wav, false));
+    scene.tell(record(30, &[(1, Side::In)], &there, RecordFormat::Wav, false));
+    scene.tell(record(31, &[(1, Side::In)], &nowhere, RecordFormat::Wav, false));
     let full = RecordTo {
         path: PathBuf::from("/dev/full"),
         format: RecordFormat::Wav,
@@ -153,13 +136,14 @@ fn what_the_disk_refuses_is_told_and_hurts_nobody() {
         overwrite: true,
     };
     let of = vec![RecordOf { id: AudioId(1), side: Side::In }];
-    scene.told(AudioCommand::Record { id: AudioId(32), of, to: Box::new(full) });
+    scene.tell(AudioCommand::Record { id: AudioId(32), of, to: Box::new(full) });
     let mut talker = Talker::new(10, Codec::Pcma, 440.0);
     for _ in 0..20 {
         talker.say(&mut scene);
         scene.pass(20);
     }
-    let mut told: Vec<(u32, String)> = write(&mut scene)
+    let mut told: Vec<(u32, String)> = scene
+        .events()
         .into_iter()
         .map(|event| match event {
             AudioEvent::Failed { id, why } => (id.0, why.to_string()),
@@ -185,15 +169,17 @@ fn a_disk_that_does_not_keep_up_costs_silence_not_time() {
     let mut scene = Scene::new();
     scene.told(add(1, 10, &[output(0, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
     let path = Scratch::new("slow.wav");
-    scene.told(record(30, &[(1, Side::In)], &path, RecordFormat::Wav, false));
+    scene.tell(record(30, &[(1, Side::In)], &path, RecordFormat::Wav, false));
     let mut talker = Talker::new(10, Codec::Pcma, 440.0);
-    // Twice what waits for a disk; nobody writes meanwhile.
+    // Twice what waits for a disk.
+    scene.stalled = true;
     for _ in 0..128 {
         talker.say(&mut scene);
         scene.pass(20);
     }
     assert_eq!(scene.figure("audio_recorder_behind"), 64);
-    scene.told(remove(30));
-    let events = write(&mut scene);
+    scene.stalled = false;
+    scene.tell(remove(30));
+    let events = scene.events();
     let [AudioEvent::Recorded { ms: 2_560, lost_ms: 1_280, .. }] = events[..] else { panic!("{events:?}") };
 }
