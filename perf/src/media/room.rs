@@ -10,8 +10,8 @@ use kaname_media::{Rate, SendFormat, Start};
 use kaname_wire::extension::AudioLevel;
 
 use super::transcode::encode;
-use kaname_media::transcode::SendKeys;
 use super::{Row, by_turns, voice};
+use kaname_media::transcode::SendKeys;
 
 const PARTICIPANTS: usize = 100;
 const TALKING: usize = 3;
