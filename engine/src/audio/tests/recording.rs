@@ -138,7 +138,7 @@ fn what_the_disk_refuses_is_told_and_hurts_nobody() {
     let of = vec![RecordOf { id: AudioId(1), side: Side::In }];
     scene.tell(AudioCommand::Record { id: AudioId(32), of, to: Box::new(full) });
     let mut talker = Talker::new(10, Codec::Pcma, 440.0);
-    for _ in 0..20 {
+    for _ in 0..120 {
         talker.say(&mut scene);
         scene.pass(20);
     }
