@@ -15,6 +15,8 @@ use crate::compare::scenario::{Scenario, Shape};
 const NAME: &str = "kaname";
 /// How long it may take to answer.
 const READY_WITHIN: Duration = Duration::from_secs(10);
+/// Ports of calls, as many as rtpengine is given.
+const PORTS: (&str, &str) = ("30000", "59999");
 /// SSRC of the first publisher.
 const SSRC: u32 = 0x0200_0000;
 
@@ -121,8 +123,19 @@ pub(crate) fn start_relay(program: &Path, place: &Placement) -> Result<(Process,
         "1",
         "--state-directory",
         &state,
-        "--ng-listen",
+        "--ng-listen-udp",
         &control,
+        "--ng-allow",
+        "127.0.0.0/8",
+        "--calls-interfaces",
+        "default/127.0.0.1",
+        "--calls-port-min",
+        PORTS.0,
+        "--calls-port-max",
+        PORTS.1,
+        // Ports of ended calls are taken again at once: rapid set-ups would else wait for them, and rivals know no rest.
+        "--calls-port-rest-seconds",
+        "0",
         "--log-level",
         "warn",
     ];

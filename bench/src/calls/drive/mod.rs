@@ -296,7 +296,8 @@ impl Listening {
             return None;
         }
         let at_s = (self.at - self.begin).as_secs_f64();
-        let begin_ns = clock_ns() as i64 - (now.saturating_duration_since(self.begin)).as_nanos() as i64;
+        // Both clocks at one moment: `now` is as old as what was done since.
+        let begin_ns = clock_ns() as i64 - self.begin.elapsed().as_nanos() as i64;
         let apart = PACKET.as_nanos() as i64;
         let count = streams.len() as i64;
         let captures = self.keeping.drain(..).filter_map(|index| {

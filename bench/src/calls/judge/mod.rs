@@ -103,7 +103,8 @@ fn compare(reference: &Reference, heard: &Heard, now: i64, per_ms: usize) -> Ver
         let at = (number * segment) as i64;
         let expected = place + at;
         let sent = reference.stretch(expected, segment);
-        if energy(&sent) < QUIET * segment as f32 {
+        // The judge's own decoder begins in the middle of a stream, and has to settle first.
+        if number == 0 || energy(&sent) < QUIET * segment as f32 {
             places.push(place);
             continue;
         }

@@ -38,6 +38,9 @@ pub(crate) enum NgError {
     Io(#[from] io::Error),
 }
 
+/// The number of a cookie, and the answer to its request or the node's refusal.
+pub(super) type Taken = (u64, Result<Answer, String>);
+
 /// A client of one node.
 pub(crate) struct Client {
     socket: UdpSocket,
@@ -137,8 +140,8 @@ impl Client {
         }
     }
 
-    /// An answer that is there, with its cookie's number; the inner error is the node's refusal.
-    pub(super) fn take(&mut self) -> Result<Option<(u64, Result<Answer, String>)>, NgError> {
+    /// An answer that is there.
+    pub(super) fn take(&mut self) -> Result<Option<Taken>, NgError> {
         let len = match self.socket.recv(&mut self.buffer) {
             Ok(len) => len,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
