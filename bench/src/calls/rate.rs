@@ -15,7 +15,7 @@ use super::case::{Case, Guard};
 use super::command::Asked;
 use super::limits::{ANSWER_WITHIN, IN_FLIGHT, LATE_US, TRIES};
 use super::ng::{Answer, Client, Request};
-use super::node::Running;
+use super::node::{Running, System};
 use super::sdp::{Node, Own, Types};
 use super::switchboard::offer_request;
 use crate::compare::tally::{enter, histogram};
@@ -96,8 +96,7 @@ pub(super) fn run(asked: &mut Asked<'_>) -> Result<bool, CallError> {
             );
             return Err(CallError::Asked(why));
         }
-        let mut node = system.start(&asked.bench.place)?;
-        let steps = search(asked, &mut node, case)?;
+        let steps = search(asked, &system, case)?;
         let best = steps.iter().filter(|step| step.holds()).map(|step| step.rate).max().unwrap_or(0);
         let first = steps.first().cloned().unwrap_or_default();
         let rates = Rates {
@@ -114,11 +113,12 @@ pub(super) fn run(asked: &mut Asked<'_>) -> Result<bool, CallError> {
     Ok(true)
 }
 
-fn search(asked: &Asked<'_>, node: &mut Running, case: Case) -> Result<Vec<Step>, CallError> {
+fn search(asked: &Asked<'_>, system: &System, case: Case) -> Result<Vec<Step>, CallError> {
+    let mut node = system.start(&asked.bench.place)?;
     let (mut steps, mut good, mut bad, mut rate) = (Vec::new(), 0, None, FIRST);
     let mut halvings = 0;
     while halvings < HALVINGS && rate <= MOST && rate > 0 {
-        let step = step(asked, node, case, rate)?;
+        let step = step(asked, &mut node, case, rate)?;
         let holds = step.holds();
         asked.say(&format!(
             "{rate} calls/s: {} of {} done, answers {}/{}/{} us, {} repeated{}",
