@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use kaname_core::Command;
-use kaname_core::command::LegId;
+use kaname_core::command::{LegId, Transport};
 use kaname_io::steer;
 
 use crate::backend::{self, Backend, Opened};
@@ -16,10 +16,11 @@ use crate::counters::CountersSnapshot;
 use crate::limits::{MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
 use crate::mesh::Mesh;
 use crate::port::{LegKey, Message, Order, ShardPort, Sink, WorkerPort, worker_of};
+use crate::ports::{Opener, PortOrder};
 use crate::shard::{self, Surroundings};
 use crate::steering::{Kernel, SteeringMode};
 use crate::worker::{self, Identity};
-use crate::{DataKind, DtlsParams, EngineConfig, EngineEvent, ShardId, StartError};
+use crate::{DataKind, DtlsParams, EngineConfig, EngineEvent, PortError, ShardId, StartError};
 
 /// A command or message was refused; it changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +56,7 @@ pub struct Refused {
 
 struct ShardHandle {
     port: Arc<ShardPort>,
+    opener: Opener,
     addresses: Vec<SocketAddr>,
     io_backend: &'static str,
 }
@@ -84,10 +86,10 @@ impl Engine {
         let mesh = Arc::new(Mesh::new(backends.len()));
         let shards = backends
             .iter()
-            .map(|io| ShardHandle {
-                port: Arc::new(ShardPort::new(io.waker())),
-                addresses: io.locals().to_vec(),
-                io_backend: io.name(),
+            .map(|io| {
+                let port = Arc::new(ShardPort::new(io.waker()));
+                let opener = Opener::new(io.door(), port.open_ports.clone());
+                ShardHandle { port, opener, addresses: io.locals().to_vec(), io_backend: io.name() }
             })
             .collect();
         let mut engine = Engine {
@@ -184,7 +186,11 @@ impl Engine {
     /// are several shards, a leg's user name fragment must begin with [`kaname_io::steer::letter`] of its shard.
     pub fn command(&self, shard: ShardId, command: Command) -> Result<(), Refused> {
         let ice = match &command {
-            Command::AddLeg(config) => Some(&config.ice),
+            // A port of the leg's own is its shard's anyhow.
+            Command::AddLeg(config) => match &config.transport {
+                Transport::Ice(ice) => Some(ice),
+                Transport::Ports(_) => None,
+            },
             Command::RestartIce { ice, .. } => Some(ice),
             _ => None,
         };
@@ -196,6 +202,30 @@ impl Engine {
             Ok(handle) => handle.port.command(command),
             Err(why) => Err(Refused { why, command }),
         }
+    }
+
+    /// Opens a UDP port of its own for a leg of the shard, and gives the number that stands for it in paths
+    /// ([`kaname_wire::path::Path::local`]): never the same again, until all have been given. What is wrong is known at
+    /// once; commands that follow find it open. Ports outlive legs, and faults of the shard: close them.
+    pub fn open_port(&self, shard: ShardId, address: SocketAddr) -> Result<u32, PortError> {
+        let busy = |why| PortError::Busy { address, why };
+        let handle = self.shard(shard).map_err(busy)?;
+        let (local, socket) = handle.opener.open(address)?;
+        let order = PortOrder::Open { local, socket };
+        handle.port.port_order(order).inspect_err(|_| handle.opener.give_up()).map_err(busy)?;
+        Ok(local)
+    }
+
+    /// Closes a port behind the commands given so far: what they send through it still goes out. What is sent through it
+    /// later is dropped and counted. The address is free a moment later.
+    pub fn close_port(&self, shard: ShardId, local: u32) -> Result<(), EngineBusy> {
+        self.shard(shard)?.port.port_order(PortOrder::Close(local))
+    }
+
+    /// The byte of the IP header that holds DSCP (its upper six bits) and ECN, for what leaves through the port from now
+    /// on.
+    pub fn set_port_tos(&self, shard: ShardId, local: u32, tos: u8) -> Result<(), EngineBusy> {
+        self.shard(shard)?.port.port_order(PortOrder::SetTos { local, tos })
     }
 
     /// The leg's handshake is answered from now on: call it before the session description goes out, as earlier

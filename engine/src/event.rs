@@ -73,7 +73,8 @@ pub enum EngineEvent {
         /// What the system said.
         error: String,
     },
-    /// The shard's thread died of a fault of ours. Its legs are gone; the other shards go on.
+    /// The shard's thread died of a fault of ours. Its legs are gone, the ports of single legs stay open; the other
+    /// shards go on.
     ShardFailed {
         /// The panic's message.
         message: String,

@@ -14,6 +14,7 @@ mod fingerprint;
 pub mod limits;
 pub mod mesh;
 mod port;
+mod ports;
 mod shard;
 mod spin;
 mod steering;
@@ -25,6 +26,7 @@ pub use counters::CountersSnapshot;
 pub use engine::{Engine, EngineBusy, Refused};
 pub use event::{DataKind, EngineEvent, SecureError, ShardId};
 pub use fingerprint::{Fingerprint, FingerprintParseError, HashAlgorithm};
+pub use ports::PortError;
 pub use steering::{SteeringChoice, SteeringMode};
 
 pub use kaname_core as core;

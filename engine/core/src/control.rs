@@ -4,6 +4,8 @@ mod legs;
 mod links;
 mod routes;
 
+use kaname_wire::path::Path;
+
 use crate::command::{Command, LegId};
 use crate::event::{CommandError, Event, LegStats};
 use crate::outbox::Way;
@@ -23,6 +25,8 @@ impl State {
         match command {
             Command::AddLeg(config) => self.add_leg(*config, now),
             Command::RestartIce { leg, ice } => self.restart_ice(leg, ice),
+            Command::SetRemote { leg, remote } => self.set_remote(leg, remote, now),
+            Command::SetPlain { leg } => self.set_plain(leg, now),
             Command::SetExtensions { leg, extensions } => self.set_extensions(leg, extensions),
             Command::SetKeys { leg, inbound, outbound } => self.set_keys(leg, &inbound, &outbound, now),
             Command::RemoveLeg { leg } => self.remove_leg(leg),
@@ -43,27 +47,30 @@ impl State {
                 self.want_key_frame(index, false, now);
                 Ok(())
             }
-            Command::SendDatagram { leg, data } => self.send_datagram(leg, &data),
-            Command::QueryStats { leg, token } => self.query(leg, token),
+            Command::SendDatagram { leg, path, data } => self.send_datagram(leg, path, &data),
+            Command::QueryStats { leg, token } => self.query(leg, token, now),
         }
     }
 
-    fn send_datagram(&mut self, leg: LegId, data: &[u8]) -> Result<(), CommandError> {
+    fn send_datagram(&mut self, leg: LegId, path: Option<Path>, data: &[u8]) -> Result<(), CommandError> {
         let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
         if data.is_empty() || data.len() > limits::DATAGRAM_LEN {
             return Err(CommandError::Invalid);
         }
-        let path = self.legs.get(index).and_then(|leg| leg.agent.path()).ok_or(CommandError::NoPath)?;
+        let leg = self.legs.get(index).ok_or(CommandError::UnknownLeg)?;
+        let is_its = |path: &Path| self.paths.get(path) == Some(&index);
+        let path = path.filter(is_its).or(leg.agent.path()).ok_or(CommandError::NoPath)?;
         self.post(index, Way::Plain(path), data);
         Ok(())
     }
 
-    fn query(&mut self, leg: LegId, token: u64) -> Result<(), CommandError> {
+    fn query(&mut self, leg: LegId, token: u64, now: Time) -> Result<(), CommandError> {
         let leg = self.legs.index(leg).and_then(|index| self.legs.get(index));
         let leg = leg.ok_or(CommandError::UnknownLeg)?;
         let stats = LegStats {
             path: leg.agent.path(),
             round_trip: leg.round_trip,
+            silence: leg.heard.map(|heard| now.since(heard)),
             packets_in: leg.packets_in,
             bytes_in: leg.bytes_in,
             packets_out: leg.packets_out,
@@ -81,6 +88,8 @@ fn describe(command: &Command) -> (&'static str, Option<LegId>) {
     match command {
         Command::AddLeg(config) => ("AddLeg", Some(config.leg)),
         Command::RestartIce { leg, .. } => ("RestartIce", Some(*leg)),
+        Command::SetRemote { leg, .. } => ("SetRemote", Some(*leg)),
+        Command::SetPlain { leg } => ("SetPlain", Some(*leg)),
         Command::SetExtensions { leg, .. } => ("SetExtensions", Some(*leg)),
         Command::SetKeys { leg, .. } => ("SetKeys", Some(*leg)),
         Command::RemoveLeg { leg } => ("RemoveLeg", Some(*leg)),

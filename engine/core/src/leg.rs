@@ -44,6 +44,8 @@ pub(crate) struct Leg {
     pub(crate) arrivals: Option<Arrivals>,
     pub(crate) report_due: Time,
     pub(crate) round_trip: Option<Duration>,
+    /// When something believed came in last.
+    pub(crate) heard: Option<Time>,
     pub(crate) packets_in: u64,
     pub(crate) bytes_in: u64,
     pub(crate) packets_out: u64,
@@ -81,6 +83,7 @@ impl Leg {
             arrivals: None,
             report_due: now,
             round_trip: None,
+            heard: None,
             packets_in: 0,
             bytes_in: 0,
             packets_out: 0,

@@ -197,3 +197,17 @@ pub const EXPORTS_PER_STREAM: usize = 63;
 /// Repairs in one call to the SRTP kernels: each needs scratch for its payload, as the original's number goes in
 /// front of it.
 pub const REPAIR_BATCH: usize = 16;
+
+/// Bytes of a payload that an audio worker makes: a slot, less what a header and a tag add when it leaves.
+pub const PARCEL_PAYLOAD: usize = SLOT_LEN - 128;
+
+/// How long a leg's peer in the clear may be learned after its address was set: a callee answers and sends within it,
+/// a stranger has no more time than it.
+pub const LEARN_WINDOW: Duration = Duration::from_secs(10);
+
+/// Packets in a row with one SSRC from one source, before a peer in the clear is believed to be there: 60 ms of voice.
+pub const LEARN_PACKETS: u8 = 4;
+
+/// How long a peer in the clear was silent before it may have moved: longer than a pause between talk spurts' packets
+/// in transit, shorter than a caller waits.
+pub const HANDOVER_SILENCE: Duration = Duration::from_secs(2);

@@ -178,7 +178,7 @@ fn nothing_is_allocated_for_a_crossing() {
 fn visit(world: &mut World, round: u32) {
     let (publisher, subscriber) = (LegId(1 + 2 * round), LegId(2 + 2 * round));
     for (leg, number) in [(publisher, 1), (subscriber, 2)] {
-        let config = LegConfig { leg, ice: ice(number), extensions: ids() };
+        let config = LegConfig { leg, transport: Transport::Ice(ice(number)), extensions: ids() };
         world.shard.command(world.now, Command::AddLeg(Box::new(config)));
         let sender = SenderId(leg.0);
         let config = Box::new(video_sender(20, Some(21)));

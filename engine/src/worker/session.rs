@@ -36,7 +36,7 @@ impl Context<'_> {
 
     /// A record of ours: lost when there is no room, as on any network.
     fn send(&self, data: Box<[u8]>) {
-        let command = Command::SendDatagram { leg: self.key.leg, data };
+        let command = Command::SendDatagram { leg: self.key.leg, path: None, data };
         if self.port.push_lane(command).is_err() {
             count(&self.counters().dtls_send_dropped);
         }

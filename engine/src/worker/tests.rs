@@ -106,7 +106,7 @@ impl Bench {
             }
             for command in self.commands() {
                 match command {
-                    Command::SendDatagram { leg, data } => {
+                    Command::SendDatagram { leg, data, .. } => {
                         assert_eq!(leg, key.leg);
                         quiet = false;
                         if !lose() {

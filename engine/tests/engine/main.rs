@@ -8,6 +8,7 @@ mod data;
 mod media;
 #[path = "../../io/tests/netns/mod.rs"]
 mod netns;
+mod ports;
 mod security;
 mod shards;
 mod world;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kaname_engine::core::command::{
     ExtensionIds, IceCredentials, LegConfig, LegId, PayloadMap, PayloadType, SenderConfig, SenderId,
-    StreamConfig, StreamId,
+    StreamConfig, StreamId, Transport,
 };
 use kaname_engine::core::{Command, Time};
 use kaname_engine::{DtlsParams, ShardId};
@@ -137,7 +137,8 @@ impl State {
             connected: false,
             deadline,
         });
-        let config = LegConfig { leg: leg_id, ice: credentials(&local, &offer.ice), extensions };
+        let config =
+            LegConfig { leg: leg_id, transport: Transport::Ice(credentials(&local, &offer.ice)), extensions };
         self.command(shard, Command::AddLeg(Box::new(config)));
         if self.engine.secure(shard, leg_id, dtls).is_err() {
             self.command(shard, Command::RemoveLeg { leg: leg_id });

@@ -55,7 +55,10 @@ impl State {
             Event::Stats { token, stats } => self.stats_arrived(now, token, &stats),
             Event::CommandFailed { leg, command, error } => self.command_failed(shard, leg, command, error),
             // Of interest to the handshake workers only.
-            Event::PathValidated { .. } | Event::PathSelected { .. } | Event::Datagram { .. } => {}
+            Event::PathValidated { .. }
+            | Event::PathSelected { .. }
+            | Event::RemoteLearned { .. }
+            | Event::Datagram { .. } => {}
         }
     }
 

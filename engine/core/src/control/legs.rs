@@ -6,7 +6,8 @@ use std::hash::BuildHasher;
 use kaname_srtp::{Inbound, Keying, Outbound};
 
 use crate::command::{
-    ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, SenderConfig, SenderId, StreamConfig, StreamId,
+    ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, Remote, SenderConfig, SenderId, StreamConfig,
+    StreamId, Transport,
 };
 use crate::event::CommandError;
 use crate::leg::{Agent, Arrivals, Credentials, Leg, Owner, ice_is_valid};
@@ -18,21 +19,22 @@ use crate::{Time, extensions, limits, sender, stream};
 
 impl State {
     pub(super) fn add_leg(&mut self, config: LegConfig, now: Time) -> Result<(), CommandError> {
-        if !ice_is_valid(&config.ice) || !extensions::are_valid(&config.extensions) {
+        let Transport::Ice(ice) = config.transport else { return Err(CommandError::Invalid) };
+        if !ice_is_valid(&ice) || !extensions::are_valid(&config.extensions) {
             return Err(CommandError::Invalid);
         }
-        if self.legs.contains(config.leg) || self.fragments.contains_key(&config.ice.local_ufrag) {
+        if self.legs.contains(config.leg) || self.fragments.contains_key(&ice.local_ufrag) {
             return Err(CommandError::Duplicate);
         }
         if self.legs.is_full() {
             return Err(CommandError::Full);
         }
-        let fragment = config.ice.local_ufrag.clone();
+        let fragment = ice.local_ufrag.clone();
         // RFC 7022 section 4.2: a short-term name of 96 random bits.
         let mut cname = String::new();
         (0..3).for_each(|_| _ = write!(cname, "{:08x}", self.random.u32()));
         let own_ssrc = self.random.ssrc();
-        let leg = Leg::new(config.leg, Agent::new(config.ice), config.extensions, own_ssrc, cname, now);
+        let leg = Leg::new(config.leg, Agent::new(ice), config.extensions, own_ssrc, cname, now);
         let due = leg.agent.due(now);
         let index = self.legs.insert(config.leg, leg);
         self.fragments.insert(fragment, index);
@@ -56,6 +58,16 @@ impl State {
             self.fragments.remove(&oldest.local_ufrag);
         }
         Ok(())
+    }
+
+    pub(super) fn set_remote(&mut self, leg: LegId, _: Remote, _: Time) -> Result<(), CommandError> {
+        self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        Err(CommandError::Invalid)
+    }
+
+    pub(super) fn set_plain(&mut self, leg: LegId, _: Time) -> Result<(), CommandError> {
+        self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        Err(CommandError::Invalid)
     }
 
     pub(super) fn set_extensions(&mut self, leg: LegId, ids: ExtensionIds) -> Result<(), CommandError> {

@@ -30,6 +30,7 @@ pub(crate) fn run(
         }
         leg.packets_in += 1;
         leg.bytes_in += datagram.bytes.len() as u64;
-        state.events.push_back(Event::Datagram { leg: leg.id, data: datagram.bytes.into() });
+        let (path, data) = (datagram.path, datagram.bytes.into());
+        state.events.push_back(Event::Datagram { leg: leg.id, path, data });
     }
 }

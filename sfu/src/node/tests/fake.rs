@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use kaname_engine::core::Command;
-use kaname_engine::core::command::{LegId, PayloadMap, SenderConfig, StreamConfig};
+use kaname_engine::core::command::{LegId, PayloadMap, SenderConfig, StreamConfig, Transport};
 use kaname_engine::{CountersSnapshot, DataKind, DtlsParams, EngineBusy, ShardId};
 
 use super::super::engine::{MediaEngine, Refused};
@@ -110,7 +110,10 @@ impl MediaEngine for FakeEngine {
 /// A command in a few words.
 fn describe(command: &Command) -> String {
     match command {
-        Command::AddLeg(config) => format!("add leg {} for {}", config.leg.0, config.ice.remote_ufrag),
+        Command::AddLeg(config) => match &config.transport {
+            Transport::Ice(ice) => format!("add leg {} for {}", config.leg.0, ice.remote_ufrag),
+            Transport::Ports(ports) => format!("add leg {} on port {}", config.leg.0, ports.rtp),
+        },
         Command::RestartIce { leg, ice } => format!("restart leg {} for {}", leg.0, ice.remote_ufrag),
         Command::SetExtensions { leg, extensions } => {
             format!("extensions leg {} mid {:?} rid {:?}", leg.0, extensions.mid, extensions.rid)
