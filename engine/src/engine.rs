@@ -11,9 +11,10 @@ use kaname_core::Command;
 use kaname_core::command::{LegId, Transport};
 use kaname_io::steer;
 
+use crate::audio::{self, AudioBusy, AudioCommand, AudioPort, AudioRefused, Codecs};
 use crate::backend::{self, Backend, Opened};
 use crate::counters::CountersSnapshot;
-use crate::limits::{MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
+use crate::limits::{MAX_AUDIO_WORKERS, MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
 use crate::mesh::Mesh;
 use crate::port::{LegKey, Message, Order, ShardPort, Sink, WorkerPort, worker_of};
 use crate::ports::{Opener, PortOrder};
@@ -65,6 +66,9 @@ struct ShardHandle {
 pub struct Engine {
     shards: Vec<ShardHandle>,
     workers: Arc<[WorkerPort]>,
+    audio: Arc<[AudioPort]>,
+    codecs: Codecs,
+    mesh: Arc<Mesh>,
     stop: Arc<AtomicBool>,
     fingerprint: String,
     steering: SteeringMode,
@@ -83,7 +87,7 @@ impl Engine {
         getrandom::fill(&mut [0; 1]).map_err(|error| StartError::Random(error.to_string()))?;
         let identity = Arc::new(Identity::generate()?);
         let Opened { backends, kernel, steering, notice } = backend::open(&config)?;
-        let mesh = Arc::new(Mesh::new(backends.len()));
+        let mesh = Arc::new(Mesh::with_audio(backends.len(), config.audio_workers));
         let shards = backends
             .iter()
             .map(|io| {
@@ -95,6 +99,9 @@ impl Engine {
         let mut engine = Engine {
             shards,
             workers: (0..config.workers).map(|_| WorkerPort::new()).collect(),
+            audio: (0..config.audio_workers).map(|_| AudioPort::new()).collect(),
+            codecs: audio::codecs(config.codecs),
+            mesh: mesh.clone(),
             stop: Arc::new(AtomicBool::new(false)),
             fingerprint: identity.fingerprint().to_string(),
             steering,
@@ -104,7 +111,10 @@ impl Engine {
         // From here on dropping the engine ends what was started.
         let sink = Arc::new(sink) as Arc<Sink>;
         engine.start_workers(&identity, &sink)?;
-        engine.start_shards(&sink, backends, &mesh, kernel.as_ref(), config.pin)?;
+        // One for all: packets that cross bring their time of arrival along.
+        let epoch = Instant::now();
+        engine.start_audio(&sink, epoch)?;
+        engine.start_shards(&sink, backends, &mesh, kernel.as_ref(), epoch, config.pin)?;
         Ok(engine)
     }
 
@@ -124,16 +134,32 @@ impl Engine {
         Ok(())
     }
 
+    fn start_audio(&mut self, sink: &Arc<Sink>, epoch: Instant) -> Result<(), StartError> {
+        for worker in 0..self.audio.len() {
+            let around = audio::Surroundings {
+                worker,
+                index: self.audio_index(worker),
+                ports: self.audio.clone(),
+                mesh: self.mesh.clone(),
+                sink: sink.clone(),
+                stop: self.stop.clone(),
+                codecs: self.codecs.clone(),
+                epoch,
+            };
+            self.spawn(format!("kaname-audio-{worker}"), move || audio::run(around))?;
+        }
+        Ok(())
+    }
+
     fn start_shards(
         &mut self,
         sink: &Arc<Sink>,
         backends: Vec<Backend>,
         mesh: &Arc<Mesh>,
         kernel: Option<&Arc<Kernel>>,
+        epoch: Instant,
         pin: bool,
     ) -> Result<(), StartError> {
-        // One for all: packets that cross bring their time of arrival along.
-        let epoch = Instant::now();
         for (index, io) in backends.into_iter().enumerate() {
             if let Some(inbox) = mesh.inbox(index) {
                 inbox.attach(io.waker());
@@ -258,6 +284,45 @@ impl Engine {
         self.order(shard, leg, Order::Close)
     }
 
+    /// Number of audio workers.
+    pub fn audio_workers(&self) -> usize {
+        self.audio.len()
+    }
+
+    /// The place of an audio worker among those that streams go to and come from: `to` of
+    /// [`Command::ExportStream`], `from` of [`Command::ImportStream`].
+    pub fn audio_index(&self, worker: usize) -> usize {
+        self.shards.len() + worker
+    }
+
+    /// The codecs that audio workers have.
+    pub fn codecs(&self) -> &Codecs {
+        &self.codecs
+    }
+
+    /// Hands an audio worker a command, in order. Never waits; when the queue is full, the command comes back.
+    pub fn audio(&self, worker: usize, command: AudioCommand) -> Result<(), AudioRefused> {
+        let refuse = |why, command| Err(AudioRefused { why, command });
+        let Some(port) = self.audio.get(worker) else { return refuse(AudioBusy::UnknownWorker, command) };
+        if command.outputs().iter().any(|output| output.shard.0 >= self.shards.len()) {
+            return refuse(AudioBusy::UnknownShard, command);
+        }
+        // Here rather than on the worker, whose ticks it would delay.
+        command.outputs().iter().for_each(|output| self.mesh.furnish(output.shard.0));
+        port.command(command)
+    }
+
+    /// How busy the audio worker was in the latest second, in thousandths. 0 if there is no such worker.
+    pub fn audio_busy_permille(&self, worker: usize) -> u32 {
+        let port = self.audio.get(worker);
+        port.map_or(0, |port| port.figures.busy_permille())
+    }
+
+    /// The audio worker's figures. Empty if there is no such worker.
+    pub fn audio_counters(&self, worker: usize) -> CountersSnapshot {
+        self.audio.get(worker).map_or_else(CountersSnapshot::default, |port| port.figures.snapshot())
+    }
+
     /// The SRTP kernels in use, such as `vaes512`.
     pub fn srtp_backend(&self) -> &'static str {
         kaname_srtp::Backend::best().name()
@@ -319,6 +384,7 @@ impl Drop for Engine {
         self.stop.store(true, Ordering::Release);
         self.shards.iter().for_each(|shard| shard.port.waker.wake());
         self.workers.iter().for_each(WorkerPort::wake);
+        self.audio.iter().for_each(AudioPort::wake);
         let this = thread::current().id();
         for thread in self.threads.drain(..) {
             // The sink may hold the engine, so this may be one of its own threads.
@@ -346,6 +412,9 @@ fn check(config: &EngineConfig) -> Result<(), StartError> {
     if !(1..=MAX_WORKERS).contains(&config.workers) {
         return fault("workers", config.workers, "1 to 64");
     }
+    if config.audio_workers > MAX_AUDIO_WORKERS {
+        return fault("audio_workers", config.audio_workers, "0 to 64");
+    }
     Ok(())
 }
 
@@ -363,6 +432,7 @@ mod tests {
             (EngineConfig { shards: 0, ..EngineConfig::default() }, "shards"),
             (EngineConfig { shards: 65, ..EngineConfig::default() }, "shards"),
             (EngineConfig { workers: 0, ..EngineConfig::default() }, "workers"),
+            (EngineConfig { audio_workers: 65, ..EngineConfig::default() }, "audio_workers"),
         ] {
             let text = start(config).expect_err("out of range").to_string();
             assert!(text.contains(field), "{text}");

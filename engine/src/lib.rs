@@ -5,6 +5,7 @@
 //! given to [`Engine::start`]. Nothing else crosses.
 #![forbid(unsafe_code)]
 
+pub mod audio;
 mod backend;
 mod config;
 mod counters;
@@ -21,7 +22,7 @@ mod steering;
 mod worker;
 
 pub use backend::IoChoice;
-pub use config::{EngineConfig, StartError};
+pub use config::{EngineConfig, ExtraCodecs, StartError};
 pub use counters::CountersSnapshot;
 pub use engine::{Engine, EngineBusy, Refused};
 pub use event::{DataKind, EngineEvent, SecureError, ShardId};
@@ -31,6 +32,7 @@ pub use steering::{SteeringChoice, SteeringMode};
 
 pub use kaname_core as core;
 pub use kaname_io as io;
+pub use kaname_media as media;
 pub use kaname_srtp as srtp;
 pub use kaname_wire as wire;
 

@@ -123,3 +123,16 @@ pub const SPIN_TRIES: u32 = 4;
 pub const SPIN_REST_MIN: u32 = 16;
 /// See [`SPIN_REST_MIN`].
 pub const SPIN_REST_MAX: u32 = 1024;
+
+/// Threads for audio. More than the shards of one machine can feed.
+pub const MAX_AUDIO_WORKERS: usize = 64;
+
+/// Commands waiting for an audio worker: a call is four, so this is a storm of 1000 calls at once. Lossless: refused
+/// when full.
+pub const AUDIO_COMMANDS: usize = 4096;
+
+/// Transcoders, players, taps and rooms of a worker: far more than one core carries of the cheapest.
+pub const AUDIO_ITEMS: usize = 16_384;
+
+/// Recorders of an engine: what one disk and one thread write with time to spare.
+pub const RECORDERS: usize = 256;

@@ -229,6 +229,8 @@ pub fn engine_config(config: &Config) -> EngineConfig {
         tcp: config.media.tcp,
         receive_buffer: config.media.receive_buffer_bytes,
         workers: config.media.workers,
+        audio_workers: EngineConfig::default().audio_workers,
+        codecs: kaname_engine::ExtraCodecs::default(),
         steering: match config.media.steering {
             Steering::Auto => SteeringChoice::Auto,
             Steering::Ebpf => SteeringChoice::Ebpf,

@@ -14,7 +14,7 @@ impl<I: PacketIo> Round<'_, I> {
 
     /// What waits for other shards goes there. Ahead of our own copies, so that they encrypt theirs meanwhile.
     pub(super) fn hand_over(&mut self, now: Time) {
-        if self.around.mesh.shards() > 1 {
+        if self.around.mesh.is_shared() {
             self.shard.hand_over(now, &mut self.around.mesh.links());
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use kaname_engine::EngineEvent;
+use kaname_engine::audio::AudioEvent;
 use kaname_engine::core::Event;
 use kaname_engine::core::command::{LegId, LinkId, SenderId, StreamId};
 
@@ -68,6 +69,7 @@ pub(super) fn is_of_calls(event: &EngineEvent) -> bool {
             Event::Stats { token, .. } => return token & CALLS_LONG != 0,
             Event::PathValidated { leg, .. }
             | Event::PathSelected { leg, .. }
+            | Event::RemoteLearned { leg, .. }
             | Event::ConsentLost { leg }
             | Event::Datagram { leg, .. }
             | Event::KeyExhausted { leg } => leg.0,
@@ -82,6 +84,15 @@ pub(super) fn is_of_calls(event: &EngineEvent) -> bool {
         | EngineEvent::ChannelOpened { leg, .. }
         | EngineEvent::ChannelMessage { leg, .. }
         | EngineEvent::ChannelClosed { leg, .. } => leg.0,
+        EngineEvent::Audio(event) => match event {
+            AudioEvent::Key { id, .. }
+            | AudioEvent::PlayEnded { id, .. }
+            | AudioEvent::Speaking { id, .. }
+            | AudioEvent::Recorded { id, .. }
+            | AudioEvent::Failed { id, .. }
+            | AudioEvent::Refused { id, .. }
+            | AudioEvent::Figures { id, .. } => id.0,
+        },
         EngineEvent::IoChanged { .. } | EngineEvent::PinFailed { .. } | EngineEvent::ShardFailed { .. } => 0,
     };
     number & CALLS != 0
