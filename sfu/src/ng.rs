@@ -5,11 +5,13 @@
 
 mod allow;
 mod doors;
+pub mod flags;
 mod frame;
 mod inbox;
 pub mod limits;
 mod message;
 mod replies;
+pub mod sdp;
 mod stream;
 mod udp;
 mod value;

@@ -32,7 +32,7 @@ impl State {
                 self.channel_message(now, (shard, leg), channel, kind, data);
             }
             EngineEvent::ChannelClosed { leg, channel } => self.channel_closed(shard, leg, channel),
-            EngineEvent::Audio(_) => {}
+            EngineEvent::Audio(event) => self.audio_event(now, event),
             EngineEvent::IoChanged { message } => {
                 tracing::warn!(shard = shard.0, "{message}");
             }
