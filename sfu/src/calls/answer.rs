@@ -55,12 +55,12 @@ fn parties(call: &Call, flags: &Flags) -> Result<(usize, usize), CallError> {
         (Some(from), Some(to)) if from != to && waits(from, to) => Ok((to, from)),
         (Some(_), Some(_)) => Err(CallError::NoOffer),
         (Some(from), None) => {
-            let mut waiting = call.live().filter(|(index, _)| *index != from && waits(*index, from));
+            let waiting = || call.live().filter(|(index, _)| *index != from && waits(*index, from));
             let branch = flags.via_branch.as_deref();
             let named = branch.and_then(|b| call.live().find(|(i, p)| waits(*i, from) && p.branch.as_deref() == Some(b)));
-            let found = named.or_else(|| waiting.clone().find(|(_, party)| party.tag.is_empty()));
+            let found = named.or_else(|| waiting().find(|(_, party)| party.tag.is_empty()));
             // Another phone of a branch that was forked behind us.
-            found.or_else(|| waiting.next()).map(|(to, _)| (from, to)).ok_or(CallError::NoOffer)
+            found.or_else(|| waiting().next()).map(|(to, _)| (from, to)).ok_or(CallError::NoOffer)
         }
         (None, Some(to)) => {
             let pending = call.parties[to].pending.as_ref();

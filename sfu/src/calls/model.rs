@@ -8,6 +8,7 @@ use kaname_engine::core::command::Learn;
 use kaname_engine::core::event::LegStats;
 
 use super::actor::Now;
+use super::limits::LOOK_INTERVAL;
 use super::plan::{Home, Manner, Security, SideKey, Sound, Told};
 use super::ports::OwnPorts;
 use super::random::Random;
@@ -42,8 +43,8 @@ pub(super) struct Call {
     pub(super) dropped: bool,
     /// What all parties' senders are called in RTCP.
     pub(super) cname: String,
-    /// Figures of sides that are gone.
-    pub(super) past: Vec<Past>,
+    /// When its legs are asked for figures again.
+    pub(super) next_look: Instant,
     pub(super) recording: Option<super::sound::Recording>,
 }
 
@@ -68,7 +69,7 @@ pub(super) struct Party {
     pub(super) pending: Option<Pending>,
     /// What it saw of `o=` and `s=`.
     pub(super) origin: OriginKeeper,
-    /// The mark that its DTLS fingerprints etc. are over: it is gone.
+    /// It left; its place is kept, so that the others keep theirs.
     pub(super) gone: bool,
     /// What was asked for besides offers and answers.
     pub(super) orders: Orders,
@@ -209,13 +210,6 @@ pub(super) fn address_of(flags: &Flags) -> Option<IpAddr> {
     flags.media_address.or(flags.received_from.filter(|_| by_source))
 }
 
-/// What is left of a side that is gone.
-#[derive(Debug)]
-pub(super) struct Past {
-    pub(super) key: SideKey,
-    pub(super) stats: Box<LegStats>,
-}
-
 impl Call {
     pub(super) fn new(now: Now, id: &str, home: Home, worker: usize, tos: u8, random: &mut Random) -> Call {
         Call {
@@ -232,7 +226,7 @@ impl Call {
             ends: None,
             dropped: false,
             cname: random.letters(16),
-            past: Vec::new(),
+            next_look: now.at + LOOK_INTERVAL,
             recording: None,
         }
     }
@@ -246,6 +240,11 @@ impl Call {
         let has = |party: &Party| !party.gone && party.tag == tag;
         let had = |party: &Party| !party.gone && party.other_tags.iter().any(|other| other == tag);
         self.parties.iter().position(has).or_else(|| self.parties.iter().position(had))
+    }
+
+    /// One m-line of a party.
+    pub(super) fn line_mut(&mut self, side: SideKey) -> Option<&mut Media> {
+        self.parties.get_mut(side.party)?.medias.get_mut(side.media)
     }
 
     /// Who is still there.

@@ -4,8 +4,6 @@
 mod hearing;
 mod picture;
 mod side;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 
@@ -60,6 +58,17 @@ impl Told {
     /// The legs, with whose they are.
     pub(super) fn legs(&self) -> impl Iterator<Item = (SideKey, LegId)> {
         self.sides.iter().map(|(key, side)| (*key, side.leg))
+    }
+
+    /// Everything with a name of its own, with whose it is.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (u32, SideKey)> {
+        self.sides.iter().flat_map(|(key, side)| {
+            let worked = match &side.hears {
+                Some(Heard::Transcoded { id, .. }) => Some(id.0),
+                _ => None,
+            };
+            [Some(side.leg.0), Some(side.stream.0), worked].into_iter().flatten().map(|number| (number, *key))
+        })
     }
 
     /// What is told of one side.

@@ -9,6 +9,7 @@ use kaname_engine::{PortError, ShardId};
 use super::Interface;
 use super::engine::CallEngine;
 use super::error::CallError;
+use super::outbox::Outbox;
 use super::random::Random;
 use super::range::Range;
 
@@ -132,9 +133,9 @@ impl PortBook {
     }
 
     /// Closes a pair, behind all that was told of it so far.
-    pub(super) fn close(&mut self, now: Instant, engine: &Arc<dyn CallEngine>, shard: ShardId, ports: OwnPorts) {
-        engine.close_port(shard, ports.rtp);
-        engine.close_port(shard, ports.rtcp);
+    pub(super) fn close(&mut self, now: Instant, outbox: &mut Outbox, shard: ShardId, ports: OwnPorts) {
+        outbox.close(shard, ports.rtp);
+        outbox.close(shard, ports.rtcp);
         if let Some((_, range)) = self.interfaces.get_mut(ports.interface) {
             range.give_back(now, ports.port);
         }

@@ -11,7 +11,9 @@ use super::error::CallError;
 use super::formats;
 use super::ids::Numbers;
 use super::model::{Call, Party};
-use super::plan::{Home, Step};
+use super::outbox::Outbox;
+use super::paint::paint;
+use super::plan::{Home, Picture};
 use super::ports::{OwnPorts, PortBook};
 use super::random::Random;
 use crate::ng::sdp::Format;
@@ -19,6 +21,7 @@ use crate::ng::sdp::Format;
 /// Everything that calls share.
 pub(super) struct Tools {
     pub(super) engine: Arc<dyn CallEngine>,
+    pub(super) outbox: Outbox,
     pub(super) config: CallsConfig,
     pub(super) ports: PortBook,
     pub(super) ids: Numbers,
@@ -34,7 +37,8 @@ impl Tools {
         let fingerprint = engine.fingerprint().parse().ok();
         let ports = PortBook::new(&config.interfaces, config.ports, config.port_rest, &mut random);
         let (loop_mark, ids) = (random.letters(16), Numbers::new(random.number()));
-        Tools { engine, config, ports, ids, random, fingerprint, loop_mark }
+        let outbox = Outbox::new(Arc::clone(&engine));
+        Tools { engine, outbox, config, ports, ids, random, fingerprint, loop_mark }
     }
 
     /// Whether a format can be coded here.
@@ -64,7 +68,7 @@ impl Tools {
             (Err(error), _) => return Err(error),
         };
         if let Some(old) = line.ports.replace(ports) {
-            self.ports.close(now.at, &self.engine, home.shard, old);
+            self.ports.close(now.at, &mut self.outbox, home.shard, old);
         }
         Ok(ports)
     }
@@ -73,14 +77,25 @@ impl Tools {
     pub(super) fn close_ports(&mut self, now: Now, home: Home, party: &mut Party) {
         for line in &mut party.medias {
             if let Some(ports) = line.ports.take() {
-                self.ports.close(now.at, &self.engine, home.shard, ports);
+                self.ports.close(now.at, &mut self.outbox, home.shard, ports);
             }
         }
     }
 
-    /// What to tell the engine so that it does what the call is now.
-    pub(super) fn replan(&mut self, call: &mut Call, fresh: bool) -> Vec<Step> {
-        let picture = super::paint::paint(call);
-        call.told.change(&picture, fresh, &mut self.ids)
+    /// Tells the engine to do what the call is now.
+    pub(super) fn replan(&mut self, call: &mut Call, fresh: bool) {
+        let picture = paint(call);
+        let steps = call.told.change(&picture, fresh, &mut self.ids);
+        self.outbox.tell(call.shard(), call.worker, steps);
+    }
+
+    /// Tells the engine that the call is over, and closes its ports.
+    pub(super) fn end(&mut self, now: Now, call: &mut Call) {
+        let steps = call.told.change(&Picture::new(), false, &mut self.ids);
+        self.outbox.tell(call.shard(), call.worker, steps);
+        let home = call.told.home();
+        for party in &mut call.parties {
+            self.close_ports(now, home, party);
+        }
     }
 }

@@ -4,7 +4,7 @@ use kaname_engine::audio::{AudioCommand, AudioId, Output, SendKeys, Setting, Tra
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{Codec, ImportConfig, LinkId, PayloadMap, PayloadType, StreamId};
 
-use super::{Hearing, Home, Manner, Picture, SideKey, Step, Told};
+use super::{Hearing, Manner, Picture, SideKey, Step, Told};
 use crate::calls::ids::Numbers;
 
 /// A stream's way to the call's audio worker; all who need it there share it.
