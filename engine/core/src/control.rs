@@ -3,14 +3,12 @@
 mod legs;
 mod links;
 mod routes;
+mod transport;
 
-use kaname_wire::path::Path;
-
+use crate::Time;
 use crate::command::{Command, LegId};
 use crate::event::{CommandError, Event, LegStats};
-use crate::outbox::Way;
 use crate::state::State;
-use crate::{Time, limits};
 
 impl State {
     /// Carries a command out, or answers with the failure.
@@ -34,7 +32,9 @@ impl State {
             Command::RemoveStream { stream } => self.remove_stream(stream),
             Command::ExportStream { stream, link, to } => self.export(stream, link, to, now),
             Command::EndExport { link } => self.end_export(link),
-            Command::ImportStream { stream, link, from, config } => self.import(stream, link, from, *config),
+            Command::ImportStream { stream, link, from, config } => {
+                self.import(stream, link, from, *config, now)
+            }
             Command::AddSender { leg, sender, config } => self.add_sender(leg, sender, *config),
             Command::RemoveSender { sender } => self.remove_sender(sender),
             Command::Route { sender, stream, payload_types } => {
@@ -52,23 +52,11 @@ impl State {
         }
     }
 
-    fn send_datagram(&mut self, leg: LegId, path: Option<Path>, data: &[u8]) -> Result<(), CommandError> {
-        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
-        if data.is_empty() || data.len() > limits::DATAGRAM_LEN {
-            return Err(CommandError::Invalid);
-        }
-        let leg = self.legs.get(index).ok_or(CommandError::UnknownLeg)?;
-        let is_its = |path: &Path| self.paths.get(path) == Some(&index);
-        let path = path.filter(is_its).or(leg.agent.path()).ok_or(CommandError::NoPath)?;
-        self.post(index, Way::Plain(path), data);
-        Ok(())
-    }
-
     fn query(&mut self, leg: LegId, token: u64, now: Time) -> Result<(), CommandError> {
         let leg = self.legs.index(leg).and_then(|index| self.legs.get(index));
         let leg = leg.ok_or(CommandError::UnknownLeg)?;
         let stats = LegStats {
-            path: leg.agent.path(),
+            path: leg.path(),
             round_trip: leg.round_trip,
             silence: leg.heard.map(|heard| now.since(heard)),
             packets_in: leg.packets_in,

@@ -17,7 +17,7 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::quality::FixedState;
 
-use crate::limits;
+use crate::{Time, limits};
 
 pub(crate) use note::Body;
 pub use note::{Clocks, Note, Told};
@@ -53,6 +53,7 @@ pub(crate) struct Export {
 pub(crate) struct Import {
     pub(crate) link: LinkId,
     pub(crate) from: usize,
+    began: Time,
     /// What the publisher's shard was last told.
     pub(crate) wanted: bool,
     /// Wishes for a key frame that wait to be told: of a subscriber, of a new route.
@@ -62,9 +63,14 @@ pub(crate) struct Import {
 }
 
 impl Import {
-    pub(crate) fn new(link: LinkId, from: usize) -> Import {
+    pub(crate) fn new(link: LinkId, from: usize, now: Time) -> Import {
         let again = VecDeque::with_capacity(limits::CROSSING_AGAIN);
-        Import { link, from, wanted: false, wished: [false; 2], again }
+        Import { link, from, began: now, wanted: false, wished: [false; 2], again }
+    }
+
+    /// Its clocks should have been told by now, had it any.
+    pub(crate) fn is_without_clocks(&self, now: Time) -> bool {
+        now.since(self.began) >= limits::REPORT_PATIENCE
     }
 
     /// Whether to ask for the packet: once.

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the kit")]
 
 pub(crate) mod pair;
+pub(crate) mod phone;
 
 use std::time::Duration;
 
