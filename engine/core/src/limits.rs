@@ -220,6 +220,12 @@ pub const STRANGER_DATAGRAMS_PER_SECOND: u32 = 100;
 /// wants two): a transfer, a music server.
 pub const SSRC_PACKETS: u8 = 3;
 
+/// Between two changes of a stream's SSRC: who changes more often is no phone, and each change is told.
+pub const SSRC_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Between two moves that are learned of a peer under SRTP: each is told.
+pub const MOVE_INTERVAL: Duration = Duration::from_millis(100);
+
 /// Inbound sessions put aside a leg: a call that goes to music on hold, to a colleague, and back.
 pub const PUT_ASIDE: usize = 2;
 

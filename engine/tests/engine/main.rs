@@ -5,6 +5,7 @@ mod backends;
 mod burst;
 mod client;
 mod data;
+mod foreign;
 mod media;
 #[path = "../../io/tests/netns/mod.rs"]
 mod netns;
