@@ -34,12 +34,14 @@ pub(super) fn answer(
     // An offer may be answered again: by an early answer and the last one, or by several phones.
     call.parties[to].pending = Some(pending);
     let (settled, medias) = outcome?;
-    let address = settled.iter().flatten().find_map(|_| call.parties[from].medias.iter().find_map(|m| m.ports));
+    let address =
+        settled.iter().flatten().find_map(|_| call.parties[from].medias.iter().find_map(|m| m.ports));
     take(call, (from, to), settled, text);
     introduce(call, (from, to), flags);
     call.answered = call.answered.or(Some(now));
     let has_ice = medias.iter().any(|media| matches!(media.ice, crate::ng::sdp::IceChange::Set(_)));
-    let mut changes = write::session(flags, text, medias, address.map(|ports| ports.address), &tools.loop_mark);
+    let mut changes =
+        write::session(flags, text, medias, address.map(|ports| ports.address), &tools.loop_mark);
     changes.ice_lite = Some(has_ice);
     let rewritten = rewrite(text, &changes);
     Ok(call.parties[from].origin.apply(rewritten, write::origin_rules(flags)))
@@ -57,7 +59,8 @@ fn parties(call: &Call, flags: &Flags) -> Result<(usize, usize), CallError> {
         (Some(from), None) => {
             let waiting = || call.live().filter(|(index, _)| *index != from && waits(*index, from));
             let branch = flags.via_branch.as_deref();
-            let named = branch.and_then(|b| call.live().find(|(i, p)| waits(*i, from) && p.branch.as_deref() == Some(b)));
+            let named = branch
+                .and_then(|b| call.live().find(|(i, p)| waits(*i, from) && p.branch.as_deref() == Some(b)));
             let found = named.or_else(|| waiting().find(|(_, party)| party.tag.is_empty()));
             // Another phone of a branch that was forked behind us.
             found.or_else(|| waiting().next()).map(|(to, _)| (from, to)).ok_or(CallError::NoOffer)
@@ -169,7 +172,8 @@ fn media(
         Err(CallError::NoFamily(_)) => tools.ports_of(now, home, tos, offerer, view.index, None)?,
         ports => ports?,
     };
-    let (answerer_security, answerer_keys) = answerer_security(&call.parties[to].medias[view.index], rtp, view)?;
+    let (answerer_security, answerer_keys) =
+        answerer_security(&call.parties[to].medias[view.index], rtp, view)?;
     let line = &mut call.parties[from].medias[view.index];
     line.kind.clone_from(&view.kind);
     let prefer = prefer(flags, wishes);
@@ -185,8 +189,11 @@ fn media(
     }
     let mux = answered_mux(rtp.theirs.rtcp_mux, &wishes.mux) && answered_mux(true, &flags.rtcp_mux);
     let protocol = answered_protocol(&rtp.theirs.protocol, &view.protocol, &flags.protocol);
-    let protocol =
-        if protocol.is_secure() == rtp.theirs.protocol.is_secure() { protocol } else { rtp.theirs.protocol.clone() };
+    let protocol = if protocol.is_secure() == rtp.theirs.protocol.is_secure() {
+        protocol
+    } else {
+        rtp.theirs.protocol.clone()
+    };
     let direction = answer_within(rtp.theirs.direction, view.direction);
 
     let mut change = base(flags, view, ports, MuxOffer { offered: mux, required: mux });
@@ -237,7 +244,8 @@ fn media(
         protocol: view.protocol.name().to_owned(),
         ..flows(tools, &plan.to_answerer, wishes.ptime_ms.or(view.ptime), wishes, view)
     };
-    let settled = Settled { offerer, answerer, offerer_view: rtp.theirs.clone(), offerer_keys, answerer_keys };
+    let settled =
+        Settled { offerer, answerer, offerer_view: rtp.theirs.clone(), offerer_keys, answerer_keys };
     Ok(Some((settled, change)))
 }
 
@@ -285,7 +293,11 @@ fn signalled(view: &MediaView, instead: Option<std::net::IpAddr>) -> Signalled {
     let at = |address: Option<std::net::SocketAddr>| {
         address.map(|address| std::net::SocketAddr::new(instead.unwrap_or(address.ip()), address.port()))
     };
-    Signalled { rtp: at(view.rtp_address()), rtcp: at(view.rtcp_address()), held: view.is_zero() && view.ice.is_none() }
+    Signalled {
+        rtp: at(view.rtp_address()),
+        rtcp: at(view.rtcp_address()),
+        held: view.is_zero() && view.ice.is_none(),
+    }
 }
 
 type Secured = (Security, Option<crypto::CryptoPair>);
@@ -304,7 +316,8 @@ fn answerer_security(line: &Media, rtp: &PendingRtp, view: &MediaView) -> Result
             let dtls = view.dtls.as_ref();
             let fingerprint = dtls.and_then(|dtls| dtls.fingerprints.first()).cloned();
             let fingerprint = fingerprint.ok_or(CallError::Security(index, SecurityRefused::NoKeys))?;
-            let role = offer_role(rtp.setup, dtls.and_then(|dtls| dtls.setup)).ok_or(CallError::NoRole(index))?;
+            let role =
+                offer_role(rtp.setup, dtls.and_then(|dtls| dtls.setup)).ok_or(CallError::NoRole(index))?;
             Ok((Security::Dtls { fingerprint, active: role == DtlsRole::Active }, None))
         }
     }
@@ -344,7 +357,8 @@ fn offerer_security(
             let dtls = theirs.dtls.as_ref();
             let fingerprint = dtls.and_then(|dtls| dtls.fingerprints.first()).cloned();
             let fingerprint = fingerprint.ok_or(CallError::Security(index, SecurityRefused::NoKeys))?;
-            let role = answer_role(dtls.and_then(|dtls| dtls.setup), prefer).ok_or(CallError::NoRole(index))?;
+            let role =
+                answer_role(dtls.and_then(|dtls| dtls.setup), prefer).ok_or(CallError::NoRole(index))?;
             Ok((Security::Dtls { fingerprint, active: role == DtlsRole::Active }, None, Some(role)))
         }
     }

@@ -27,7 +27,9 @@ impl State {
         let over = |call: &Call| match call.ends {
             Some(ends) if now.at >= ends => Some("deleted"),
             Some(_) => None,
-            None if call.answered.is_none() => (since(call.last_signal.at) >= config.unanswered).then_some("unanswered"),
+            None if call.answered.is_none() => {
+                (since(call.last_signal.at) >= config.unanswered).then_some("unanswered")
+            }
             None => {
                 let patience = if call.is_held() { config.hold } else { config.silence };
                 (since(call.last_media) >= patience).then_some("silence")
@@ -61,7 +63,9 @@ impl State {
         self.names.remove(&call.id);
         let number = self.fresh();
         let waits = self.ask(&call, |side| Question::Job(number, side));
-        call.told.numbers().for_each(|(number, _)| drop(self.owners.remove(&number)));
+        for (number, _) in call.told.numbers() {
+            self.owners.remove(&number);
+        }
         self.end_sound(&mut call);
         self.tools.end(now, &mut call);
         self.begin(now, number, Task::End { call: Box::new(call), reason, asker, ended: now }, waits);
@@ -102,7 +106,8 @@ impl State {
         *self.counters.ended_total.entry(reason).or_default() += 1;
         self.counters.seconds_total += seconds;
         let lines = call.parties.iter().flat_map(|party| &party.medias);
-        let packets = lines.filter_map(|line| line.stats.as_ref()).map(|stats| received(stats).0).sum::<u64>();
+        let packets =
+            lines.filter_map(|line| line.stats.as_ref()).map(|stats| received(stats).0).sum::<u64>();
         self.counters.packets_total += packets;
         let record = CallRecord {
             call_id: &call.id,
@@ -149,7 +154,9 @@ impl State {
                     self.end(now, key, "keys used up", None);
                 }
             }
-            EngineEvent::Core(Event::CommandFailed { leg, command, error }) => self.failed(leg.map(|l| l.0), command, error),
+            EngineEvent::Core(Event::CommandFailed { leg, command, error }) => {
+                self.failed(leg.map(|l| l.0), command, error)
+            }
             EngineEvent::Secured { leg, profile, dtls } => {
                 if let Some((call, _)) = self.owner(leg.0) {
                     tracing::debug!(call = %call.id, leg = leg.0, ?profile, dtls, "secured");
@@ -210,12 +217,18 @@ impl Call {
 
 /// Packets and bytes of media that came.
 pub(super) fn received(stats: &LegStats) -> (u64, u64) {
-    stats.streams.iter().fold((0, 0), |(packets, bytes), stream| (packets + stream.packets, bytes + stream.bytes))
+    stats
+        .streams
+        .iter()
+        .fold((0, 0), |(packets, bytes), stream| (packets + stream.packets, bytes + stream.bytes))
 }
 
 /// The same that left.
 pub(super) fn sent(stats: &LegStats) -> (u64, u64) {
-    stats.senders.iter().fold((0, 0), |(packets, bytes), sender| (packets + sender.packets, bytes + sender.bytes))
+    stats
+        .senders
+        .iter()
+        .fold((0, 0), |(packets, bytes), sender| (packets + sender.packets, bytes + sender.bytes))
 }
 
 fn party_record(party: &super::model::Party) -> PartyRecord<'_> {

@@ -15,7 +15,9 @@ pub(super) enum CallError {
     Sdp(#[from] SdpError),
     #[error("m-line {0}: {1}")]
     Security(usize, SecurityRefused),
-    #[error("m-line {0}: the answer takes none of the keys that were offered; offer other suites with SDES flags, or none with RTP/AVP")]
+    #[error(
+        "m-line {0}: the answer takes none of the keys that were offered; offer other suites with SDES flags, or none with RTP/AVP"
+    )]
     NoKeys(usize),
     #[error("m-line {0}: offer and answer leave no side to begin the DTLS handshake (a=setup)")]
     NoRole(usize),
@@ -26,15 +28,9 @@ pub(super) enum CallError {
     #[error("nobody offered anything to this to-tag; send the offer before its answer")]
     NoOffer,
     #[error("the answer has {answered} m-lines and the offer has {offered}; RFC 3264 wants as many")]
-    Lines {
-        answered: usize,
-        offered: usize,
-    },
+    Lines { answered: usize, offered: usize },
     #[error("{what} has more than {limit} bytes")]
-    TooLong {
-        what: &'static str,
-        limit: usize,
-    },
+    TooLong { what: &'static str, limit: usize },
     #[error("the call has as many sides as it may have; delete branches that failed")]
     TooManyParties,
     #[error("no interface is called {0}; calls.interfaces names them")]
@@ -48,10 +44,7 @@ pub(super) enum CallError {
     #[error("{0}")]
     LoadLimit(&'static str),
     #[error("{command} is not done by this node; {instead}")]
-    NotDone {
-        command: &'static str,
-        instead: &'static str,
-    },
+    NotDone { command: &'static str, instead: &'static str },
     #[error("{0}")]
     Play(String),
 }

@@ -18,7 +18,8 @@ pub(super) fn of_call(call: &Call, tags: &[String]) -> Dictionary {
     for party in call.parties.iter().filter(wanted) {
         all = all.with(&party.tag, of_party(call, party));
     }
-    let lines = || call.parties.iter().flat_map(|party| &party.medias).filter_map(|line| line.stats.as_deref());
+    let lines =
+        || call.parties.iter().flat_map(|party| &party.medias).filter_map(|line| line.stats.as_deref());
     let (mut rtp, mut rtcp) = ((0, 0), (0, 0));
     for stats in lines() {
         let (packets, bytes) = received(stats);
@@ -27,8 +28,7 @@ pub(super) fn of_call(call: &Call, tags: &[String]) -> Dictionary {
         rtcp = (rtcp.0 + others.0, rtcp.1 + others.1);
     }
     let totals = Dictionary::new().with("RTP", counts(rtp)).with("RTCP", counts(rtcp));
-    ok()
-        .with("created", number(call.created.unix))
+    ok().with("created", number(call.created.unix))
         .with("created_us", 0)
         .with("last signal", number(call.last_signal.unix))
         .with("SSRC", by_ssrc(call))
@@ -44,7 +44,8 @@ fn of_party(call: &Call, party: &Party) -> Dictionary {
     if let Some(branch) = &party.branch {
         told = told.with("via-branch", branch.as_str());
     }
-    if let Some(peer) = party.peer.and_then(|peer| call.parties.get(peer)).filter(|peer| !peer.tag.is_empty()) {
+    if let Some(peer) = party.peer.and_then(|peer| call.parties.get(peer)).filter(|peer| !peer.tag.is_empty())
+    {
         told = told.with("in dialogue with", peer.tag.as_str());
     }
     let medias = party.medias.iter().enumerate().map(|(index, line)| Value::from(of_media(index, line)));
@@ -84,7 +85,8 @@ fn of_stream(line: &Media, stats: &LegStats, port: u16, kind: &str) -> Dictionar
     let is_rtp = kind == "RTP";
     let (came, left) = if is_rtp { (received(stats), sent(stats)) } else { (rest(stats), (0, 0)) };
     let mut flags = vec![Value::from(kind)];
-    let advertised = line.theirs.as_ref().and_then(|view| if is_rtp { view.rtp_address() } else { view.rtcp_address() });
+    let advertised =
+        line.theirs.as_ref().and_then(|view| if is_rtp { view.rtp_address() } else { view.rtcp_address() });
     let used = stats.path.as_ref().map(|path| path.remote).filter(|_| is_rtp);
     let mut told = Dictionary::new().with("local port", i64::from(port));
     for (key, address) in [("endpoint", used.or(advertised)), ("advertised endpoint", advertised)] {
@@ -103,7 +105,9 @@ fn of_stream(line: &Media, stats: &LegStats, port: u16, kind: &str) -> Dictionar
     if came.0 > 0 {
         flags.push(Value::from("confirmed"));
     }
-    if let Some(suite) = line.crypto.as_ref().map(|pair: &crate::ng::sdp::crypto::CryptoPair| pair.theirs.suite) {
+    if let Some(suite) =
+        line.crypto.as_ref().map(|pair: &crate::ng::sdp::crypto::CryptoPair| pair.theirs.suite)
+    {
         told = told.with("crypto suite", Suite::name(suite));
     }
     if let Some(ssrc) = line.heard_ssrc.filter(|_| is_rtp) {
@@ -126,7 +130,9 @@ fn counts((packets, bytes): (u64, u64)) -> Dictionary {
 fn by_ssrc(call: &Call) -> Dictionary {
     let mut all = Dictionary::new();
     for line in call.parties.iter().flat_map(|party| &party.medias) {
-        let (Some(ssrc), Some(stats), Some(agreed)) = (line.heard_ssrc, &line.stats, &line.agreed) else { continue };
+        let (Some(ssrc), Some(stats), Some(agreed)) = (line.heard_ssrc, &line.stats, &line.agreed) else {
+            continue;
+        };
         let Some(format) = agreed.formats.first() else { continue };
         let quality = Quality::of(stats, &format.name, format.clock_rate);
         let Some(mos) = quality.mos else { continue };
@@ -171,7 +177,10 @@ pub(super) fn statistics(state: &State) -> Dictionary {
     let total = Dictionary::new()
         .with("uptime", state.uptime().to_string())
         .with("managedsessions", number(counters.calls_total))
-        .with("rejectedsessions", number(counters.refused_total.get("load_limit").copied().unwrap_or_default()))
+        .with(
+            "rejectedsessions",
+            number(counters.refused_total.get("load_limit").copied().unwrap_or_default()),
+        )
         .with("timeoutsessions", ended("silence") + ended("unanswered"))
         .with("silenttimeoutsessions", ended("silence"))
         .with("finaltimeoutsessions", 0)

@@ -1,7 +1,8 @@
 //! Formats of session descriptions in the words of the engine.
 
 use kaname_engine::audio::{
-    AmrConfig, AmrPacking, Codec, OpusConfig, Rate, Receives, SendFormat, SendKeys, Start, StreamFormat, TranscoderConfig,
+    AmrConfig, AmrPacking, Codec, OpusConfig, Rate, Receives, SendFormat, SendKeys, Start, StreamFormat,
+    TranscoderConfig,
 };
 use kaname_engine::core::command::{Codec as CoreCodec, PayloadMap, PayloadType};
 
@@ -22,8 +23,9 @@ pub(super) fn codec(format: &Format) -> Option<Codec> {
         _ => AmrPacking::BandwidthEfficient,
     };
     // Interleaving, checksums and robust sorting (RFC 4867 section 4.4) nobody uses.
-    let plain_amr = ["crc", "robust-sorting"].iter().all(|key| format.parameter(key).is_none_or(|v| v == "0"))
-        && format.parameter("interleaving").is_none();
+    let plain_amr =
+        ["crc", "robust-sorting"].iter().all(|key| format.parameter(key).is_none_or(|v| v == "0"))
+            && format.parameter("interleaving").is_none();
     Some(match format {
         _ if is("PCMA", 8_000) && mono => Codec::Pcma,
         _ if is("PCMU", 8_000) && mono => Codec::Pcmu,
@@ -32,7 +34,9 @@ pub(super) fn codec(format: &Format) -> Option<Codec> {
         _ if is("G729", 8_000) && mono => Codec::G729 { annex_b: format.parameter("annexb") != Some("no") },
         _ if format.is_named("L16") && mono => Codec::L16(Rate::from_hz(format.clock_rate)?),
         _ if is("AMR", 8_000) && mono && plain_amr => Codec::Amr(AmrConfig { packing, mode: 7, dtx: false }),
-        _ if is("AMR-WB", 16_000) && mono && plain_amr => Codec::AmrWb(AmrConfig { packing, mode: 8, dtx: false }),
+        _ if is("AMR-WB", 16_000) && mono && plain_amr => {
+            Codec::AmrWb(AmrConfig { packing, mode: 8, dtx: false })
+        }
         _ => return None,
     })
 }
@@ -103,19 +107,27 @@ pub(super) fn manner(flow: &Flow, towards: Towards<'_>, random: &mut Random) -> 
         _ => None,
     });
     let rtx_to = |main: u8| {
-        let of_main = flow.routes.iter().find(|route| route.format.is_named("rtx") && apt(&route.format) == Some(main))?;
+        let of_main = flow
+            .routes
+            .iter()
+            .find(|route| route.format.is_named("rtx") && apt(&route.format) == Some(main))?;
         match of_main.carry {
             Carry::Pass(to) => Some(to),
             Carry::Transcode => None,
         }
     };
-    let map = |(format, to): (&Format, u8)| PayloadMap { from: format.payload_type, to, rtx: rtx_to(format.payload_type) };
+    let map = |(format, to): (&Format, u8)| PayloadMap {
+        from: format.payload_type,
+        to,
+        rtx: rtx_to(format.payload_type),
+    };
     Manner::Pass(passes.map(map).collect())
 }
 
 /// The same through a worker, whether it has to or not; `None` where the codecs are not ours to code.
 pub(super) fn transcoder(flow: &Flow, towards: Towards<'_>, random: &mut Random) -> Option<TranscoderConfig> {
-    let receives: Vec<StreamFormat> = flow.routes.iter().filter_map(|route| receives(&route.format)).collect();
+    let receives: Vec<StreamFormat> =
+        flow.routes.iter().filter_map(|route| receives(&route.format)).collect();
     let has = |wanted: fn(&Receives) -> bool| receives.iter().any(|format| wanted(&format.receives));
     if !has(|receives| matches!(receives, Receives::Audio(_))) {
         return None;
@@ -138,7 +150,11 @@ pub(super) fn transcoder(flow: &Flow, towards: Towards<'_>, random: &mut Random)
     Some(TranscoderConfig {
         receives,
         sends: SendFormat { codec, payload_type: sends.payload_type, ptime_ms },
-        noise_type: flow.noise.as_ref().filter(|noise| noise.clock_rate == codec.clock_hz()).map(|n| n.payload_type),
+        noise_type: flow
+            .noise
+            .as_ref()
+            .filter(|noise| noise.clock_rate == codec.clock_hz())
+            .map(|n| n.payload_type),
         detect_tones: events.is_some() && !comes_as_events,
         keys,
         auto_level: false,
@@ -214,14 +230,17 @@ mod tests {
             noise: None,
         };
         let rules = CodecRules::default();
-        let Manner::Transcode { config, silent: false } = manner(&flow, towards(&rules), &mut random()) else {
+        let Manner::Transcode { config, silent: false } = manner(&flow, towards(&rules), &mut random())
+        else {
             panic!("transcodes")
         };
         assert_eq!(config.receives.len(), 2);
         assert_eq!((config.sends.payload_type, config.sends.ptime_ms), (111, 20));
         assert_eq!(config.keys, SendKeys::Events(110));
         let toneless = Flow { events: None, ..flow };
-        let Manner::Transcode { config, .. } = manner(&toneless, towards(&rules), &mut random()) else { panic!() };
+        let Manner::Transcode { config, .. } = manner(&toneless, towards(&rules), &mut random()) else {
+            panic!()
+        };
         assert_eq!(config.keys, SendKeys::Tones, "who takes no events hears tones");
     }
 }

@@ -254,7 +254,8 @@ impl Call {
 
     /// Somebody does not listen, so silence is no fault.
     pub(super) fn is_held(&self) -> bool {
-        let agreed = || self.live().flat_map(|(_, party)| &party.medias).filter_map(|media| media.agreed.as_ref());
+        let agreed =
+            || self.live().flat_map(|(_, party)| &party.medias).filter_map(|media| media.agreed.as_ref());
         agreed().next().is_some() && agreed().all(|agreed| !(agreed.sends && agreed.receives))
             || agreed().any(|agreed| agreed.remote.held)
     }

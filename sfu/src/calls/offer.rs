@@ -94,7 +94,8 @@ fn parties(tools: &Tools, now: Now, call: &mut Call, flags: &Flags) -> Result<(u
 
 /// The names for both ends, as far as the flags say some.
 fn interfaces(tools: &Tools, flags: &Flags) -> Result<[Option<String>; 2], CallError> {
-    let mut names = [flags.direction.first().cloned(), flags.direction.get(1).or(flags.direction.first()).cloned()];
+    let mut names =
+        [flags.direction.first().cloned(), flags.direction.get(1).or(flags.direction.first()).cloned()];
     for name in &mut names {
         match name.as_deref() {
             Some(given) if !tools.ports.has(given) => {
@@ -179,7 +180,9 @@ fn media(
     if security.sdes {
         let random = &mut tools.random;
         line.crypto_offered =
-            crypto::offer(&view.crypto, &flags.security.crypto, &line.crypto_offered, &mut |bytes| random.fill(bytes));
+            crypto::offer(&view.crypto, &flags.security.crypto, &line.crypto_offered, &mut |bytes| {
+                random.fill(bytes)
+            });
     } else {
         line.crypto_offered.clear();
     }
@@ -265,7 +268,9 @@ fn relayed(candidate: &Candidate) -> Candidate {
 /// What `o=` and the session's `c=` say: the first m-line's address.
 fn address(party: &Party, pending: &[PendingMedia]) -> Option<IpAddr> {
     let lines = party.medias.iter().zip(pending);
-    lines.filter(|(_, pending)| matches!(pending, PendingMedia::Rtp(_))).find_map(|(line, _)| Some(line.ports?.address))
+    lines
+        .filter(|(_, pending)| matches!(pending, PendingMedia::Rtp(_)))
+        .find_map(|(line, _)| Some(line.ports?.address))
 }
 
 fn offers_ice(pending: &[PendingMedia]) -> bool {

@@ -111,12 +111,14 @@ impl Outbox {
 
     /// Whether anything waits.
     pub(super) fn waits(&self) -> bool {
-        self.shards.iter().any(|queue| !queue.is_empty()) || self.workers.iter().any(|queue| !queue.is_empty())
+        self.shards.iter().any(|queue| !queue.is_empty())
+            || self.workers.iter().any(|queue| !queue.is_empty())
     }
 
     /// Whether so much waits that nothing new should begin.
     pub(super) fn is_behind(&self) -> bool {
-        self.shards.iter().any(|queue| queue.len() > BACKLOG) || self.workers.iter().any(|queue| queue.len() > BACKLOG)
+        self.shards.iter().any(|queue| queue.len() > BACKLOG)
+            || self.workers.iter().any(|queue| queue.len() > BACKLOG)
     }
 }
 

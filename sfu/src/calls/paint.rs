@@ -76,7 +76,11 @@ fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<
 /// What may pass: keys may be blocked, and all but keys.
 fn allowed(map: Vec<PayloadMap>, source: &Agreed, no_keys: bool, only_keys: bool) -> Vec<PayloadMap> {
     let is_key = |number: u8| {
-        source.sound.formats.iter().any(|format| format.number == number && format.codec == Codec::TelephoneEvent)
+        source
+            .sound
+            .formats
+            .iter()
+            .any(|format| format.number == number && format.codec == Codec::TelephoneEvent)
     };
     map.into_iter().filter(|each| if is_key(each.from) { !no_keys } else { !only_keys }).collect()
 }

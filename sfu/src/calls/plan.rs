@@ -7,9 +7,9 @@ mod side;
 
 use std::collections::BTreeMap;
 
+use kaname_engine::audio::AudioCommand;
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{LegId, LinkId, StreamId};
-use kaname_engine::audio::AudioCommand;
 use kaname_engine::{DtlsParams, ShardId};
 
 use super::ids::Numbers;
@@ -71,11 +71,6 @@ impl Told {
         })
     }
 
-    /// What is told of one side.
-    pub(super) fn side(&self, key: SideKey) -> Option<&Applied> {
-        self.sides.get(&key)
-    }
-
     /// Directions that are transcoded.
     pub(super) fn transcoded(&self) -> usize {
         self.sides.values().filter(|side| matches!(side.hears, Some(Heard::Transcoded { .. }))).count()
@@ -105,7 +100,9 @@ impl Told {
 
     /// Ends what is not wanted any more, or not on these ports.
     fn end_sides(&mut self, wanted: &Picture, ids: &mut Numbers, steps: &mut Vec<Step>) {
-        let lives = |key: &SideKey, applied: &Applied| wanted.get(key).is_some_and(|side| applied.is_on_ports_of(side));
+        let lives = |key: &SideKey, applied: &Applied| {
+            wanted.get(key).is_some_and(|side| applied.is_on_ports_of(side))
+        };
         let gone: Vec<SideKey> =
             self.sides.iter().filter(|(key, applied)| !lives(key, applied)).map(|(key, _)| *key).collect();
         for key in gone {

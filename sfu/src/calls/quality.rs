@@ -22,7 +22,8 @@ pub(super) struct Quality {
 
 /// Impairment of a codec, and how well it bears loss (G.113 appendix I; Opus estimated by its likeness).
 fn bears(codec: &str) -> (f64, f64) {
-    let codecs = [("G729", (10.0, 19.0)), ("GSM", (20.0, 43.0)), ("G723", (15.0, 16.1)), ("opus", (0.0, 30.0))];
+    let codecs =
+        [("G729", (10.0, 19.0)), ("GSM", (20.0, 43.0)), ("G723", (15.0, 16.1)), ("opus", (0.0, 30.0))];
     let found = codecs.iter().find(|(name, _)| name.eq_ignore_ascii_case(codec));
     found.map_or((0.0, 25.1), |(_, bears)| *bears)
 }
@@ -43,7 +44,8 @@ impl Quality {
             jitter_ms,
             lost_there: stats.senders.iter().map(|sender| sender.lost).sum(),
             round_trip_ms,
-            mos: (received > 0).then(|| mos(codec, loss_percent, jitter_ms, round_trip_ms.unwrap_or_default())),
+            mos: (received > 0)
+                .then(|| mos(codec, loss_percent, jitter_ms, round_trip_ms.unwrap_or_default())),
         }
     }
 }

@@ -167,7 +167,14 @@ impl State {
         self.tell_figures(now, key, asker, tags, None);
     }
 
-    fn tell_figures(&mut self, now: Now, key: CallKey, asker: Asker, tags: Vec<String>, warning: Option<String>) {
+    fn tell_figures(
+        &mut self,
+        now: Now,
+        key: CallKey,
+        asker: Asker,
+        tags: Vec<String>,
+        warning: Option<String>,
+    ) {
         let Some(call) = self.calls.remove(&key) else { return };
         let number = self.fresh();
         let waits = self.ask(&call, |side| Question::Job(number, side));
@@ -210,12 +217,14 @@ impl State {
     fn leave(&mut self, now: Now, key: CallKey, index: usize) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         call.parties[index].gone = true;
-        let rest = call.parties.iter().position(|party| !party.gone && party.peer.is_some() && party.agreed());
+        let rest =
+            call.parties.iter().position(|party| !party.gone && party.peer.is_some() && party.agreed());
         for party in call.parties.iter_mut().filter(|party| party.peer == Some(index)) {
             party.peer = None;
         }
         // Who hears nobody any more hears the branch that is left, if it has one.
-        let waiting: Vec<usize> = call.live().filter(|(_, p)| p.peer.is_none()).map(|(index, _)| index).collect();
+        let waiting: Vec<usize> =
+            call.live().filter(|(_, p)| p.peer.is_none()).map(|(index, _)| index).collect();
         for party in waiting {
             let other = call.live().find(|(_, other)| other.peer == Some(party)).map(|(index, _)| index);
             call.parties[party].peer = other.or(rest.filter(|rest| *rest != party));
@@ -251,7 +260,8 @@ fn leavers(call: &Call, flags: &Flags) -> Option<Leavers> {
     // Who is in the middle of several branches stays while there are others.
     let is_hub = |index: usize| call.live().filter(|(_, party)| party.peer == Some(index)).count() > 1;
     let branch = flags.via_branch.as_deref();
-    let by_branch = branch.and_then(|b| call.live().find(|(_, p)| p.branch.as_deref() == Some(b)).map(|(i, _)| i));
+    let by_branch =
+        branch.and_then(|b| call.live().find(|(_, p)| p.branch.as_deref() == Some(b)).map(|(i, _)| i));
     let leaver = by_branch.or_else(|| match known.as_slice() {
         [one, other] if is_hub(*one) => Some(*other),
         [one, other] if is_hub(*other) => Some(*one),

@@ -93,12 +93,7 @@ pub(super) enum Task {
         warning: Option<String>,
     },
     /// Tell the figures of a call that is over, and keep its record.
-    End {
-        call: Box<Call>,
-        reason: &'static str,
-        asker: Option<Asker>,
-        ended: Now,
-    },
+    End { call: Box<Call>, reason: &'static str, asker: Option<Asker>, ended: Now },
 }
 
 /// A question to a shard.
@@ -186,7 +181,9 @@ impl State {
     /// Tells the engine what a call is now, and remembers whose its legs are.
     pub(super) fn replan(&mut self, key: CallKey, fresh: bool) {
         let Some(call) = self.calls.get_mut(&key) else { return };
-        call.told.numbers().for_each(|(number, _)| drop(self.owners.remove(&number)));
+        for (number, _) in call.told.numbers() {
+            self.owners.remove(&number);
+        }
         self.tools.replan(call, fresh);
         self.owners.extend(call.told.numbers().map(|(number, side)| (number, (key, side))));
     }

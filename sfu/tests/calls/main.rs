@@ -3,4 +3,5 @@
 mod doors;
 mod phone;
 mod rtp;
+mod srtp;
 mod support;

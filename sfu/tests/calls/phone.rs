@@ -95,7 +95,13 @@ impl Phone {
 
     /// Says it until the other hears it: the first packets of a phone that is not where it was said to be are for
     /// finding it.
-    pub(crate) async fn say_until_heard(&mut self, to: SocketAddr, other: &Phone, payload_type: u8, payload: &[u8]) -> Heard {
+    pub(crate) async fn say_until_heard(
+        &mut self,
+        to: SocketAddr,
+        other: &Phone,
+        payload_type: u8,
+        payload: &[u8],
+    ) -> Heard {
         for _ in 0..200 {
             self.say(to, payload_type, payload).await;
             if let Ok(heard) = tokio::time::timeout(Duration::from_millis(50), other.next()).await {

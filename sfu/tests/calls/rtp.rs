@@ -30,7 +30,12 @@ impl Proxy {
 }
 
 /// A call between two phones; where each of them sends to.
-pub(crate) async fn call(proxy: &mut Proxy, id: &str, caller: &Phone, callee: &Phone) -> (SocketAddr, SocketAddr) {
+pub(crate) async fn call(
+    proxy: &mut Proxy,
+    id: &str,
+    caller: &Phone,
+    callee: &Phone,
+) -> (SocketAddr, SocketAddr) {
     let offer = caller.describe("8 0 101", &["a=rtpmap:101 telephone-event/8000"]);
     let offered = proxy.describe(about("offer", id, "a", "").with("sdp", offer)).await;
     let answer = callee.describe("8 101", &["a=rtpmap:101 telephone-event/8000"]);
@@ -233,7 +238,11 @@ async fn ports_run_out_as_a_load_limit() {
     for number in 0..6 {
         let request = about("offer", &format!("c{number}"), "a", "").with("sdp", caller.describe("8", &[]));
         let reply = proxy.ask(request.with("supports", list(&["load limit"]))).await;
-        assert_eq!(text(&reply, "result"), if number < 4 { "ok" } else { "load limit" }, "{number}: {reply:?}");
+        assert_eq!(
+            text(&reply, "result"),
+            if number < 4 { "ok" } else { "load limit" },
+            "{number}: {reply:?}"
+        );
     }
 }
 
@@ -243,7 +252,8 @@ async fn hostile_descriptions_are_refused_and_the_call_lives() {
     let mut proxy = world.proxy().await;
     let (mut caller, callee) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
     let (to_callee, _) = call(&mut proxy, "c1", &caller, &callee).await;
-    let many: Vec<String> = (0..1_500).map(|number| format!("a=rtpmap:{} X{number}/8000", number % 128)).collect();
+    let many: Vec<String> =
+        (0..1_500).map(|number| format!("a=rtpmap:{} X{number}/8000", number % 128)).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let good = caller.describe("8", &[]);
     for bad in [

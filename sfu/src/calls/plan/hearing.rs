@@ -121,7 +121,12 @@ impl Told {
         let import = |made: StreamId, link: LinkId, config: &TranscoderConfig, steps: &mut Vec<Step>| {
             let (payload_types, map) = sent(config);
             let settings = Box::new(ImportConfig { kind, payload_types });
-            steps.push(Step::Core(Command::ImportStream { stream: made, link, from: home.audio, config: settings }));
+            steps.push(Step::Core(Command::ImportStream {
+                stream: made,
+                link,
+                from: home.audio,
+                config: settings,
+            }));
             steps.push(Step::Core(Command::Route { sender, stream: made, payload_types: map }));
         };
         let Some(Heard::Transcoded { from: heard, input: fed, id, made, config: told, silent: was_silent }) =
@@ -220,6 +225,7 @@ fn sent(config: &TranscoderConfig) -> (Vec<PayloadType>, Vec<PayloadMap>) {
 
 /// Where the stream begins does not count.
 fn is_same(one: &TranscoderConfig, other: &TranscoderConfig) -> bool {
-    let settings = |c: &TranscoderConfig| (c.sends, c.noise_type, c.detect_tones, c.keys, c.auto_level, c.delay_ms_min);
+    let settings =
+        |c: &TranscoderConfig| (c.sends, c.noise_type, c.detect_tones, c.keys, c.auto_level, c.delay_ms_min);
     one.receives == other.receives && settings(one) == settings(other)
 }

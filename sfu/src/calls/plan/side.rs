@@ -1,11 +1,12 @@
 //! One side: its leg, its stream and its sender.
 
-use kaname_engine::DtlsParams;
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{
-    ExtensionIds, LegConfig, LegId, MediaKind, Ports, SenderConfig, SenderId, StreamConfig, StreamId, Transport,
+    ExtensionIds, LegConfig, LegId, MediaKind, Ports, SenderConfig, SenderId, StreamConfig, StreamId,
+    Transport,
 };
 use kaname_engine::srtp::Keying;
+use kaname_engine::{DtlsParams, DtlsPeer, DtlsRole};
 
 use super::hearing::{Export, Heard};
 use super::{Security, Side, Step};
@@ -34,15 +35,10 @@ impl Applied {
         let transport = Transport::Ports(ports);
         let config = LegConfig { leg, transport, extensions: ExtensionIds::default() };
         steps.push(Step::Core(Command::AddLeg(Box::new(config))));
-        steps.push(secure(leg, &side.security));
+        steps.push(secure(leg, side));
         steps.push(listen(leg, stream, side));
-        let config = SenderConfig {
-            kind: side.kind,
-            ssrc,
-            rtx_ssrc: None,
-            cname: side.cname.clone(),
-            mid: None,
-        };
+        let config =
+            SenderConfig { kind: side.kind, ssrc, rtx_ssrc: None, cname: side.cname.clone(), mid: None };
         steps.push(Step::Core(Command::AddSender { leg, sender, config: Box::new(config) }));
         Applied { leg, stream, sender, ssrc, export: None, hears: None, side: side.clone() }
     }
@@ -60,11 +56,14 @@ impl Applied {
         if let (Some(ice), true) = (&side.ice, side.ice != before.ice) {
             steps.push(Step::Core(Command::RestartIce { leg, ice: ice.clone() }));
         }
-        if fresh || side.remote != before.remote {
+        // A handshake has proved where its peer is; only another description moves it.
+        let is_proved = matches!(side.security, Security::Dtls { .. });
+        let has_moved = side.remote != before.remote;
+        if has_moved || (fresh && !is_proved) {
             steps.push(Step::Core(Command::SetRemote { leg, remote: side.remote }));
         }
-        if !is_same_security(&side.security, &before.security) {
-            steps.push(secure(leg, &side.security));
+        if !is_same_security(&side.security, &before.security) || (is_proved && has_moved) {
+            steps.push(secure(leg, side));
         }
         if side.sound != before.sound {
             // Its listeners are routed anew: their streams have another name.
@@ -107,14 +106,22 @@ fn listen(leg: LegId, stream: StreamId, side: &Side) -> Step {
     Step::Core(Command::AddStream { leg, stream, config: Box::new(config) })
 }
 
-fn secure(leg: LegId, security: &Security) -> Step {
-    match security {
+fn secure(leg: LegId, side: &Side) -> Step {
+    match &side.security {
         Security::Plain => Step::Core(Command::SetPlain { leg }),
         Security::Sdes { theirs, ours } => {
             Step::Core(Command::SetKeys { leg, inbound: theirs.clone(), outbound: ours.clone() })
         }
-        Security::Dtls { fingerprint, .. } => {
-            let params = DtlsParams { data_channels: false, ..DtlsParams::new(fingerprint.clone()) };
+        Security::Dtls { fingerprint, active } => {
+            let params = DtlsParams {
+                role: if *active { DtlsRole::Active } else { DtlsRole::Passive },
+                peer: match side.ice {
+                    Some(_) => DtlsPeer::Validated,
+                    None => DtlsPeer::Signalled { local: side.rtp, remote: side.remote },
+                },
+                data_channels: false,
+                ..DtlsParams::new(fingerprint.clone())
+            };
             Step::Secure(leg, params)
         }
     }
