@@ -1,4 +1,7 @@
 //! Calls behind real doors on a real engine: what a SIP proxy sees, and what phones hear.
 
 mod doors;
+mod phone;
+mod rtp;
+mod srtp;
 mod support;
