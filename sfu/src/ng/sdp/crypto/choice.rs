@@ -60,8 +60,8 @@ impl CryptoRules {
             || if self.only.is_empty() { !self.without.contains(&suite) } else { self.only.contains(&suite) }
     }
 
-    /// Whether a line can be used: the engine can, and what weakens it was asked for.
-    fn takes(&self, line: &CryptoLine) -> bool {
+    /// Whether an offered line can be used: the engine can, and what weakens it was asked for.
+    pub fn takes(&self, line: &CryptoLine) -> bool {
         let weak = line.parameters.unencrypted_srtp || line.parameters.unencrypted_srtcp;
         let asked = self.unencrypted_srtp == Some(true) && self.unencrypted_srtcp == Some(true);
         self.allows(line.suite) && line.keying().is_some() && (!weak || asked)
