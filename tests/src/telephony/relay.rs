@@ -1,0 +1,153 @@
+//! The media relay behind the proxy: ours, or Debian's rtpengine as the reference that the tests themselves must pass.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::lab::{Lab, address};
+use super::ng::Ng;
+use super::program::Program;
+use super::until;
+use crate::node::Launch;
+use crate::{Error, Node};
+
+/// Which one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relay {
+    /// Debian's package `rtpengine-daemon`.
+    Rtpengine,
+    /// The node of this repository.
+    Kaname,
+}
+
+/// The first and the last port for calls.
+const PORTS: (&str, &str) = ("30000", "34999");
+
+/// A running relay.
+pub struct RelayNode {
+    /// Its control port.
+    pub control: SocketAddr,
+    /// The tests' own connection to it.
+    pub ng: Ng,
+    process: Process,
+}
+
+enum Process {
+    Rtpengine(Program),
+    Kaname(Box<Node>),
+}
+
+impl RelayNode {
+    /// Starts a relay at a party's address (`relay`, `spare`) and waits until it answers pings.
+    pub async fn start(lab: &Lab, relay: Relay, party: &str, control: u16) -> Result<RelayNode, Error> {
+        let media = address(party).to_string();
+        let control = SocketAddr::from(([127, 0, 0, 1], control));
+        let process = match relay {
+            Relay::Rtpengine => Process::Rtpengine(rtpengine(lab, party, &media, control)?),
+            Relay::Kaname => {
+                let flags = [
+                    "--ng-udp-listen",
+                    &control.to_string(),
+                    "--ng-media-address",
+                    &media,
+                    "--ng-port-min",
+                    PORTS.0,
+                    "--ng-port-max",
+                    PORTS.1,
+                ];
+                let launch = Launch { log: lab.folder.join(format!("{party}.log")), media: media.clone(), flags: &flags };
+                Process::Kaname(Box::new(Node::launch(launch).await?))
+            }
+        };
+        let mut ng = Ng::connect(control).await?;
+        ng.ping().await?;
+        Ok(RelayNode { control, ng, process })
+    }
+
+    /// Takes no new calls from here on; those that run go on.
+    pub async fn drain(&self) -> Result<(), Error> {
+        match &self.process {
+            Process::Rtpengine(_) => {
+                let mut line = TcpStream::connect(console(self.control)).await?;
+                line.write_all(b"set maxsessions 0\n").await?;
+                let mut answer = String::new();
+                line.read_to_string(&mut answer).await?;
+                if answer.contains("Success") {
+                    return Ok(());
+                }
+                Err(Error::Telephony(format!("rtpengine's console: {answer}")))
+            }
+            Process::Kaname(node) => node.terminate(),
+        }
+    }
+
+    /// Kills it as a crash would.
+    pub async fn kill(self) -> Result<(), Error> {
+        match self.process {
+            Process::Rtpengine(program) => program.kill().await,
+            Process::Kaname(node) => node.kill().await,
+        }
+    }
+
+    /// Waits until it knows no call any more.
+    pub async fn empty(&mut self) -> Result<(), Error> {
+        let ng = &mut self.ng;
+        until("a relay without calls", async || ng.calls().await.ok().filter(Vec::is_empty)).await?;
+        Ok(())
+    }
+
+    /// Packets that a call's legs have sent to the relay, in all.
+    pub async fn received(&mut self, call: &str) -> Result<u64, Error> {
+        let about = self.ng.query(call).await?;
+        Ok(packets(&about))
+    }
+
+    /// Media ports that are open at the relay's address.
+    pub fn open_ports(party: &str) -> Result<Vec<u16>, Error> {
+        let table = std::fs::read_to_string("/proc/thread-self/net/udp")?;
+        let wanted = u32::from_ne_bytes(address(party).octets());
+        let ports = table.lines().skip(1).filter_map(|line| {
+            let (ip, port) = line.split_whitespace().nth(1)?.split_once(':')?;
+            let (ip, port) = (u32::from_str_radix(ip, 16).ok()?, u16::from_str_radix(port, 16).ok()?);
+            (ip == wanted && (30_000..35_000).contains(&port)).then_some(port)
+        });
+        Ok(ports.collect())
+    }
+}
+
+/// `totals.RTP.packets` of a reply to `query`.
+fn packets(about: &Value) -> u64 {
+    about["totals"]["RTP"]["packets"].as_u64().unwrap_or(0)
+}
+
+fn console(control: SocketAddr) -> SocketAddr {
+    SocketAddr::new(control.ip(), control.port() + 7000)
+}
+
+fn rtpengine(lab: &Lab, party: &str, media: &str, control: SocketAddr) -> Result<Program, Error> {
+    let (control, console) = (control.to_string(), console(control).to_string());
+    // Userspace only (no kernel table); calls that are idle live longer than any test.
+    let arguments = [
+        "--foreground",
+        "--log-stderr",
+        "--log-level=6",
+        "--table=-1",
+        "--interface",
+        media,
+        "--listen-ng",
+        &control,
+        "--listen-cli",
+        &console,
+        "--port-min",
+        PORTS.0,
+        "--port-max",
+        PORTS.1,
+        "--num-threads=1",
+        "--delete-delay=0",
+        "--timeout=600",
+        "--silent-timeout=600",
+    ];
+    Program::start(&lab.folder, party, "rtpengine-daemon", "rtpengine", &arguments)
+}
