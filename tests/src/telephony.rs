@@ -2,12 +2,14 @@
 //! relay under test behind them. Everything runs in a network namespace of the test's own.
 
 pub mod baresip;
+pub mod card;
 pub mod exchange;
 pub mod kamailio;
 pub mod lab;
 pub mod ng;
 pub mod program;
 pub mod relay;
+pub mod sipp;
 pub mod wav;
 
 pub use baresip::{Phone, Style};
@@ -15,6 +17,7 @@ pub use exchange::Exchange;
 pub use kamailio::Kamailio;
 pub use lab::{Lab, within};
 pub use relay::{Relay, RelayNode};
+pub use sipp::Load;
 
 /// Looks again and again, twenty times a second, until `look` finds something; hung after [`crate::HUNG`].
 ///

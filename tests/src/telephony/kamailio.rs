@@ -30,6 +30,7 @@ route[MEDIA] {
 	if ($tU =~ "^sdes") $var(media) = "ICE=remove RTP/SAVP DTLS=off SDES-pad";
 	if ($tU =~ "^dtls") $var(media) = "ICE=remove UDP/TLS/RTP/SAVP SDES-off";
 	if ($tU =~ "opus") $var(media) = $var(media) + " codec-transcode-opus";
+	else $var(media) = $var(media) + " codec-transcode-PCMA";
 	return;
 }
 

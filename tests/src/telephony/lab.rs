@@ -11,14 +11,16 @@ use crate::node::artefacts;
 /// Everybody's addresses begin like this. Private ones: Kamailio's stock script engages the relay for parties behind NAT.
 const NETWORK: [u8; 3] = [10, 64, 0];
 /// A party's device, its address's last number, and what it is for.
-const PARTIES: [(&str, u8); 8] = [
+const PARTIES: [(&str, u8); 10] = [
     ("proxy", 1),
     ("relay", 2),
     ("spare", 3),
     ("alice", 11),
     ("bob", 12),
     ("carol", 13),
-    ("sipp", 14),
+    ("dave", 14),
+    ("caller", 21),
+    ("callee", 22),
     ("mallory", 66),
 ];
 

@@ -25,7 +25,20 @@ impl Program {
         program: &str,
         arguments: &[&str],
     ) -> Result<Program, Error> {
-        Program::spawn(folder, name, package, &["--pdeathsig", "KILL", "--", program], arguments)
+        Program::start_with(folder, name, package, program, arguments, &[])
+    }
+
+    /// The same with further variables of the environment.
+    pub fn start_with(
+        folder: &Path,
+        name: &str,
+        package: &str,
+        program: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<Program, Error> {
+        let wrap = ["--pdeathsig", "KILL", "--", program];
+        Program::spawn(folder, name, package, &wrap, arguments, environment)
     }
 
     /// The same for one that forks: it is the first of a process namespace, and all of them end with it.
@@ -38,7 +51,7 @@ impl Program {
     ) -> Result<Program, Error> {
         let wrap =
             ["--pdeathsig", "KILL", "--", "unshare", "--pid", "--fork", "--kill-child=KILL", "--", program];
-        Program::spawn(folder, name, package, &wrap, arguments)
+        Program::spawn(folder, name, package, &wrap, arguments, &[])
     }
 
     fn spawn(
@@ -47,6 +60,7 @@ impl Program {
         package: &str,
         wrap: &[&str],
         arguments: &[&str],
+        environment: &[(&str, &str)],
     ) -> Result<Program, Error> {
         let program = wrap.last().copied().unwrap_or_default();
         if !on_path(program) {
@@ -58,6 +72,7 @@ impl Program {
         let child = Command::new("setpriv")
             .args(wrap)
             .args(arguments)
+            .envs(environment.iter().copied())
             .current_dir(folder)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

@@ -25,6 +25,9 @@ pub enum Relay {
 /// The first and the last port for calls.
 const PORTS: (&str, &str) = ("30000", "34999");
 
+/// How long a node that drains waits for its calls: longer than any test.
+const DRAIN_SECONDS: &str = "300";
+
 /// A running relay.
 pub struct RelayNode {
     /// Its control port.
@@ -47,16 +50,16 @@ impl RelayNode {
         let process = match relay {
             Relay::Rtpengine => Process::Rtpengine(rtpengine(lab, party, &media, control)?),
             Relay::Kaname => {
+                let (listen, interface) = (control.to_string(), format!("default/{media}"));
                 let flags = [
-                    "--ng-udp-listen",
-                    &control.to_string(),
-                    "--ng-media-address",
-                    &media,
-                    "--ng-port-min",
-                    PORTS.0,
-                    "--ng-port-max",
-                    PORTS.1,
-                ];
+                    ["--ng-listen-udp", &listen],
+                    ["--ng-allow", "127.0.0.0/8"],
+                    ["--calls-interfaces", &interface],
+                    ["--calls-port-min", PORTS.0],
+                    ["--calls-port-max", PORTS.1],
+                    ["--calls-drain-seconds", DRAIN_SECONDS],
+                ]
+                .concat();
                 let launch = Launch { log: lab.folder.join(format!("{party}.log")), media: media.clone(), flags: &flags };
                 Process::Kaname(Box::new(Node::launch(launch).await?))
             }
@@ -98,10 +101,13 @@ impl RelayNode {
         Ok(())
     }
 
-    /// Packets that a call's legs have sent to the relay, in all.
-    pub async fn received(&mut self, call: &str) -> Result<u64, Error> {
+    /// RTP packets that came from each side of a call.
+    pub async fn sides(&mut self, call: &str) -> Result<Vec<u64>, Error> {
         let about = self.ng.query(call).await?;
-        Ok(packets(&about))
+        let unclear = || Error::Telephony(format!("ng: query: {about}"));
+        let tags = about["tags"].as_object().ok_or_else(unclear)?;
+        let packets = |side: &Value| side["medias"][0]["streams"][0]["stats"]["packets"].as_u64();
+        tags.values().map(|side| packets(side).ok_or_else(unclear)).collect()
     }
 
     /// Media ports that are open at the relay's address.
@@ -117,11 +123,6 @@ impl RelayNode {
     }
 }
 
-/// `totals.RTP.packets` of a reply to `query`.
-fn packets(about: &Value) -> u64 {
-    about["totals"]["RTP"]["packets"].as_u64().unwrap_or(0)
-}
-
 fn console(control: SocketAddr) -> SocketAddr {
     SocketAddr::new(control.ip(), control.port() + 7000)
 }
@@ -130,6 +131,7 @@ fn rtpengine(lab: &Lab, party: &str, media: &str, control: SocketAddr) -> Result
     let (control, console) = (control.to_string(), console(control).to_string());
     // Userspace only (no kernel table); calls that are idle live longer than any test.
     let arguments = [
+        "--config-file=none",
         "--foreground",
         "--log-stderr",
         "--log-level=6",
