@@ -23,6 +23,8 @@ const LOADED: [&str; 9] =
     ["g711", "opus", "ausine", "alsa", "srtp", "dtls_srtp", "menu", "debug_cmd", "ctrl_tcp"];
 /// Sound that waits in a phone's jitter and audio buffers and in the card's pipe.
 const IN_FLIGHT_MS: u64 = 600;
+/// How long a tone may take to begin: a handshake, and the jitter buffer's start.
+const PATIENCE_MS: u64 = 10_000;
 /// Longest message of the control connection.
 const MESSAGE: usize = 65_536;
 
@@ -197,15 +199,23 @@ impl Phone {
     /// What it hears from now on, for so long.
     pub async fn listen(&self, ms: u64) -> Result<Wav, Error> {
         // What is on its way through the phone's buffers and the card belongs to the past.
-        let begin = self.card.ms() + IN_FLIGHT_MS;
+        self.listen_from(self.card.ms() + IN_FLIGHT_MS, ms).await
+    }
+
+    async fn listen_from(&self, begin: u64, ms: u64) -> Result<Wav, Error> {
         until("sound at a phone", async || (self.card.ms() >= begin + ms).then_some(())).await?;
         Ok(self.card.played(begin).between(0, ms))
     }
 
-    /// Asserts that for so long it hears nothing but this tone. One piece of 40 ms in twenty may be something else: the
-    /// phone's own clock drifts against that of the test, and a jitter buffer has its edges.
+    /// Waits until it hears this tone, and asserts that from there on for so long it hears nothing else. One piece of 40 ms
+    /// in twenty may be something else: the phone's own clock drifts against that of the test.
     pub async fn hears(&self, hz: u32, ms: u64) -> Result<(), Error> {
-        let verdict = self.listen(ms).await?.verdict(f64::from(hz));
+        let mut begin = self.card.ms() + IN_FLIGHT_MS;
+        let give_up = begin + PATIENCE_MS;
+        while begin < give_up && self.listen_from(begin, 200).await?.verdict(f64::from(hz)).tone < 5 {
+            begin += 100;
+        }
+        let verdict = self.listen_from(begin, ms).await?.verdict(f64::from(hz));
         let pieces = verdict.tone + verdict.silent + verdict.other;
         if verdict.tone * 20 >= pieces * 19 {
             return Ok(());
@@ -234,9 +244,7 @@ impl Phone {
 
     /// The SIP messages so far, as it logs them.
     pub fn log(&self) -> String {
-        fs::read(&self.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     /// Ends it; it takes its registration back.
@@ -277,7 +285,8 @@ fn configure(
     let modules: String = LOADED
         .iter()
         .map(|name| {
-            let kind = if matches!(*name, "menu" | "debug_cmd" | "ctrl_tcp") { "module_app" } else { "module" };
+            let kind =
+                if matches!(*name, "menu" | "debug_cmd" | "ctrl_tcp") { "module_app" } else { "module" };
             format!("{kind} {name}.so\n")
         })
         .collect();

@@ -1,6 +1,6 @@
 //! A proxy with a relay behind it, and phones that call each other through them.
 
-use super::{Kamailio, Lab, Phone, Relay, RelayNode, Style};
+use super::{Kamailio, Lab, Phone, Relay, RelayNode, Socket, Style};
 use crate::Error;
 
 /// Where the stock configuration expects the relay's control port.
@@ -32,10 +32,8 @@ impl Exchange {
     /// Waits until nothing is left of the calls: no call known, and no port open.
     pub async fn cleared(&mut self) -> Result<(), Error> {
         self.relay.empty().await?;
-        super::until("closed media ports", async || {
-            RelayNode::open_ports("relay").ok().filter(Vec::is_empty)
-        })
-        .await?;
+        super::until("closed media ports", async || Socket::ports("relay").ok().filter(Vec::is_empty))
+            .await?;
         Ok(())
     }
 }

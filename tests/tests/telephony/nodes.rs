@@ -48,7 +48,8 @@ impl Pair {
 async fn all_come_to(lab: &Lab, relay: &mut RelayNode) -> Result<(), Error> {
     let load = Load::start(lab, CALLS, 8_000).await?;
     let ng = &mut relay.ng;
-    until("new calls at the other relay", async || ng.calls().await.ok().filter(|c| c.len() == CALLS)).await?;
+    until("new calls at the other relay", async || ng.calls().await.ok().filter(|c| c.len() == CALLS))
+        .await?;
     load.finished().await
 }
 
