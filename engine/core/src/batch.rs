@@ -72,12 +72,17 @@ pub(crate) struct Outgoing {
     pub(crate) index: Option<kaname_srtp::SendIndex>,
 }
 
+/// A header that was written for a copy.
+pub(crate) type Header = [u8; HEADER_LEN];
+/// The payload of a repair.
+pub(crate) type Scratch = [u8; SLOT_LEN + 2];
+
 /// Copies that were rewritten and are to be protected, with their headers.
 pub(crate) struct Departing {
     pub(crate) packets: ArrayVec<Outgoing, FAN_OUT>,
-    pub(crate) headers: Vec<[u8; HEADER_LEN]>,
+    pub(crate) headers: Vec<Header>,
     pub(crate) templates: Templates,
-    pub(crate) scratch: Vec<[u8; SLOT_LEN + 2]>,
+    pub(crate) scratch: Vec<Scratch>,
     pub(crate) scratch_used: usize,
     /// Those ahead of it have left.
     pub(crate) done: usize,

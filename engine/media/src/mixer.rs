@@ -21,6 +21,7 @@ use crate::codec::CodecError;
 use crate::dtmf::KeyEvent;
 use crate::jitter::StreamFormat;
 use crate::outgoing::{SendFormat, Start};
+use crate::transcode::SendKeys;
 
 /// How a room mixes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +57,8 @@ pub struct ParticipantConfig {
     pub auto_level: bool,
     /// Whether keys are looked for as tones in its audio.
     pub detect_tones: bool,
+    /// How keys leave towards it.
+    pub keys: SendKeys,
     /// Delay of a network without jitter, in milliseconds.
     pub delay_ms_min: u32,
 }

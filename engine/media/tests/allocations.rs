@@ -128,6 +128,7 @@ fn in_a_room() -> u64 {
                 start: Start::default(),
                 auto_level: n % 2 == 0,
                 detect_tones: n == 5,
+                keys: SendKeys::Never,
                 delay_ms_min: 10,
             };
             (room.join(&config).unwrap(), codec, packets_of(codec, n as f32 / 3.0))

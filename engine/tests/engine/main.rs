@@ -5,9 +5,11 @@ mod backends;
 mod burst;
 mod client;
 mod data;
+mod foreign;
 mod media;
 #[path = "../../io/tests/netns/mod.rs"]
 mod netns;
+mod ports;
 mod security;
 mod shards;
 mod world;

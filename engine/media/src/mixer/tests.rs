@@ -10,6 +10,7 @@ use crate::jitter::{Packet, Receives};
 use crate::kit;
 use crate::outgoing::OutPacket;
 use crate::prompt::Prompt;
+use crate::transcode::SendKeys;
 
 const MS: u64 = 1_000_000;
 
@@ -48,6 +49,7 @@ impl Scene {
             start: Start { sequence: 65_500, timestamp: u32::MAX - 3_000 },
             auto_level: false,
             detect_tones: false,
+            keys: SendKeys::Never,
             delay_ms_min: 10,
         };
         let codecs = Codecs::built_in();
@@ -254,6 +256,7 @@ fn packets_of_other_lengths_are_made_too() {
         start: Start::default(),
         auto_level: false,
         detect_tones: false,
+        keys: SendKeys::Never,
         delay_ms_min: 0,
     };
     assert_eq!(scene.room.join(&bad), Err(RoomError::Ptime(30)));

@@ -1,0 +1,18 @@
+//! Telephone calls, as a SIP proxy asks for them over `ng`. One actor owns them all; what a request means is found out
+//! by pure functions over session descriptions, and compiled to legs and routes of the shards.
+
+mod actor;
+mod config;
+mod counters;
+mod engine;
+mod handle;
+mod ids;
+mod interface;
+pub mod limits;
+mod state;
+
+pub use config::CallsConfig;
+pub use counters::CallsCounters;
+pub use engine::{CallEngine, Refused};
+pub use handle::{Calls, CallsHandle, CallsSink};
+pub use interface::{DEFAULT_INTERFACE, Interface, InterfaceParseError};

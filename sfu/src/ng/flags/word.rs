@@ -1,0 +1,19 @@
+//! Words compared and taken apart.
+
+/// The same word: without case, and with blanks, hyphens and underscores alike.
+pub(super) fn same(one: &str, other: &str) -> bool {
+    one.len() == other.len() && one.bytes().zip(other.bytes()).all(|(a, b)| plain(a) == plain(b))
+}
+
+/// What follows a prefix, compared like [`same`].
+pub(super) fn after<'t>(prefix: &str, text: &'t str) -> Option<&'t str> {
+    let (head, rest) = text.split_at_checked(prefix.len())?;
+    same(prefix, head).then_some(rest).filter(|rest| !rest.is_empty())
+}
+
+fn plain(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'_' => b'-',
+        _ => byte.to_ascii_lowercase(),
+    }
+}
