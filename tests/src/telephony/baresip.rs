@@ -118,6 +118,11 @@ impl Phone {
         Ok(phone)
     }
 
+    /// The first of the ports that a party's phone takes for media.
+    pub fn first_port(party: &str) -> u16 {
+        20_000 + 100 * u16::from(address(party).octets()[3])
+    }
+
     /// Calls another phone through the proxy, and waits until it is answered.
     pub async fn call(&mut self, to: &str) -> Result<(), Error> {
         self.command("dial", &format!("sip:{to}@{}", address("proxy"))).await?;
@@ -291,7 +296,7 @@ fn configure(
         })
         .collect();
     let (at, proxy) = (address(party), address("proxy"));
-    let first_port = 20_000 + 100 * u16::from(at.octets()[3]);
+    let first_port = Phone::first_port(party);
     // The tone generator knows 48 kHz stereo only; the phone resamples.
     let config = format!(
         "poll_method epoll\nsip_listen {at}:5060\nnet_interface {party}\ncall_max_calls 4\n\

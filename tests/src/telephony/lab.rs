@@ -40,6 +40,7 @@ pub struct Lab {
 /// Runs a test in a network of its own. Where that is not allowed the test is skipped, with a word on why.
 ///
 /// Panics as the body does, or when it returns an error.
+#[allow(clippy::print_stderr, reason = "a test that is skipped has no other way to say so")]
 pub fn within<F>(test: &'static str, body: impl FnOnce(Lab) -> F + Send + 'static)
 where
     F: Future<Output = Result<(), Error>>,

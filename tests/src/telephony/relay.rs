@@ -22,6 +22,13 @@ pub enum Relay {
     Kaname,
 }
 
+impl Relay {
+    /// The first port that calls may take.
+    pub fn first_port() -> u16 {
+        PORTS.0
+    }
+}
+
 /// The first and the last port for calls.
 pub(super) const PORTS: (u16, u16) = (30_000, 34_999);
 
@@ -38,7 +45,7 @@ pub struct RelayNode {
 }
 
 enum Process {
-    Rtpengine(Program),
+    Rtpengine(Box<Program>),
     Kaname(Box<Node>),
 }
 
@@ -48,7 +55,7 @@ impl RelayNode {
         let media = address(party).to_string();
         let control = SocketAddr::from(([127, 0, 0, 1], control));
         let process = match relay {
-            Relay::Rtpengine => Process::Rtpengine(rtpengine(lab, party, &media, control)?),
+            Relay::Rtpengine => Process::Rtpengine(Box::new(rtpengine(lab, party, &media, control)?)),
             Relay::Kaname => {
                 let (listen, interface) = (control.to_string(), format!("default/{media}"));
                 let (first, last) = (PORTS.0.to_string(), PORTS.1.to_string());

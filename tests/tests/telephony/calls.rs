@@ -1,7 +1,7 @@
 //! Two phones talk: plain, encrypted, transcoded.
 
 use kaname_tests::Error;
-use kaname_tests::telephony::{Exchange, Lab, Phone, Relay, Style};
+use kaname_tests::telephony::{Exchange, Lab, Phone, Relay, Style, within};
 
 /// Tones that no codec confuses.
 const ALICE_HZ: u32 = 440;
@@ -60,6 +60,12 @@ async fn plain_to_dtls(lab: Lab, relay: Relay) -> Result<(), Error> {
     let (exchange, mut alice, mut bob) = talk(lab, relay, Style::Plain, Style::Dtls).await?;
     dtmf(&mut alice, &mut bob).await?;
     hang_up(exchange, alice, bob).await
+}
+
+/// The short one that always runs: through the node, from plain to encrypted and back.
+#[test]
+fn a_phone_in_the_clear_talks_with_one_that_encrypts() {
+    within("telephony-short", |lab| plain_to_sdes(lab, Relay::Kaname));
 }
 
 scenarios!(plain_to_sdes g711_to_opus dtls_to_plain plain_to_dtls);

@@ -33,5 +33,6 @@ macro_rules! scenarios {
 
 mod calls;
 mod changes;
+mod hostile;
 mod load;
 mod nodes;
