@@ -266,11 +266,11 @@ impl Call {
         let media = self.parties[party].medias.iter().position(|media| spoken(&media))?;
         let to_phone = self.parties[party].medias[media].agreed.as_ref()?;
         let to_room = room.medias.get(media)?.agreed.as_ref()?;
-        let side = self.told.side(SideKey { party, media })?;
+        let (stream, sender) = self.told.line(SideKey { party, media })?;
         Some(PhoneLine {
             shard: self.shard(),
-            stream: side.stream,
-            sender: side.sender,
+            stream,
+            sender,
             receives: worked(to_room)?.receives.clone(),
             sends: worked(to_phone)?.sends,
             held: !to_phone.receives || to_phone.remote.held,
