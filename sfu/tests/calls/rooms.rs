@@ -1,9 +1,10 @@
 //! Phones that call a room of the node, and that a room calls.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kaname_engine::audio::{Codec, Codecs, Rate};
+use kaname_engine::audio::{Codec, Codecs};
 use kaname_sfu::node::{LeaveReason, RoomInfo};
 
 use crate::phone::{Phone, media, rtp_address};
@@ -11,18 +12,22 @@ use crate::rtp::about;
 use crate::support::{PATIENCE, Proxy, World, config, text};
 
 /// Voices of the phones, in Hz.
-const LOW: f64 = 440.0;
+const LOW: f64 = 400.0;
 const HIGH: f64 = 1_300.0;
+/// Packets of a second.
+const SECOND: usize = 50;
 
 /// A phone that says a tone and knows which tones it has heard.
 struct Talker {
     phone: Phone,
     to: SocketAddr,
-    codec: Codec,
     number: u8,
     says: Vec<Vec<u8>>,
     said: usize,
-    heard: Vec<f64>,
+    rate: f64,
+    ear: Box<dyn FnMut(&[u8]) -> Vec<f64>>,
+    /// The latest second, in packets.
+    heard: VecDeque<Vec<f64>>,
 }
 
 impl Talker {
@@ -41,7 +46,15 @@ impl Talker {
             let length = encoder.encode(&samples, &mut out).unwrap();
             out[..length].to_vec()
         };
-        Talker { phone, to, codec, number, says: (0..50).map(packet).collect(), said: 0, heard: Vec::new() }
+        let mut decoder = Codecs::built_in().decoder(codec, rate).unwrap();
+        let ear = Box::new(move |payload: &[u8]| {
+            let mut out = [0; 6_000];
+            let samples = decoder.decode(payload, &mut out).unwrap();
+            out[..samples].iter().map(|sample| f64::from(*sample)).collect()
+        });
+        let rate = f64::from(rate.hz());
+        let says = (0..50).map(packet).collect();
+        Talker { phone, to, number, says, said: 0, rate, ear, heard: VecDeque::new() }
     }
 
     async fn say(&mut self) {
@@ -50,31 +63,37 @@ impl Talker {
         self.phone.say(self.to, self.number, &payload).await;
     }
 
-    /// Takes the latest second of what it hears.
     fn hear(&mut self, payload: &[u8]) {
-        let rate = self.codec.rate_for(Rate::K8);
-        let mut decoder = Codecs::built_in().decoder(self.codec, rate).unwrap();
-        let mut out = [0; 6_000];
-        let samples = decoder.decode(payload, &mut out).unwrap();
-        self.heard.extend(out[..samples].iter().map(|sample| f64::from(*sample)));
-        let much = self.heard.len().saturating_sub(8_000);
+        self.heard.push_back((self.ear)(payload));
+        let much = self.heard.len().saturating_sub(SECOND);
         self.heard.drain(..much);
     }
 
-    /// How strong a tone is in what was heard, 0 to 1 of all of it (Goertzel).
+    /// How strong a tone is in what was heard, 0 to 1 of all of it (Goertzel, packet by packet).
     fn share(&self, hz: f64) -> f64 {
-        let all: f64 = self.heard.iter().map(|s| s * s).sum();
-        let (mut re, mut im) = (0.0, 0.0);
-        for (at, sample) in self.heard.iter().enumerate() {
-            let angle = std::f64::consts::TAU * hz * at as f64 / 8_000.0;
-            re += sample * angle.cos();
-            im += sample * angle.sin();
-        }
-        2.0 * (re * re + im * im) / (self.heard.len().max(1) as f64) / all.max(1.0)
+        let of_packet = |packet: &Vec<f64>| {
+            let (mut re, mut im) = (0.0, 0.0);
+            for (at, sample) in packet.iter().enumerate() {
+                let angle = std::f64::consts::TAU * hz * at as f64 / self.rate;
+                re += sample * angle.cos();
+                im += sample * angle.sin();
+            }
+            2.0 * (re * re + im * im) / packet.len().max(1) as f64
+        };
+        self.heard.iter().map(of_packet).sum::<f64>() / self.energy().max(1.0)
+    }
+
+    fn energy(&self) -> f64 {
+        self.heard.iter().flatten().map(|sample| sample * sample).sum()
+    }
+
+    /// Whether there is nothing to be heard.
+    fn hears_silence(&self) -> bool {
+        self.heard.len() == SECOND && self.heard.iter().flatten().all(|sample| sample.abs() < 64.0)
     }
 
     fn hears_only(&self, hz: f64, but: f64) -> bool {
-        self.heard.len() == 8_000 && self.share(hz) > 0.8 && self.share(but) < 0.02
+        self.heard.len() == SECOND && self.share(hz) > 0.8 && self.share(but) < 0.02
     }
 }
 
@@ -160,8 +179,7 @@ async fn a_room_calls_a_phone_which_holds_and_comes_back() {
     let hold = other.phone.describe("8", &["a=sendonly"]);
     let held = proxy.describe(about("offer", "in", "a", "").with("sdp", hold)).await;
     assert!(held.contains("a=recvonly"), "{held}");
-    talk(&mut one, &mut other, |one, _| one.heard.len() == 8_000 && one.heard.iter().all(|s| s.abs() < 64.0))
-        .await;
+    talk(&mut one, &mut other, |one, _| one.hears_silence()).await;
     let back = other.phone.describe("8", &[]);
     proxy.describe(about("offer", "in", "a", "").with("sdp", back)).await;
     talk(&mut one, &mut other, |one, other| one.hears_only(HIGH, LOW) && other.hears_only(LOW, HIGH)).await;
