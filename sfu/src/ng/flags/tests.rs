@@ -190,6 +190,9 @@ fn codecs_in_every_way_of_writing() {
     assert_eq!(rules.transcode[1].name, "PCMA", "a number of a fixed meaning");
     assert_eq!(rules.accept, [CodecMatch::Full]);
     assert_eq!(with_flags(&["codec-strip=[PCMU PCMA]"]).codecs.strip.len(), 2);
+    let keys = offer().with("codec-strip", "PCMU").with("codec strip", "PCMA").with("codec-dance", "PCMA");
+    let flags = Flags::read(&keys).unwrap();
+    assert_eq!((flags.codecs.strip.len(), flags.unknown.len()), (2, 1));
     assert_eq!(with_flags(&["codec-strip=PCMU,PCMA"]).codecs.strip.len(), 2);
 }
 
