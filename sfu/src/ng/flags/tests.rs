@@ -247,6 +247,20 @@ fn numbers_and_choices() {
 }
 
 #[test]
+fn a_pause_of_a_recording_and_one_between_keys() {
+    let command = |name: &str| Dictionary::new().with("command", name).with("call-id", "c");
+    for pause in [Value::from("yes"), Value::from(1)] {
+        assert!(Flags::read(&command("stop recording").with("pause", pause)).unwrap().has(Switch::Pause));
+    }
+    assert!(!Flags::read(&command("stop recording").with("pause", "no")).unwrap().has(Switch::Pause));
+    assert!(
+        Flags::read(&command("stop recording").with("flags", list(&["pause"]))).unwrap().has(Switch::Pause)
+    );
+    let keys = Flags::read(&command("play DTMF").with("pause", 1)).unwrap();
+    assert_eq!((keys.play.pause_ms, keys.has(Switch::Pause)), (Some(100), false));
+}
+
+#[test]
 fn what_nobody_knows_is_kept_for_the_log_and_harms_nothing() {
     let flags = Flags::read(
         &offer()
