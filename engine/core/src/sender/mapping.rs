@@ -33,17 +33,18 @@ pub(crate) struct Origin {
     pub(crate) offset: u32,
 }
 
-/// The numbers of one sender.
+/// The numbers of one sender: those of a sender that never switched are within one cache line.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Mapping {
-    /// The latest last; never empty once the first packet went.
-    segments: ArrayVec<Segment, { limits::SEGMENTS }>,
     /// What comes behind the highest number sent.
     next: u64,
+    last_sent: Option<Time>,
+    last_timestamp: u32,
     /// The next packet begins a segment, whatever its stream.
     broken: bool,
-    last_timestamp: u32,
-    last_sent: Option<Time>,
+    /// The latest last; never empty once the first packet went.
+    segments: ArrayVec<Segment, { limits::SEGMENTS }>,
 }
 
 impl Mapping {
