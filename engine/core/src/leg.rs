@@ -19,6 +19,7 @@ pub(crate) use sources::{Owner, Sources};
 
 use crate::bucket::Bucket;
 use crate::command::{ExtensionIds, LegId};
+use crate::extensions::{self, Shape};
 use crate::{Time, limits};
 
 /// Tells keyings of a leg apart, without the key.
@@ -31,9 +32,10 @@ pub(crate) struct Leg {
     pub(crate) outbound: Sending,
     /// Where media goes to: what ICE or the ports say, looked up once.
     path: Option<Path>,
-    pub(crate) extensions: ExtensionIds,
     /// A key reached its limit: nothing is sent until new ones come.
     pub(crate) exhausted: bool,
+    /// Tells legs with the same extension identifiers from others.
+    shape: Shape,
     pub(crate) packets_out: u64,
     pub(crate) bytes_out: u64,
     pub(crate) media: Bucket,
@@ -50,6 +52,7 @@ pub(crate) struct Leg {
     pub(crate) agent: Option<Agent>,
     /// Where RTCP goes to.
     rtcp_path: Option<Path>,
+    extensions: ExtensionIds,
     pub(crate) id: LegId,
     pub(crate) began: Time,
     /// Of the keyings in use.
@@ -89,6 +92,7 @@ impl Leg {
             ports: ports.map(Box::new),
             path: None,
             rtcp_path: None,
+            shape: extensions::shape(&extensions),
             extensions,
             inbound: Receiving::Closed,
             outbound: Sending::Closed,
@@ -127,6 +131,18 @@ impl Leg {
             (None, Some(ports)) => (ports.path(), ports.rtcp_path()),
             (None, None) => (None, None),
         };
+    }
+
+    pub(crate) fn extensions(&self) -> &ExtensionIds {
+        &self.extensions
+    }
+
+    pub(crate) fn set_extensions(&mut self, ids: ExtensionIds) {
+        (self.shape, self.extensions) = (extensions::shape(&ids), ids);
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// Where media goes to.
