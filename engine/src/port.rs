@@ -9,6 +9,7 @@ use crossbeam_queue::ArrayQueue;
 use kaname_core::Command;
 use kaname_core::command::LegId;
 use kaname_io::Waker;
+use kaname_wire::path::Path;
 
 use crate::counters::{Published, WorkerCounters, count};
 use crate::limits::{
@@ -133,7 +134,7 @@ pub(crate) struct Message {
 /// The way into a worker's thread.
 pub(crate) struct WorkerPort {
     pub(crate) orders: ArrayQueue<Order>,
-    pub(crate) datagrams: ArrayQueue<(LegKey, Box<[u8]>)>,
+    pub(crate) datagrams: ArrayQueue<(LegKey, Path, Box<[u8]>)>,
     messages: ArrayQueue<Message>,
     message_bytes: AtomicUsize,
     thread: OnceLock<Thread>,
@@ -170,8 +171,8 @@ impl WorkerPort {
     }
 
     /// Lossy: DTLS and SCTP send again.
-    pub(crate) fn datagram(&self, key: LegKey, data: Box<[u8]>, counters: &WorkerCounters) {
-        match self.datagrams.push((key, data)) {
+    pub(crate) fn datagram(&self, key: LegKey, path: Path, data: Box<[u8]>, counters: &WorkerCounters) {
+        match self.datagrams.push((key, path, data)) {
             Ok(()) => self.wake(),
             Err(_) => count(&counters.dtls_dropped_queue_full),
         }

@@ -338,12 +338,12 @@ fn carry_out_next(shard: &mut Shard, around: &Surroundings, (forget, aside): Lef
 /// Records go to the leg's worker, the rest to the embedder.
 fn hand_on(event: Event, around: &Surroundings) {
     match event {
-        Event::Datagram { leg, data, .. } => {
+        Event::Datagram { leg, path, data } => {
             let key = LegKey { shard: around.id, leg };
             let worker = &around.workers[worker_of(key, around.workers.len())];
-            worker.datagram(key, data, &around.port.workers);
+            worker.datagram(key, path, data, &around.port.workers);
         }
-        // The core hands out records of validated paths only, so the worker need not know the paths.
+        // The core hands out records of validated paths only, where ICE validates any.
         Event::PathValidated { .. } => {}
         // A record of ours for a leg that is going: nobody waits for it.
         Event::CommandFailed { command: "SendDatagram", .. } => {}

@@ -1,4 +1,9 @@
 //! Calls behind real doors on a real engine: what a SIP proxy sees, and what phones hear.
 
 mod doors;
+mod dtls;
+mod phone;
+mod rtp;
+mod srtp;
 mod support;
+mod transcode;
