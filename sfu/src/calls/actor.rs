@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::handle::Wish;
 use super::limits::{RETRY, TICK};
+use super::sound::Loaded;
 use super::state::State;
 use crate::ng::{Asked, DoorCounters};
 
@@ -33,6 +34,7 @@ pub(super) struct Inputs {
     pub(super) requests: mpsc::Receiver<Asked>,
     pub(super) wished: mpsc::Receiver<Wish>,
     pub(super) events: mpsc::UnboundedReceiver<(ShardId, EngineEvent)>,
+    pub(super) loaded: mpsc::UnboundedReceiver<Loaded>,
     pub(super) doors: Arc<DoorCounters>,
 }
 
@@ -77,6 +79,7 @@ pub(super) async fn run(mut state: State, mut inputs: Inputs) {
                 Some((shard, event)) => state.event(Now::read(), shard, event),
                 None => engine_lives = false,
             },
+            Some(loaded) = inputs.loaded.recv() => state.prompt_loaded(Now::read(), loaded),
             request = inputs.requests.recv(), if doors_live => match request {
                 Some(asked) => state.request(Now::read(), asked),
                 None => doors_live = false,

@@ -11,6 +11,7 @@ use super::config::CallsConfig;
 use super::counters::CallsCounters;
 use super::engine::CallEngine;
 use super::ids;
+use super::random::Random;
 use super::state::State;
 use crate::ng::{Asked, DoorCounters};
 
@@ -59,8 +60,10 @@ impl Calls {
         doors: Arc<DoorCounters>,
     ) -> CallsHandle {
         let (wishes, wished) = mpsc::channel(WISHES);
-        let state = State::new(engine, self.config);
-        tokio::spawn(actor::run(state, actor::Inputs { requests, wished, events: self.events, doors }));
+        let (sender, loaded) = mpsc::unbounded_channel();
+        let state = State::new(engine, self.config, Random::system(), sender);
+        let inputs = actor::Inputs { requests, wished, events: self.events, loaded, doors };
+        tokio::spawn(actor::run(state, inputs));
         CallsHandle { wishes }
     }
 }

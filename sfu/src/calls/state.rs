@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use kaname_engine::core::Command;
 use kaname_engine::core::event::LegStats;
+use tokio::sync::mpsc;
 
 use super::actor::Now;
 use super::config::CallsConfig;
@@ -18,6 +19,7 @@ use super::model::Call;
 use super::plan::SideKey;
 use super::random::Random;
 use super::record::Records;
+use super::sound::Loaded;
 use super::tools::Tools;
 use crate::ng::{self, Dictionary, Replies, ReplyTo};
 
@@ -41,6 +43,8 @@ pub(super) struct State {
     /// Questions that shards have not answered yet.
     pub(super) questions: HashMap<u64, Question>,
     pub(super) rate: Rate,
+    /// Where prompts arrive that were read aside.
+    pub(super) loaded: mpsc::UnboundedSender<Loaded>,
     began: Instant,
     next: u64,
 }
@@ -106,11 +110,12 @@ pub(super) enum Question {
 }
 
 impl State {
-    pub(super) fn new(engine: Arc<dyn CallEngine>, config: CallsConfig) -> State {
-        State::with_random(engine, config, Random::system())
-    }
-
-    pub(super) fn with_random(engine: Arc<dyn CallEngine>, config: CallsConfig, random: Random) -> State {
+    pub(super) fn new(
+        engine: Arc<dyn CallEngine>,
+        config: CallsConfig,
+        random: Random,
+        loaded: mpsc::UnboundedSender<Loaded>,
+    ) -> State {
         let records = Records::open(config.records_file.as_deref());
         State {
             tools: Tools::new(engine, config, random),
@@ -124,6 +129,7 @@ impl State {
             jobs: HashMap::new(),
             questions: HashMap::new(),
             rate: Rate::default(),
+            loaded,
             began: Instant::now(),
             next: 0,
         }

@@ -4,6 +4,7 @@ mod doors;
 mod dtls;
 mod phone;
 mod rtp;
+mod sound;
 mod srtp;
 mod support;
 mod transcode;
