@@ -95,7 +95,7 @@ fn protocol(flags: &mut Flags, word: &str) -> Result<bool, FlagError> {
 
 /// `replace-origin`, `codec-strip-PCMU` and the like.
 fn prefixed(flags: &mut Flags, word: &str) -> Result<bool, FlagError> {
-    let lists: [(&str, fn(&mut Flags, &str) -> bool); 4] = [
+    let lists: [(&str, list::Read); 4] = [
         ("replace-", list::replace),
         ("rtcp-mux-", list::rtcp_mux),
         ("SDES-", list::sdes),

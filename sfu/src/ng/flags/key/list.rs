@@ -7,8 +7,10 @@ use crate::ng::flags::{FlagError, Flags};
 use crate::ng::sdp::crypto::Suite;
 use crate::ng::value::Value;
 
+/// Reads one word of a list; false if nobody knows it.
+pub(super) type Read = fn(&mut Flags, &str) -> bool;
+
 pub(super) fn read(flags: &mut Flags, name: &str, value: &Value) -> Result<bool, FlagError> {
-    type Read = fn(&mut Flags, &str) -> bool;
     let (key, read): (&'static str, Read) = match name {
         "flags" => {
             for word in texts("flags", value)? {

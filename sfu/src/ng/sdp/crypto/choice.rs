@@ -83,8 +83,9 @@ impl CryptoRules {
     }
 }
 
-/// What to offer to the other side: the suites that came keep their tags, others are added behind. `earlier` is what
-/// was offered to it before: a suite that is still there keeps its key, so that a re-offer changes nothing.
+/// What to offer to the other side: the suites that came keep their tags, others are added behind. `earlier` is our line
+/// that is in use with it (or those of an offer that was never answered): its suite keeps its key, so that counters go
+/// on over a re-offer. Lines that were in use once must not be among them: a key is never taken up again.
 pub fn offer(
     received: &[CryptoLine],
     rules: &CryptoRules,
