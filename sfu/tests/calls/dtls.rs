@@ -8,7 +8,12 @@ use crate::rtp::about;
 use crate::support::{Proxy, World, config};
 
 /// A call from the first phone to the second, through two calls with DTLS between them.
-async fn chain(proxy: &mut Proxy, caller: &Phone, callee: &Phone, middle: impl Fn(Dictionary) -> Dictionary) -> (String, String) {
+async fn chain(
+    proxy: &mut Proxy,
+    caller: &Phone,
+    callee: &Phone,
+    middle: impl Fn(Dictionary) -> Dictionary,
+) -> (String, String) {
     let offer = about("offer", "near", "a", "").with("sdp", caller.describe("8", &[]));
     let between = proxy.describe(middle(offer.with("transport protocol", "UDP/TLS/RTP/SAVP"))).await;
     assert!(media(&between).dtls.is_some() && media(&between).crypto.is_empty(), "{between}");
