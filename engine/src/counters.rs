@@ -121,13 +121,14 @@ core_counters! {
     handed_over,
 }
 
-const SHARD_NAMES: [&str; 12] = [
+const SHARD_NAMES: [&str; 13] = [
     "shard_cpu_us",
     "shard_rounds",
     "shard_faults",
     "shard_wakeups",
     "shard_spins_paid",
     "shard_spins_vain",
+    "shard_rests",
     "shard_busy_us",
     BUSY_PERMILLE,
     "steer_learned",
@@ -155,6 +156,8 @@ pub(crate) struct ShardFigures {
     /// Looks for more ahead of a sleep: those that made it unnecessary, and those that did not.
     pub(crate) spins_paid: u64,
     pub(crate) spins_vain: u64,
+    /// Rests for the sake of several packets at once.
+    pub(crate) rests: u64,
     /// Time not spent waiting.
     pub(crate) busy: Duration,
     /// The share of it in the latest interval.
@@ -182,6 +185,7 @@ impl ShardFigures {
             self.wakeups,
             self.spins_paid,
             self.spins_vain,
+            self.rests,
             u64::try_from(self.busy.as_micros()).unwrap_or(u64::MAX),
             self.busy_permille,
             self.steering.learned,
