@@ -7,6 +7,7 @@ use std::time::Duration;
 use kaname_core::{Counters as CoreCounters, DropReason, Time};
 use kaname_io::Counters as IoCounters;
 
+use crate::shard::delay::{DELAY_NAMES, Delays};
 use crate::steering::SteeringFigures;
 
 /// Figures of one shard, at most a second old.
@@ -141,7 +142,7 @@ const BUSY_PERMILLE: &str = "shard_busy_permille";
 
 /// Names of the published figures, in their order.
 static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let names = IoCounters::NAMES.iter().chain(CORE_NAMES).chain(&SHARD_NAMES);
+    let names = IoCounters::NAMES.iter().chain(CORE_NAMES).chain(&SHARD_NAMES).chain(&DELAY_NAMES);
     names.copied().collect()
 });
 
@@ -158,6 +159,8 @@ pub(crate) struct ShardFigures {
     pub(crate) spins_vain: u64,
     /// Rests for the sake of several packets at once.
     pub(crate) rests: u64,
+    /// Packets by how long they stayed in the node.
+    pub(crate) delays: Delays,
     /// Time not spent waiting.
     pub(crate) busy: Duration,
     /// The share of it in the latest interval.
@@ -212,7 +215,7 @@ impl Published {
     }
 
     pub(crate) fn publish(&self, io: &IoCounters, core: &CoreCounters, shard: ShardFigures) {
-        let all = io.values().into_iter().chain(core_values(core)).chain(shard.values());
+        let all = io.values().into_iter().chain(core_values(core)).chain(shard.values()).chain(shard.delays);
         for (to, value) in self.values.iter().zip(all) {
             to.store(value, Ordering::Relaxed);
         }
@@ -251,7 +254,13 @@ mod tests {
         published.publish(
             &io,
             &core,
-            ShardFigures { rounds: 2, faults: 3, spins_vain: 4, ..ShardFigures::default() },
+            ShardFigures {
+                rounds: 2,
+                faults: 3,
+                spins_vain: 4,
+                delays: [5, 0, 0, 0, 0, 0, 6],
+                ..ShardFigures::default()
+            },
         );
         let workers = WorkerCounters::default();
         count(&workers.dtls_secured);
@@ -262,6 +271,8 @@ mod tests {
             ("core_bytes_out", 8),
             ("shard_faults", 3),
             ("shard_spins_vain", 4),
+            ("shard_delay_below_50us", 5),
+            ("shard_delay_longer", 6),
             ("dtls_secured", 1),
             ("no_such_name", 0),
         ] {

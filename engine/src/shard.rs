@@ -1,5 +1,6 @@
 //! A shard's thread: it owns packet io and the core's state machine, and does nothing but carry between them.
 
+pub(crate) mod delay;
 mod moderation;
 mod visits;
 
@@ -24,6 +25,7 @@ use crate::ports::PortOrder;
 use crate::spin::Spin;
 use crate::steering::{Kernel, Steer};
 use crate::{EngineEvent, ShardId};
+use delay::Looks;
 use moderation::Moderation;
 
 const _: () = assert!(RX_BATCH <= BATCH, "the core takes a whole receive batch");
@@ -129,6 +131,7 @@ struct Round<'e, I> {
     publish_at: Time,
     spin: Spin,
     moderation: Moderation,
+    looks: Looks,
     /// Packets received so far on ports of single legs, and in all.
     received: (u64, u64),
     figures: ShardFigures,
@@ -147,6 +150,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             forget: VecDeque::new(),
             aside: None,
             publish_at: Time::ZERO,
+            looks: Looks::new(Time::ZERO),
             moderation: Moderation::new(around.habits.coalesce),
             received: (0, 0),
             // With one processor whoever would end the wait cannot run meanwhile.
@@ -181,11 +185,13 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 
     fn receive(&mut self, now: Time) -> std::io::Result<()> {
-        let Round { io, shard, steer, batch, around, forget, aside, .. } = self;
+        let Round { io, shard, steer, batch, around, forget, aside, looks, .. } = self;
+        let since = looks.look(now);
         let received = io.recv()?;
         if received.is_empty() {
             return Ok(());
         }
+        let count = received.len() as u64;
         // Commands first: what came may be caused by the answer that one of them was queued ahead of, or be media
         // right behind a handshake.
         carry_out_waiting(shard, around, (forget, aside), now);
@@ -198,6 +204,8 @@ impl<'e, I: PacketIo> Round<'e, I> {
         self.drain(now)?;
         // What was forwarded leaves before anything else is begun.
         self.io.flush()?;
+        let done = self.now();
+        delay::note(&mut self.figures.delays, count, since, done);
         Ok(())
     }
 
@@ -308,6 +316,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             slept?;
             let waited = began.elapsed();
             if waited > NO_SLEEP {
+                self.looks.slept();
                 self.figures.wakeups += 1;
                 self.spin.slept(waited);
             }

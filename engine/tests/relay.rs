@@ -3,6 +3,8 @@
 //!
 //! `chrt -f 10 cargo test --release -p kaname-engine --test relay -- --ignored --nocapture`
 
+#![allow(clippy::print_stdout, reason = "a measurement tells what it measured")]
+
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
@@ -37,6 +39,9 @@ struct Calls {
     sides: Vec<Side>,
     poll: Poll,
     received: u64,
+    /// Of what was received in the clear, in nanoseconds.
+    delays: Vec<u64>,
+    epoch: Instant,
 }
 
 fn keying(seed: u8) -> Keying {
@@ -48,7 +53,8 @@ impl Calls {
     fn new(config: EngineConfig, calls: u32, secure: bool) -> Calls {
         let engine = Engine::start(config, |_, _| {}).expect("loopback");
         let poll = Poll::new().expect("a poller");
-        let mut all = Calls { engine, sides: Vec::new(), poll, received: 0 };
+        let (sides, epoch) = (Vec::new(), Instant::now());
+        let mut all = Calls { engine, sides, poll, received: 0, delays: Vec::new(), epoch };
         for number in 0..2 * calls {
             all.side(number, secure && number % 2 == 1);
         }
@@ -128,6 +134,7 @@ impl Calls {
         packet[2..4].copy_from_slice(&side.sequence.to_be_bytes());
         packet[4..8].copy_from_slice(&(u32::from(side.sequence) * 160).to_be_bytes());
         packet[8..12].copy_from_slice(&side.ssrc.to_be_bytes());
+        packet[12..20].copy_from_slice(&(self.epoch.elapsed().as_nanos() as u64).to_be_bytes());
         let mut protected = [0_u8; 12 + PAYLOAD + 16];
         let sent = match &mut side.keys {
             Some(keys) => {
@@ -157,9 +164,16 @@ impl Calls {
             }
             wait(&mut self.poll, &mut events, due);
             for event in &events {
-                let socket = &self.sides[event.token().0].socket;
-                while socket.recv(&mut [0; 512]).is_ok() {
+                let Side { socket, keys, .. } = &self.sides[event.token().0];
+                let mut packet = [0; 512];
+                while let Ok(len) = socket.recv(&mut packet) {
                     self.received += 1;
+                    let sent: Option<[u8; 8]> =
+                        packet[..len].get(12..20).and_then(|bytes| bytes.try_into().ok());
+                    if let Some(sent) = sent.filter(|_| keys.is_none()) {
+                        let now = self.epoch.elapsed().as_nanos() as u64;
+                        self.delays.push(now.saturating_sub(u64::from_be_bytes(sent)));
+                    }
                 }
             }
         }
@@ -215,9 +229,14 @@ fn what_relaying_a_packet_costs() {
         let before = relay.engine.counters(SHARD);
         let (packets, time) = relay.run(Duration::from_secs(seconds.into()));
         let after = relay.engine.counters(SHARD);
+        relay.delays.sort_unstable();
+        let delay =
+            |permille| relay.delays.get(relay.delays.len() * permille / 1000).map_or(0, |ns| ns / 1000);
+        let delays = (delay(500), delay(990), delay(999));
+        relay.delays.clear();
         let rate = |name: &str| (after.get(name) - before.get(name)) / u64::from(seconds);
         println!(
-            "{calls} calls, {coalesce:?}: {} packets, {:.2} us a packet; a second: {} rounds, {} wakeups, spins {} / {}, {} receives, {} sends",
+            "{calls} calls, {coalesce:?}: {} packets, {:.2} us a packet; delay {delays:?} us; a second: {} rounds, {} wakeups, spins {} / {}, {} receives, {} sends",
             packets,
             time.as_secs_f64() * 1e6 / packets as f64,
             rate("shard_rounds"),

@@ -37,9 +37,9 @@ impl Moderation {
         if shared > 0 {
             self.not_before = now + MODERATION_PAUSE;
         }
-        if on_ports > 0 {
-            let since = u64::try_from(now.since(self.looked).as_nanos()).unwrap_or(LONG_NS).min(LONG_NS);
-            self.gap_ns = (7 * self.gap_ns + since / on_ports) / 8;
+        let since = u64::try_from(now.since(self.looked).as_nanos()).unwrap_or(LONG_NS).min(LONG_NS);
+        if let Some(gap) = since.checked_div(on_ports) {
+            self.gap_ns = (7 * self.gap_ns + gap) / 8;
             self.looked = now;
         }
     }
