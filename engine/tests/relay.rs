@@ -167,6 +167,10 @@ impl Calls {
                 let Side { socket, keys, .. } = &self.sides[event.token().0];
                 let mut packet = [0; 512];
                 while let Ok(len) = socket.recv(&mut packet) {
+                    // RFC 5761 section 4: reports come on the same port.
+                    if (192..224).contains(&packet[1]) {
+                        continue;
+                    }
                     self.received += 1;
                     let sent: Option<[u8; 8]> =
                         packet[..len].get(12..20).and_then(|bytes| bytes.try_into().ok());

@@ -96,7 +96,7 @@ mod tests {
         moderation.received(now, 1, 1);
         let later = arrive(&mut moderation, now, 10, PERIOD / 4);
         assert_eq!(moderation.rest(later), None);
-        let later = arrive(&mut moderation, now + MODERATION_PAUSE, 10, PERIOD / 4);
+        let later = arrive(&mut moderation, now + MODERATION_PAUSE, 100, PERIOD / 4);
         assert_eq!(moderation.rest(later), Some(PERIOD));
     }
 
