@@ -12,7 +12,14 @@
 mod command;
 mod event;
 mod figures;
+mod hall;
+mod item;
+mod obey;
+mod outlet;
 mod port;
+mod record;
+mod recording;
+mod wheel;
 mod worker;
 
 pub use command::{
@@ -29,6 +36,7 @@ pub use kaname_media::transcode::{SendKeys, TranscoderConfig, TranscoderCounters
 pub use kaname_media::{Rate, SendFormat, Start, file};
 pub(crate) use port::AudioPort;
 pub use port::{AudioBusy, AudioRefused};
+pub(crate) use record::{Desk, WriterSurroundings, run_writer};
 pub(crate) use worker::{Surroundings, run};
 
 /// All that there are on this machine of those that were asked for.
@@ -42,3 +50,6 @@ pub(crate) fn codecs(extra: crate::ExtraCodecs) -> Codecs {
     }
     codecs
 }
+
+#[cfg(test)]
+mod tests;

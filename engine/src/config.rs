@@ -21,7 +21,7 @@ pub struct EngineConfig {
     pub receive_buffer: usize,
     /// Threads for handshakes and data channels, 1 to 64.
     pub workers: usize,
-    /// Threads that decode, mix and encode audio, 0 to 64. One that has nothing to do costs a few kilobytes.
+    /// Threads that decode, mix and encode audio, 0 to 64. One that has nothing to do costs about a megabyte.
     pub audio_workers: usize,
     /// Codecs besides those that are built in.
     pub codecs: ExtraCodecs,

@@ -11,7 +11,7 @@ use kaname_core::Command;
 use kaname_core::command::{LegId, Transport};
 use kaname_io::steer;
 
-use crate::audio::{self, AudioBusy, AudioCommand, AudioPort, AudioRefused, Codecs};
+use crate::audio::{self, AudioBusy, AudioCommand, AudioPort, AudioRefused, Codecs, Desk};
 use crate::backend::{self, Backend, Opened};
 use crate::counters::CountersSnapshot;
 use crate::limits::{COALESCE_MAX, MAX_AUDIO_WORKERS, MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
@@ -69,6 +69,8 @@ pub struct Engine {
     audio: Arc<[AudioPort]>,
     codecs: Codecs,
     mesh: Arc<Mesh>,
+    /// Where what is recorded waits for the disk.
+    desk: Arc<Desk>,
     stop: Arc<AtomicBool>,
     fingerprint: String,
     steering: SteeringMode,
@@ -102,6 +104,7 @@ impl Engine {
             audio: (0..config.audio_workers).map(|_| AudioPort::new()).collect(),
             codecs: audio::codecs(config.codecs),
             mesh: mesh.clone(),
+            desk: Arc::new(Desk::new()),
             stop: Arc::new(AtomicBool::new(false)),
             fingerprint: identity.fingerprint().to_string(),
             steering,
@@ -136,12 +139,19 @@ impl Engine {
     }
 
     fn start_audio(&mut self, sink: &Arc<Sink>, epoch: Instant) -> Result<(), StartError> {
+        if self.audio.is_empty() {
+            return Ok(());
+        }
+        let (desk, sink_of_writer, stop) = (self.desk.clone(), sink.clone(), self.stop.clone());
+        let writer = audio::WriterSurroundings { desk, sink: sink_of_writer, stop };
+        self.spawn("kaname-record".into(), move || audio::run_writer(writer))?;
         for worker in 0..self.audio.len() {
             let around = audio::Surroundings {
                 worker,
                 index: self.audio_index(worker),
                 ports: self.audio.clone(),
                 mesh: self.mesh.clone(),
+                desk: self.desk.clone(),
                 sink: sink.clone(),
                 stop: self.stop.clone(),
                 codecs: self.codecs.clone(),
@@ -386,6 +396,7 @@ impl Drop for Engine {
         self.shards.iter().for_each(|shard| shard.port.waker.wake());
         self.workers.iter().for_each(WorkerPort::wake);
         self.audio.iter().for_each(AudioPort::wake);
+        self.desk.wake();
         let this = thread::current().id();
         for thread in self.threads.drain(..) {
             // The sink may hold the engine, so this may be one of its own threads.

@@ -181,5 +181,23 @@ pub const AUDIO_COMMANDS: usize = 4096;
 /// Transcoders, players, taps and rooms of a worker: far more than one core carries of the cheapest.
 pub const AUDIO_ITEMS: usize = 16_384;
 
-/// Recorders of an engine: what one disk and one thread write with time to spare.
+/// How far behind an audio worker may be and still catch up, in milliseconds: two of the longest packets. What is older
+/// would only be late sound.
+pub const AUDIO_CATCH_UP_MS: u64 = 120;
+
+/// How often the clocks of what a worker makes are told, for sender reports: they do not drift, so once would do were
+/// it not for shards that start anew.
+pub const AUDIO_REPORT_TIME: Duration = Duration::from_secs(5);
+
+/// Recorders of an audio worker: what one disk and one thread write with time to spare.
 pub const RECORDERS: usize = 256;
+
+/// Stretches of sound (20 ms) that each recorder adds to those on their way to the disk: 1.3 s of a stalled disk.
+/// Lossy: a longer stall leaves silence in the file.
+pub const RECORD_SOUNDS: usize = 64;
+
+/// Recorders whose sounds find room at once, of all workers; those beyond share it.
+pub const RECORD_ROOM: usize = 64 * RECORD_SOUNDS;
+
+/// Beginnings and ends of recordings on their way to the disk. Lossless: they wait at their origin.
+pub const RECORD_ORDERS: usize = 1024;

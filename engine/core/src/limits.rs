@@ -220,6 +220,16 @@ pub const STRANGER_DATAGRAMS_PER_SECOND: u32 = 100;
 /// wants two): a transfer, a music server.
 pub const SSRC_PACKETS: u8 = 3;
 
+/// Between two changes of a stream's SSRC: who changes more often is no phone, and each change is told.
+pub const SSRC_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Between two moves that are learned of a peer under SRTP: each is told.
+pub const MOVE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long authentic packets from where a peer was before a new offer do not bring it back: what was on its way. It may be
+/// there still, behind a NAT, and is learned again then.
+pub const STRAGGLERS: Duration = Duration::from_millis(200);
+
 /// Inbound sessions put aside a leg: a call that goes to music on hold, to a colleague, and back.
 pub const PUT_ASIDE: usize = 2;
 

@@ -19,7 +19,7 @@ pub(crate) use reception::{Place, Reception, RemoteReport};
 use crate::command::{MediaKind, PayloadType, StreamConfig, StreamId};
 use crate::crossing::{Export, Import};
 use crate::event::StreamStats;
-use crate::limits;
+use crate::{Time, limits};
 
 /// A stream and all that is known of it.
 pub(crate) struct Stream {
@@ -40,6 +40,7 @@ pub(crate) struct Stream {
     pub(crate) sequence_offset: u16,
     pub(crate) timestamp_offset: u32,
     newcomer: Option<Newcomer>,
+    changed: Option<Time>,
     pub(crate) started: bool,
     pub(crate) muted: bool,
     /// Senders routed to it, those included that wait for its key frame.
@@ -103,6 +104,7 @@ impl Stream {
             sequence_offset: 0,
             timestamp_offset: 0,
             newcomer: None,
+            changed: None,
             started: false,
             muted: false,
             senders: Vec::new(),

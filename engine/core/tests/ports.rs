@@ -137,6 +137,43 @@ fn the_signalled_address_always_wins() {
     }
 }
 
+/// Whoever was first within the window at the port of a silent peer loses it to the peer's first packet, however much it
+/// sends and whatever it calls itself.
+#[test]
+fn an_impostor_in_the_clear_gives_way_to_the_signalled_address() {
+    let mut world = World::new();
+    let (mut one, mut two) = call(&mut world, false, Learn::Window);
+    let mut impostor = Phone { at: address("203.0.113.9:9000"), ssrc: 666, ..call_copy(&one) };
+    impostor.talk(&mut world, 20);
+    assert_eq!(world.learned(), [impostor.path()]);
+    two.media(&mut world);
+    for _ in 0..20 {
+        impostor.speak(&mut world);
+        one.speak(&mut world);
+        impostor.speak(&mut world);
+        two.speak(&mut world);
+        world.pass(20 * MS);
+    }
+    assert_eq!(world.learned(), [impostor.path(), one.path()]);
+    // One of the impostor's ahead of it, and the packets by which another SSRC takes over.
+    assert_eq!(two.media(&mut world).len(), 20 + 1 - (usize::from(limits::SSRC_PACKETS) - 1));
+    assert_eq!((one.media(&mut world).len(), impostor.media(&mut world).len()), (20, 0));
+}
+
+/// An authentic peer that is in two places at once is followed a few times a second.
+#[test]
+fn moves_are_bounded() {
+    let mut world = World::new();
+    let (mut one, _) = call(&mut world, true, Learn::Handover);
+    let places = [1, 2, 3].map(|number| ([198, 51, 100, number], 61_000).into());
+    for step in 0..500 {
+        one.at = places[step % 3];
+        one.speak(&mut world);
+        world.now = world.now + 2 * MS;
+    }
+    assert!((5..=11).contains(&world.learned().len()), "{}", world.learned().len());
+}
+
 #[test]
 fn a_third_address_is_never_heard_and_nothing_is_reflected_to_it() {
     for secure in [false, true] {
@@ -221,6 +258,7 @@ fn a_handover_under_srtp_is_followed_at_once_and_late_packets_do_not_move_it_bac
     two.speak(&mut world);
     assert_eq!(one.media(&mut world).len(), 1);
     // Neither does a copy of an authentic packet from elsewhere.
+    world.pass(SECOND);
     let packet = one.speech();
     world.receive(one.path(), &packet);
     world.receive(Path::udp(one.ports.0, address("203.0.113.9:9")), &packet);
@@ -296,6 +334,20 @@ fn a_new_offer_moves_at_once_and_the_old_place_counts_for_nothing() {
     assert_eq!(sequences(&one.media(&mut world)), [numbers[9].wrapping_add(1)]);
     one.speak(&mut world);
     assert_eq!(two.media(&mut world).len(), 1);
+}
+
+#[test]
+fn under_srtp_a_peer_that_stays_where_it_was_is_soon_found_again() {
+    let mut world = World::new();
+    let (mut one, mut two) = call(&mut world, true, Learn::Window);
+    one.at = address("198.51.100.1:61000");
+    one.talk(&mut world, 10);
+    two.media(&mut world);
+    // Behind a NAT: another address is signalled, and its packets come from the same.
+    let new = address("192.0.2.77:5000");
+    world.must(Command::SetRemote { leg: one.leg, remote: signalled(new, Learn::Window) });
+    one.talk(&mut world, 50);
+    assert_eq!((two.media(&mut world).len(), world.learned().len()), (40, 2));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use kaname_media::dtmf::{KeyEvent, KeysFull};
 use kaname_media::jitter::PlayoutCounters;
 use kaname_media::mixer::{RoomCounters, RoomError};
+use kaname_media::prompt::PromptsFull;
 use kaname_media::transcode::{TranscodeError, TranscoderCounters};
 
 use super::AudioId;
@@ -124,6 +125,9 @@ pub enum AudioError {
     /// See [`RoomError`].
     #[error(transparent)]
     Room(#[from] RoomError),
+    /// See [`PromptsFull`].
+    #[error(transparent)]
+    Prompts(#[from] PromptsFull),
     /// See [`KeysFull`].
     #[error(transparent)]
     Keys(#[from] KeysFull),

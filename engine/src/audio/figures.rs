@@ -60,13 +60,27 @@ figures! {
         refused_by_playout,
         /// Packets made while the shard had no room for them.
         no_room,
+        /// Packets made that are longer than a packet may be: L16 at a high rate and a long packet time.
+        too_long,
         /// Stretches of sound that a recorder lost because the disk did not keep up.
         recorder_behind,
     }
 }
 
 impl AudioFigures {
+    /// What the worker holds now.
+    pub(super) fn set_held(&self, items: usize, participants: usize, recorders: usize) {
+        self.items.store(items as u64, Ordering::Relaxed);
+        self.participants.store(participants as u64, Ordering::Relaxed);
+        self.recorders.store(recorders as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn busy_permille(&self) -> u32 {
         self.busy_permille.load(Ordering::Relaxed) as u32
     }
+}
+
+/// Counts; only the worker's own thread does.
+pub(super) fn bump(counter: &AtomicU64, by: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }

@@ -4,6 +4,7 @@
 //! address is believed at once, and another only by the rules of [`Learn`].
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use arrayvec::ArrayVec;
 use kaname_wire::path::Path;
@@ -51,8 +52,11 @@ pub(crate) struct Ports {
     until: Time,
     /// The address signalled before, and where the peer was then: a hold ends where it began.
     before: Option<(SocketAddr, SocketAddr)>,
-    /// Where the peer was until the last change, and how long stragglers from there count for nothing.
+    /// Where the peer was until it was said to be elsewhere, and since when: whoever sends from there counts for nothing
+    /// for a while.
     left: Option<(SocketAddr, Time)>,
+    /// When it was learned to be elsewhere.
+    moved: Option<Time>,
     /// Of the last packet that was believed.
     ssrc: Option<u32>,
     heard: Time,
@@ -81,6 +85,7 @@ impl Ports {
             until: now,
             before: None,
             left: None,
+            moved: None,
             ssrc: None,
             heard: now,
             candidates: ArrayVec::new(),
@@ -114,7 +119,7 @@ impl Ports {
         }
         if signalled != self.signalled {
             let was = self.signalled.zip(self.at).filter(|_| self.confirmed);
-            self.left = self.at.map(|at| (at, now + limits::HANDOVER_SILENCE));
+            self.left = self.at.map(|at| (at, now));
             let back = self.before.filter(|(said, _)| Some(*said) == signalled).map(|(_, at)| at);
             (self.at, self.confirmed, self.rtcp_at) = (back.or(signalled), back.is_some(), None);
             if self.at == self.left.map(|(at, _)| at) || back.is_some() {
@@ -131,24 +136,26 @@ impl Ports {
         self.until = now + limits::LEARN_WINDOW;
     }
 
-    /// Whether media from `path` may be the peer's. In the clear it then is; under SRTP a tag must prove it.
-    pub(crate) fn admits(&mut self, path: &Path, claim: Claim, now: Time) -> Result<(), DropReason> {
+    /// Whether media from `path` may be the peer's. In the clear it then is; under SRTP a tag must prove it. True: the peer
+    /// was elsewhere until now.
+    pub(crate) fn admits(&mut self, path: &Path, claim: Claim, now: Time) -> Result<bool, DropReason> {
         if path.local != self.rtp {
             return Err(DropReason::WrongPort);
         }
         let from = path.remote;
         if self.is_peer(from) {
-            return Ok(());
+            // Whoever was learned in the clear is not heard any more, whatever it sends.
+            return Ok(claim.plain && self.at != Some(from) && self.hear(from, claim.ssrc, true, now));
         }
         let is_open = match claim.plain {
             true => self.is_open_in_the_clear(from, claim.ssrc, now),
-            false => self.is_open(from, now),
+            false => self.is_open(from, limits::STRAGGLERS, now),
         };
         if !is_open {
             return Err(DropReason::ForeignSource);
         }
         if !claim.plain || self.is_consistent(from, claim, now) {
-            return Ok(());
+            return Ok(false);
         }
         Err(DropReason::SourceNotLearned)
     }
@@ -158,10 +165,11 @@ impl Ports {
         !self.has_ice && (self.at == Some(from) || self.signalled == Some(from))
     }
 
-    /// Whether anyone else may prove to be the peer.
-    fn is_open(&self, from: SocketAddr, now: Time) -> bool {
-        let has_left = self.left.is_some_and(|(at, until)| at == from && now < until);
-        if self.has_ice || has_left {
+    /// Whether anyone else may prove to be the peer. `gone`: how long one that has left may not.
+    fn is_open(&self, from: SocketAddr, gone: Duration, now: Time) -> bool {
+        let has_left = self.left.is_some_and(|(at, since)| at == from && now.since(since) < gone);
+        let has_just_moved = self.moved.is_some_and(|moved| now.since(moved) < limits::MOVE_INTERVAL);
+        if self.has_ice || has_left || has_just_moved {
             return false;
         }
         match self.learn {
@@ -174,7 +182,8 @@ impl Ports {
     /// The same, where nothing proves it.
     fn is_open_in_the_clear(&self, from: SocketAddr, ssrc: u32, now: Time) -> bool {
         let same_family = self.signalled.is_none_or(|it| it.is_ipv4() == from.is_ipv4());
-        if !same_family || !self.is_open(from, now) {
+        // Nothing tells a party that was transferred away from one behind the same NAT.
+        if !same_family || !self.is_open(from, limits::LEARN_WINDOW, now) {
             return false;
         }
         let is_silent = now.since(self.heard) >= limits::HANDOVER_SILENCE;
@@ -218,6 +227,7 @@ impl Ports {
                 self.rtcp_at = None;
             }
             self.at = Some(from);
+            self.moved = Some(now);
         }
         if moved || !self.confirmed {
             self.confirmed = true;
@@ -241,7 +251,7 @@ impl Ports {
         } else {
             self.is_peer(from)
         };
-        let may_prove = !plain && self.is_open(from, now);
+        let may_prove = !plain && self.is_open(from, limits::STRAGGLERS, now);
         if is_known || may_prove { Ok(()) } else { Err(DropReason::ForeignSource) }
     }
 

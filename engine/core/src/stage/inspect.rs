@@ -48,7 +48,7 @@ fn inspect(
     let State { legs, streams, events, counters, agenda, .. } = state;
     let leg = legs.get_mut(leg_index).ok_or(DropReason::UnclaimedSsrc)?;
     let stream = streams.get_mut(owner.index).ok_or(DropReason::UnclaimedSsrc)?;
-    let ids = leg.extensions;
+    let ids = *leg.extensions();
     if leg.sources.get(view.ssrc()).is_none() {
         bind(leg, stream, owner, &view, now)?;
     }
@@ -62,7 +62,7 @@ fn inspect(
     }
     let original = if owner.repair { unwrap(&view, stream)? } else { original(&view, stream)? };
     let payload = &bytes[usize::from(original.payload_start)..usize::from(original.payload_end)];
-    if leg.inbound.is_plain() && !owner.repair && has_restarted(stream, &view) {
+    if leg.inbound.is_plain() && !owner.repair && has_restarted(stream, &view, now) {
         stream.go_on_with(view.sequence(), view.timestamp(), now);
     }
     let number = original.sequence.wrapping_add(stream.sequence_offset);
@@ -143,7 +143,7 @@ fn bind(
     let ssrc = view.ssrc();
     if let Some(before) = stream.ssrc.filter(|_| leg.ports.is_some() && !owner.repair) {
         stream.payload_type(view.payload_type()).ok_or(DropReason::PayloadTypeUnmapped)?;
-        if !stream.yields_to(ssrc, view.sequence()) {
+        if !stream.yields_to(ssrc, view.sequence(), now) {
             return Err(DropReason::UnclaimedSsrc);
         }
         leg.sources.remove(before);
@@ -163,9 +163,9 @@ fn bind(
 }
 
 /// RFC 3550 appendix A.1: a leap back that goes on is a sender which began anew without another SSRC.
-fn has_restarted(stream: &mut Stream, view: &RtpView<'_>) -> bool {
+fn has_restarted(stream: &mut Stream, view: &RtpView<'_>, now: Time) -> bool {
     let number = view.sequence().wrapping_add(stream.sequence_offset);
-    stream.reception.is_too_old(number) && stream.yields_to(view.ssrc(), view.sequence())
+    stream.reception.is_too_old(number) && stream.yields_to(view.ssrc(), view.sequence(), now)
 }
 
 /// The packet as its publisher made it first.

@@ -46,17 +46,26 @@ fn find(state: &mut State, datagram: &Datagram<'_>, now: Time) -> Result<(u32, O
     let (index, by_port) = state.leg_at(&datagram.path).ok_or(DropReason::UnknownPath)?;
     let State { legs, streams, .. } = state;
     let leg = legs.get_mut(index).ok_or(DropReason::UnknownPath)?;
+    let mut moved = false;
     if leg.inbound.is_closed() {
         return Err(DropReason::NoKeys);
     }
     let header = RtpHeader::parse(datagram.bytes).map_err(|_| DropReason::RtpMalformed)?;
     if by_port && let Some(ports) = &mut leg.ports {
         let (ssrc, sequence) = (header.ssrc(), header.sequence());
-        ports.admits(&datagram.path, Claim { ssrc, sequence, plain: leg.inbound.is_plain() }, now)?;
+        let claim = Claim { ssrc, sequence, plain: leg.inbound.is_plain() };
+        moved = ports.admits(&datagram.path, claim, now)?;
     }
     let owner = leg.sources.get(header.ssrc()).or_else(|| claim(streams, leg, &header));
-    let why = if leg.ports.is_some() { DropReason::PayloadTypeUnmapped } else { DropReason::UnclaimedSsrc };
-    Ok((index, owner.ok_or(why)?))
+    // A telephone's leg has one stream: what is not its own is another format.
+    let owner = owner.ok_or(match leg.ports {
+        None => DropReason::UnclaimedSsrc,
+        Some(_) => DropReason::PayloadTypeUnmapped,
+    });
+    if moved {
+        state.moved(index, now);
+    }
+    Ok((index, owner?))
 }
 
 /// Which stream of the leg a packet of an unknown SSRC belongs to: the one that its mid (and rid) name, else the
@@ -64,9 +73,9 @@ fn find(state: &mut State, datagram: &Datagram<'_>, now: Time) -> Result<(u32, O
 /// transfer or a music server may change it (inspect decides, once it is authentic).
 fn claim(streams: &Table<StreamId, Stream>, leg: &Leg, header: &RtpHeader<'_>) -> Option<Owner> {
     let text = |id: Option<u8>| id.and_then(|id| header.extension(id)).and_then(read_text);
-    let mid = text(leg.extensions.mid);
-    let rid = text(leg.extensions.rid);
-    let repaired = text(leg.extensions.repaired_rid);
+    let mid = text(leg.extensions().mid);
+    let rid = text(leg.extensions().rid);
+    let repaired = text(leg.extensions().repaired_rid);
     let number = header.payload_type();
     let mut found = None;
     for &index in &leg.streams {

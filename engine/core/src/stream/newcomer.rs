@@ -18,11 +18,12 @@ pub(super) struct Newcomer {
 impl Stream {
     /// Counts an authentic packet that does not continue the stream; whether it is the one to go on with (RFC 3550
     /// appendix A.1: so many in a row are no accident).
-    pub(crate) fn yields_to(&mut self, ssrc: u32, sequence: u16) -> bool {
+    pub(crate) fn yields_to(&mut self, ssrc: u32, sequence: u16, now: Time) -> bool {
         let received = self.reception.packets;
         let last = self.newcomer.filter(|it| (it.ssrc, it.next, it.received) == (ssrc, sequence, received));
-        let packets = last.map_or(1, |last| last.packets + 1);
-        let yields = packets >= limits::SSRC_PACKETS;
+        let packets = last.map_or(1, |last| last.packets.saturating_add(1));
+        let has_just_changed = self.changed.is_some_and(|at| now.since(at) < limits::SSRC_INTERVAL);
+        let yields = packets >= limits::SSRC_PACKETS && !has_just_changed;
         let next = sequence.wrapping_add(1);
         self.newcomer = (!yields).then_some(Newcomer { ssrc, next, packets, received });
         yields
@@ -37,6 +38,7 @@ impl Stream {
         if let Some(expected) = self.reception.expected_timestamp(now, clock_rate) {
             self.timestamp_offset = expected.wrapping_sub(timestamp);
         }
+        self.changed = Some(now);
         self.reception.begin_anew();
         self.missing.clear();
         self.remote_report = None;
