@@ -22,9 +22,13 @@ impl Products {
 
     /// Adds the products of four blocks, each turned around, with the powers from `at` on. Places past the last power must
     /// be zero.
+    ///
+    /// # Safety
+    /// There is a power at `at`.
     #[target_feature(enable = "vpclmulqdq,avx512f")]
     #[inline]
-    pub(super) fn add<const N: usize>(&mut self, keys: &GcmKeys<N>, at: usize, blocks: __m512i) {
+    pub(super) unsafe fn add<const N: usize>(&mut self, keys: &GcmKeys<N>, at: usize, blocks: __m512i) {
+        debug_assert!(at < POWERS);
         // SAFETY: 64 bytes can be read from any power on.
         let powers = unsafe { _mm512_loadu_si512(keys.power(at).cast()) };
         let low = _mm512_clmulepi64_epi128::<0x00>(blocks, powers);

@@ -157,6 +157,16 @@ pub(crate) fn store_512(bytes: &mut [u8; 64], value: __m512i) {
     unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), value) }
 }
 
+/// Fetches the cache lines from byte `from` of a value on.
+#[inline(always)]
+pub(crate) fn prefetch<T>(value: &T, from: usize) {
+    for line in (from..size_of::<T>()).step_by(64) {
+        let address = std::ptr::from_ref(value).cast::<i8>().wrapping_add(line);
+        // SAFETY: SSE belongs to x86-64; fetching ahead changes nothing that can be seen, wherever the address points.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
+    }
+}
+
 /// Four blocks.
 #[target_feature(enable = "avx512f")]
 #[inline]
