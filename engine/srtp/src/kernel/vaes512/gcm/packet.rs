@@ -23,17 +23,6 @@ const fn counters() -> [[[u8; 16]; 4]; MOST] {
     counters
 }
 
-/// What vectors of ciphertext are hashed with.
-#[derive(Clone, Copy)]
-struct Beside {
-    /// The place of the first block's power.
-    at: usize,
-    /// Stands in the first block together with it.
-    sum: __m512i,
-    /// Stands in the last vector behind the text.
-    behind: __m512i,
-}
-
 /// One packet on its way through the cipher. Whoever makes one promises that `aad` has the header of its shape, and `input`
 /// from `from` on its text.
 pub(super) struct Packet<'a, const N: usize> {
@@ -68,80 +57,6 @@ impl<'a, const N: usize> Packet<'a, N> {
         Packet { keys, shape, start, aad, input, from: from as isize - LEAD as isize }
     }
 
-    /// Encrypts or decrypts vectors `at..at + W` into `out`, hashes the ciphertext with what is beside it, and gives the
-    /// first vector of keystream. `LAST` if the packet's last vector is among them.
-    #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3,sse4.1")]
-    #[inline]
-    fn vectors<const W: usize, const LAST: bool>(
-        &self,
-        round_keys: &[__m512i; N],
-        from: usize,
-        out: &mut impl Sink,
-        hash: &mut Products,
-        Beside { at, sum, behind }: Beside,
-    ) -> __m512i {
-        let mut blocks = [self.start; W];
-        for (i, block) in blocks.iter_mut().enumerate() {
-            *block = _mm512_xor_si512(*block, mem::load_blocks(&COUNTERS[from + i]));
-        }
-        let stream = encrypt(round_keys, blocks);
-        for (i, stream) in stream.into_iter().enumerate() {
-            let whole = !(LAST && i + 1 == W || from == 0 && i == 0);
-            let offset = (64 * (from + i)) as isize;
-            let mask = if whole { u64::MAX } else { self.shape.mask(from + i) };
-            // SAFETY: the mask has only bytes of the text; a vector that is neither the first nor the last is all text.
-            let (input, text) = unsafe {
-                let input = if whole {
-                    mem::load_whole(self.input, (self.from + offset) as usize)
-                } else {
-                    mem::load_masked(self.input, self.from + offset, mask)
-                };
-                let text = _mm512_xor_si512(input, stream);
-                out.put(from + i, offset, whole, mask, text);
-                (input, text)
-            };
-            let cipher = match (out.opens(), whole) {
-                (true, _) => input,
-                (false, true) => text,
-                (false, false) => _mm512_maskz_mov_epi8(mask, text),
-            };
-            let mut cipher = turned(cipher);
-            if i == 0 {
-                cipher = _mm512_xor_si512(cipher, sum);
-            }
-            if LAST && i + 1 == W {
-                cipher = _mm512_xor_si512(cipher, behind);
-            }
-            // SAFETY: a group of blocks ends with the last power at the latest.
-            unsafe { hash.add(self.keys, at + 4 * i, cipher) };
-        }
-        stream[0]
-    }
-
-    /// The packet's last `W` vectors, from `from` on; gives the first vector of keystream and the hash. `ALL` if there are no
-    /// others, which also keeps the two uses apart: each is compiled in place.
-    #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3,sse4.1")]
-    #[inline]
-    fn last<const W: usize, const ALL: bool>(
-        &self,
-        round_keys: &[__m512i; N],
-        from: usize,
-        out: &mut impl Sink,
-        sum: __m512i,
-    ) -> (__m512i, __m512i) {
-        let Shape { at, behind, full, lengths, .. } = *self.shape;
-        let mut hash = Products::none();
-        if full {
-            // SAFETY: the last power.
-            unsafe { hash.add(self.keys, first_power(1), _mm512_zextsi128_si512(lengths)) };
-        }
-        if ALL {
-            self.ahead(&mut hash, at);
-        }
-        let first = self.vectors::<W, true>(round_keys, from, out, &mut hash, Beside { at, sum, behind });
-        (first, hash.reduce())
-    }
-
     /// Hashes the header ahead of its last block, whose power is at `at`.
     #[target_feature(enable = "vpclmulqdq,avx512f,avx512bw,bmi2")]
     #[inline]
@@ -169,36 +84,133 @@ impl<'a, const N: usize> Packet<'a, N> {
     #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3,sse4.1")]
     #[inline]
     pub(super) fn run_few<const W: usize>(&self, out: &mut impl Sink) -> __m128i {
-        let round_keys = spread_all(&self.keys.round_keys);
-        let (mask, sum) = self.last::<W, true>(&round_keys, 0, out, self.lead());
-        masked(sum, mask)
+        let stream = encrypt(&spread_all(&self.keys.round_keys), self.counters::<W>(0));
+        let mask = stream[0];
+        let mut data = self.text::<W, true>(0, stream, out);
+        data[0] = _mm512_xor_si512(data[0], self.lead());
+        let mut ahead = Products::none();
+        self.ahead(&mut ahead, self.shape.at);
+        masked(self.end(data, ahead), mask)
     }
 
-    /// A packet of more vectors into `out`; gives the tag.
+    /// The hash of a packet's last group, `W` vectors, and what was summed up `ahead`.
+    #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3,sse4.1")]
+    #[inline]
+    fn end<const W: usize>(&self, mut data: [__m512i; W], ahead: Products) -> __m512i {
+        let Shape { at, behind, full, lengths, .. } = *self.shape;
+        data[W - 1] = _mm512_xor_si512(data[W - 1], behind);
+        let mut hash = ahead;
+        // SAFETY: a group of blocks ends with the last power at the latest.
+        unsafe {
+            if full {
+                hash.add(self.keys, first_power(1), _mm512_zextsi128_si512(lengths));
+            }
+            for (i, data) in data.into_iter().enumerate() {
+                hash.add(self.keys, at + 4 * i, data);
+            }
+        }
+        hash.reduce()
+    }
+
+    /// A packet of more vectors into `out`; gives the tag. All groups but the last are hashed place by place, every fourth block
+    /// with the same power, so that a group's sum need not be gathered from its four places.
     #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3,sse4.1")]
     #[inline]
     pub(super) fn run_many(&self, out: &mut impl Sink) -> __m128i {
-        let (nothing, group) = (_mm512_setzero_si512(), first_power(4 * WIDE));
         let round_keys = &spread_all(&self.keys.round_keys);
+        let stream = encrypt(round_keys, self.counters::<WIDE>(0));
+        let mask = stream[0];
+        let mut data = self.text::<WIDE, false>(0, stream, out);
+        data[0] = _mm512_xor_si512(data[0], self.lead());
         let mut hash = Products::none();
-        self.ahead(&mut hash, group);
-        let beside = |sum| Beside { at: group, sum, behind: nothing };
-        let mask = self.vectors::<WIDE, false>(round_keys, 0, out, &mut hash, beside(self.lead()));
-        let mut sum = hash.reduce();
+        if self.shape.ahead_blocks > 0 {
+            // One vector ahead of the first, filled from its end.
+            let at = 16 * self.shape.ahead_blocks as isize - 64;
+            // SAFETY: the mask has only bytes of the header.
+            let ahead = unsafe { mem::load_masked(self.aad, at, self.shape.ahead << -at) };
+            hash.add_everywhere(self.keys, 5, turned(ahead));
+        }
+        hash.add_group(self.keys, data);
+        let mut sum = hash.reduce_places();
         let mut done = WIDE;
         while self.shape.vectors - done > WIDE {
+            let stream = encrypt(round_keys, self.counters::<WIDE>(done));
+            data = self.text::<WIDE, false>(done, stream, out);
+            data[0] = _mm512_xor_si512(data[0], sum);
             let mut hash = Products::none();
-            self.vectors::<WIDE, false>(round_keys, done, out, &mut hash, beside(sum));
-            sum = hash.reduce();
+            hash.add_group(self.keys, data);
+            sum = hash.reduce_places();
             done += WIDE;
         }
-        let (_, sum) = match self.shape.vectors - done {
-            1 => self.last::<1, false>(round_keys, done, out, sum),
-            2 => self.last::<2, false>(round_keys, done, out, sum),
-            3 => self.last::<3, false>(round_keys, done, out, sum),
-            _ => self.last::<4, false>(round_keys, done, out, sum),
+        let sum = match self.shape.vectors - done {
+            1 => self.tail::<1>(round_keys, done, sum, out),
+            2 => self.tail::<2>(round_keys, done, sum, out),
+            3 => self.tail::<3>(round_keys, done, sum, out),
+            _ => self.tail::<4>(round_keys, done, sum, out),
         };
         masked(sum, mask)
+    }
+
+    /// The last `W` vectors behind those that have the `sum`. Gives the hash.
+    #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3,sse4.1")]
+    #[inline]
+    fn tail<const W: usize>(
+        &self,
+        round_keys: &[__m512i; N],
+        from: usize,
+        sum: __m512i,
+        out: &mut impl Sink,
+    ) -> __m512i {
+        let stream = encrypt(round_keys, self.counters::<W>(from));
+        let mut data = self.text::<W, true>(from, stream, out);
+        data[0] = _mm512_xor_si512(data[0], sum);
+        self.end(data, Products::none())
+    }
+
+    /// The counter blocks of vectors `from..from + W`, the first round key added.
+    #[target_feature(enable = "avx512f")]
+    #[inline]
+    fn counters<const W: usize>(&self, from: usize) -> [__m512i; W] {
+        let mut blocks = [self.start; W];
+        for (i, block) in blocks.iter_mut().enumerate() {
+            *block = _mm512_xor_si512(*block, mem::load_blocks(&COUNTERS[from + i]));
+        }
+        blocks
+    }
+
+    /// Encrypts or decrypts vectors `from..from + W` into `out` with their keystream. Gives the ciphertext, turned around.
+    /// `LAST` if the packet's last vector is among them.
+    #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3,sse4.1")]
+    #[inline]
+    fn text<const W: usize, const LAST: bool>(
+        &self,
+        from: usize,
+        mut stream: [__m512i; W],
+        out: &mut impl Sink,
+    ) -> [__m512i; W] {
+        for (i, stream) in stream.iter_mut().enumerate() {
+            let whole = !(LAST && i + 1 == W || from == 0 && i == 0);
+            let offset = (64 * (from + i)) as isize;
+            let mask = if whole { u64::MAX } else { self.shape.mask(from + i) };
+            // SAFETY: the mask has only bytes of the text; a vector that is neither the first nor the last is all text.
+            let (input, text) = unsafe {
+                let input = if whole {
+                    mem::load_whole(self.input, (self.from + offset) as usize)
+                } else {
+                    mem::load_masked(self.input, self.from + offset, mask)
+                };
+                let text = _mm512_xor_si512(input, *stream);
+                out.put(from + i, offset, whole, mask, text);
+                (input, text)
+            };
+            let cipher = match (out.opens(), whole) {
+                (true, _) => input,
+                (false, true) => text,
+                (false, false) => _mm512_maskz_mov_epi8(mask, text),
+            };
+            *stream = turned(cipher);
+        }
+        stream
     }
 
     /// The text of a packet of `W` vectors into `out`, if `tag` is right.
