@@ -35,8 +35,12 @@ impl Window {
     /// A window that has seen `index` and nothing else. `size` comes from [`window_size`].
     pub(crate) fn starting_at(index: u64, size: usize) -> Window {
         debug_assert!(size.is_power_of_two());
-        let mut window =
-            Window { highest: index, recent: 0, last: size as u64 - 1, words: vec![0; size.div_ceil(64)].into() };
+        let mut window = Window {
+            highest: index,
+            recent: 0,
+            last: size as u64 - 1,
+            words: vec![0; size.div_ceil(64)].into(),
+        };
         window.set(index);
         window
     }

@@ -19,8 +19,8 @@ use super::aes::{counter_mode, encrypt, spread_all};
 use super::ghash::{Products, first_power, turned};
 use crate::batch::{ProtectJob, UnprotectJob};
 use crate::kernel::GCM_TAG;
-use crate::keys::SessionKeys;
 use crate::kernel::x86::{GcmKeys, Laid, mem};
+use crate::keys::SessionKeys;
 
 /// Bytes of the first vector that the text leaves to tag mask and associated data.
 const LEAD: usize = 16;
@@ -87,7 +87,9 @@ where
             return done;
         }
         let keys = GcmKeys::<N>::of(&job.keys.rtp);
-        if let Some(&ahead) = lanes.get(done + AHEAD) { fetch::<N, W>(jobs[usize::from(ahead)].keys); }
+        if let Some(&ahead) = lanes.get(done + AHEAD) {
+            fetch::<N, W>(jobs[usize::from(ahead)].keys);
+        }
         let job = &mut jobs[usize::from(lane)];
         // SAFETY: all lengths were compared with the shape's.
         let packet = unsafe {
@@ -164,7 +166,9 @@ where
             return done;
         }
         let keys = GcmKeys::<N>::of(&job.keys.rtp);
-        if let Some(&ahead) = lanes.get(done + AHEAD) { fetch::<N, W>(jobs[usize::from(ahead)].keys); }
+        if let Some(&ahead) = lanes.get(done + AHEAD) {
+            fetch::<N, W>(jobs[usize::from(ahead)].keys);
+        }
         let job = &mut jobs[usize::from(lane)];
         let Some(tag) = job.packet.last_chunk::<GCM_TAG>() else { continue };
         let tag = mem::load(tag);

@@ -57,7 +57,12 @@ impl Products {
     /// Adds the products of four blocks with H^(4 `fours`), which is H^20 at most.
     #[target_feature(enable = "vpclmulqdq,avx512f")]
     #[inline]
-    pub(super) fn add_everywhere<const N: usize>(&mut self, keys: &GcmKeys<N>, fours: usize, blocks: __m512i) {
+    pub(super) fn add_everywhere<const N: usize>(
+        &mut self,
+        keys: &GcmKeys<N>,
+        fours: usize,
+        blocks: __m512i,
+    ) {
         let power = mem::load_u128(&keys.powers[POWERS - 4 * fours]);
         self.add_products(blocks, _mm512_broadcast_i32x4(power));
     }

@@ -105,6 +105,18 @@ pub(crate) unsafe fn load_masked(bytes: &[u8], offset: isize, mask: u64) -> __m5
     unsafe { _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().wrapping_offset(offset).cast()) }
 }
 
+/// Those of the 16 bytes from `offset` on that `mask` names, zeros for the others.
+///
+/// # Safety
+/// Every byte that the mask names lies in `bytes`.
+#[target_feature(enable = "avx512bw,avx512vl")]
+#[inline]
+pub(crate) unsafe fn load_masked_128(bytes: &[u8], offset: usize, mask: u16) -> __m128i {
+    debug_assert_eq!(u64::from(mask) & !inside(bytes.len(), offset as isize), 0);
+    // SAFETY: the caller's promise; masked bytes do not fault.
+    unsafe { _mm_maskz_loadu_epi8(mask, bytes.as_ptr().wrapping_add(offset).cast()) }
+}
+
 /// Stores those of the 64 bytes from `offset` on that `mask` names.
 ///
 /// # Safety
