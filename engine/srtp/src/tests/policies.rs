@@ -128,6 +128,43 @@ on_every_backend! {
 }
 
 on_every_backend! {
+    fn cryptex_and_encrypted_extensions_never_meet_in_one_packet(backend) {
+        // RFC 9335 section 4: a packet encrypted with one MUST NOT be encrypted with the other.
+        let [[plain, cm, _], ..] = CRYPTEX;
+        let policy = Policy {
+            cryptex: true,
+            encrypted_extensions: (1..15).collect(),
+            ..test_policy(Profile::Aes128CmSha1_80)
+        };
+        both_ways(backend, &policy, plain, cm);
+        // What comes with encrypted extensions instead is understood just so.
+        let other = Policy { cryptex: false, ..policy.clone() };
+        let wire = protect(&mut session(backend, &other), &unhex(plain), None).unwrap();
+        assert_ne!(hex(&wire), cm);
+        assert_eq!(hex(&unprotect(&mut session(backend, &policy), &wire, false).unwrap()), plain);
+    }
+}
+
+on_every_backend! {
+    fn mkis_of_one_length_and_a_rate_for_the_life_of_a_key(backend) {
+        let named = |seed: u8, mki: &[u8]| master(seed).with_mki(mki).unwrap();
+        let policy = |masters: Vec<MasterKey>| Policy { masters, ..Policy::new(Profile::Aes128CmSha1_80, master(1)) };
+        let mut session = Session::new(backend);
+        // RFC 3711 section 3.2.1: the length of the MKI is fixed.
+        let uneven = policy(vec![named(1, b"a"), named(2, b"bc")]);
+        assert_eq!(session.add(Scope::Any, uneven), Err(SrtpError::Policy));
+        let even = policy(vec![named(1, b"a"), named(2, b"b")]);
+        assert_eq!(session.add(Scope::Any, even.clone()), Ok(()));
+        // RFC 3711 section 4.3.1: so is the rate, as long as the master key lives.
+        let faster = Policy { derivation_rate: 16, ..even };
+        assert_eq!(session.update(Scope::Any, faster.clone(), false), Err(SrtpError::Policy));
+        assert_eq!(session.add(Scope::Ssrc(SSRC), faster.clone()), Err(SrtpError::Policy));
+        let fresh = Policy { masters: vec![named(3, b"c")], ..faster };
+        assert_eq!(session.update(Scope::Any, fresh, false), Ok(()));
+    }
+}
+
+on_every_backend! {
     fn extensions_of_rfc_6904(backend) {
         // libsrtp's GCM packet has the key of the counter mode one, and the first twelve bytes of its salt.
         let key = unhex("e1f97a0d3e018be0d64fa32c06de4139");

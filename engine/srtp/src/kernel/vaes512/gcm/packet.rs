@@ -112,8 +112,9 @@ impl<'a, const N: usize> Packet<'a, N> {
         hash.reduce()
     }
 
-    /// A packet of more vectors into `out`; gives the tag. All groups but the last are hashed place by place, every fourth block
-    /// with the same power, so that a group's sum need not be gathered from its four places.
+    /// A packet of more vectors into `out`; gives the tag. Groups are hashed place by place, every fourth block with the same
+    /// power, so that a group's sum need not be gathered from its four places. Only the last whole group's is: behind it
+    /// there may be less than a vector.
     #[target_feature(enable = "vaes,vpclmulqdq,avx512f,avx512bw,avx512dq,avx512vl,bmi2,ssse3,sse4.1")]
     #[inline]
     pub(super) fn run_many(&self, out: &mut impl Sink) -> __m128i {
@@ -122,26 +123,21 @@ impl<'a, const N: usize> Packet<'a, N> {
         let mask = stream[0];
         let mut data = self.text::<WIDE, false>(0, stream, out);
         data[0] = _mm512_xor_si512(data[0], self.lead());
-        let mut hash = Products::none();
-        if self.shape.ahead_blocks > 0 {
-            // One vector ahead of the first, filled from its end.
-            let at = 16 * self.shape.ahead_blocks as isize - 64;
-            // SAFETY: the mask has only bytes of the header.
-            let ahead = unsafe { mem::load_masked(self.aad, at, self.shape.ahead << -at) };
-            hash.add_everywhere(self.keys, 5, turned(ahead));
-        }
-        hash.add_group(self.keys, data);
-        let mut sum = hash.reduce_places();
+        let mut hash = self.ahead_of_group(self.shape.vectors <= 2 * WIDE);
         let mut done = WIDE;
         while self.shape.vectors - done > WIDE {
+            hash.add_group(self.keys, data);
             let stream = encrypt(round_keys, self.counters::<WIDE>(done));
             data = self.text::<WIDE, false>(done, stream, out);
-            data[0] = _mm512_xor_si512(data[0], sum);
-            let mut hash = Products::none();
-            hash.add_group(self.keys, data);
-            sum = hash.reduce_places();
+            data[0] = _mm512_xor_si512(data[0], hash.reduce_places());
+            hash = Products::none();
             done += WIDE;
         }
+        for (i, data) in data.into_iter().enumerate() {
+            // SAFETY: the last sixteen powers.
+            unsafe { hash.add(self.keys, first_power(4 * WIDE) + 4 * i, data) };
+        }
+        let sum = hash.reduce();
         let sum = match self.shape.vectors - done {
             1 => self.tail::<1>(round_keys, done, sum, out),
             2 => self.tail::<2>(round_keys, done, sum, out),
@@ -149,6 +145,27 @@ impl<'a, const N: usize> Packet<'a, N> {
             _ => self.tail::<4>(round_keys, done, sum, out),
         };
         masked(sum, mask)
+    }
+
+    /// The header ahead of its last block, as the end of a vector ahead of a whole group: the `last` one, or one that is hashed
+    /// place by place.
+    #[target_feature(enable = "vpclmulqdq,avx512f,avx512bw")]
+    #[inline]
+    fn ahead_of_group(&self, last: bool) -> Products {
+        let mut hash = Products::none();
+        if self.shape.ahead_blocks > 0 {
+            let at = 16 * self.shape.ahead_blocks as isize - 64;
+            // SAFETY: the mask has only bytes of the header; the first power is H^20.
+            unsafe {
+                let ahead = turned(mem::load_masked(self.aad, at, self.shape.ahead << -at));
+                if last {
+                    hash.add(self.keys, first_power(4 * WIDE + 4), ahead);
+                } else {
+                    hash.add_everywhere(self.keys, WIDE + 1, ahead);
+                }
+            }
+        }
+        hash
     }
 
     /// The last `W` vectors behind those that have the `sum`. Gives the hash.
