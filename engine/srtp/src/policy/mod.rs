@@ -92,7 +92,7 @@ pub struct Policy {
     pub rtp: Protection,
     /// For SRTCP packets.
     pub rtcp: Protection,
-    /// One to sixteen master keys; those with an MKI all have one of the same length. Without MKI the first whose lifetime has the packet's index is used.
+    /// One to sixteen master keys. Without MKI the first whose lifetime has the packet's index is used.
     pub masters: Vec<MasterKey>,
     /// Replay window for SRTP in packets, taken up to the next power of two within 64 to 32768.
     pub window: usize,
@@ -136,12 +136,6 @@ impl Policy {
             && (self.rtp.encrypt || !self.rtp.cipher.is_gcm())
             && (1..=MAX_MASTER_KEYS).contains(&self.masters.len())
             && self.masters.iter().all(|master| master.key.len() >= key_len)
-            // RFC 3711 section 3.2.1: the length of the MKI MUST be kept fixed for the lifetime of the context.
-            && {
-                let mut lengths = self.masters.iter().map(|master| master.mki.len()).filter(|&len| len > 0);
-                let first = lengths.next();
-                lengths.all(|len| Some(len) == first)
-            }
             // RFC 3711 section 4.3.1: the rate is an element of {1, 2, 4, ..., 2^24}, or zero.
             && (self.derivation_rate == 0 || self.derivation_rate.is_power_of_two())
             && self.derivation_rate <= MAX_DERIVATION_RATE
