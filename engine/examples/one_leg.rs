@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use kaname_engine::core::Command;
-use kaname_engine::core::command::{ExtensionIds, IceCredentials, LegConfig, LegId};
+use kaname_engine::core::command::{ExtensionIds, IceCredentials, LegConfig, LegId, Transport};
 use kaname_engine::{DtlsParams, Engine, EngineConfig, Fingerprint, HashAlgorithm, ShardId};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,7 +49,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     engine.secure(shard, leg, DtlsParams::new(remote_fingerprint))?;
     engine.command(
         shard,
-        Command::AddLeg(Box::new(LegConfig { leg, ice, extensions: ExtensionIds::default() })),
+        Command::AddLeg(Box::new(LegConfig {
+            leg,
+            transport: Transport::Ice(ice),
+            extensions: ExtensionIds::default(),
+        })),
     )?;
 
     let end = Instant::now() + Duration::from_secs(seconds);

@@ -139,6 +139,14 @@ impl Backend {
         }
     }
 
+    pub(crate) fn door(&self) -> kaname_io::Door {
+        match self {
+            Backend::Kernel(io) => io.door(),
+            Backend::AfXdp(io) => io.door(),
+            Backend::Portable(io) => io.door(),
+        }
+    }
+
     pub(crate) fn locals(&self) -> &[std::net::SocketAddr] {
         match self {
             Backend::Kernel(io) => io.locals(),

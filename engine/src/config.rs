@@ -20,6 +20,10 @@ pub struct EngineConfig {
     pub receive_buffer: usize,
     /// Threads for handshakes and data channels, 1 to 64.
     pub workers: usize,
+    /// Threads that decode, mix and encode audio, 0 to 64. One that has nothing to do costs about a megabyte.
+    pub audio_workers: usize,
+    /// Codecs besides those that are built in.
+    pub codecs: ExtraCodecs,
     /// How datagrams find their shard, where there are several.
     pub steering: SteeringChoice,
     /// What carries the packets.
@@ -37,11 +41,22 @@ impl Default for EngineConfig {
             tcp: true,
             receive_buffer: 16 * 1024 * 1024,
             workers: 1,
+            audio_workers: 1,
+            codecs: ExtraCodecs::default(),
             steering: SteeringChoice::Auto,
             io: IoChoice::Auto,
             pin: true,
         }
     }
+}
+
+/// Codecs of system libraries, each used where the machine has its library and the operator asked for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExtraCodecs {
+    /// AMR and AMR-WB.
+    pub amr: bool,
+    /// G.729. Its library is under the GPL, version 3 or later: whoever runs the node decides whether to use it.
+    pub g729: bool,
 }
 
 /// Why the engine did not start. The text names what to change.

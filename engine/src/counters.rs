@@ -56,6 +56,17 @@ worker_counters! {
     dtls_dropped_no_handshake,
     /// ClientHellos dropped: too many unfinished handshakes.
     dtls_dropped_half_open,
+    /// Datagrams dropped: not from the leg's peer.
+    dtls_dropped_stranger,
+    /// ClientHellos answered with the question whether the sender is where it says.
+    dtls_doubted,
+    /// Handshakes ended because a newer one took their place, or because they did not prove themselves in time.
+    dtls_displaced,
+    /// Handshakes with the peer's address that met another certificate than the signalled one; the leg goes on trying for a
+    /// moment.
+    dtls_refused,
+    /// The same with other addresses; the leg goes on waiting for its peer.
+    dtls_strangers_refused,
     /// ClientHellos dropped: the leg has begun too many handshakes.
     dtls_dropped_attempts,
     /// Our records dropped: the shard's queue was full. They are sent again.

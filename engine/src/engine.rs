@@ -8,18 +8,20 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use kaname_core::Command;
-use kaname_core::command::LegId;
+use kaname_core::command::{LegId, Transport};
 use kaname_io::steer;
 
+use crate::audio::{self, AudioBusy, AudioCommand, AudioPort, AudioRefused, Codecs, Desk};
 use crate::backend::{self, Backend, Opened};
 use crate::counters::CountersSnapshot;
-use crate::limits::{MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
+use crate::limits::{MAX_AUDIO_WORKERS, MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
 use crate::mesh::Mesh;
 use crate::port::{LegKey, Message, Order, ShardPort, Sink, WorkerPort, worker_of};
+use crate::ports::{Opener, PortOrder};
 use crate::shard::{self, Surroundings};
 use crate::steering::{Kernel, SteeringMode};
 use crate::worker::{self, Identity};
-use crate::{DataKind, DtlsParams, EngineConfig, EngineEvent, ShardId, StartError};
+use crate::{DataKind, DtlsParams, EngineConfig, EngineEvent, PortError, ShardId, StartError};
 
 /// A command or message was refused; it changed nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +57,7 @@ pub struct Refused {
 
 struct ShardHandle {
     port: Arc<ShardPort>,
+    opener: Opener,
     addresses: Vec<SocketAddr>,
     io_backend: &'static str,
 }
@@ -63,6 +66,11 @@ struct ShardHandle {
 pub struct Engine {
     shards: Vec<ShardHandle>,
     workers: Arc<[WorkerPort]>,
+    audio: Arc<[AudioPort]>,
+    codecs: Codecs,
+    mesh: Arc<Mesh>,
+    /// Where what is recorded waits for the disk.
+    desk: Arc<Desk>,
     stop: Arc<AtomicBool>,
     fingerprint: String,
     steering: SteeringMode,
@@ -81,18 +89,22 @@ impl Engine {
         getrandom::fill(&mut [0; 1]).map_err(|error| StartError::Random(error.to_string()))?;
         let identity = Arc::new(Identity::generate()?);
         let Opened { backends, kernel, steering, notice } = backend::open(&config)?;
-        let mesh = Arc::new(Mesh::new(backends.len()));
+        let mesh = Arc::new(Mesh::with_audio(backends.len(), config.audio_workers));
         let shards = backends
             .iter()
-            .map(|io| ShardHandle {
-                port: Arc::new(ShardPort::new(io.waker())),
-                addresses: io.locals().to_vec(),
-                io_backend: io.name(),
+            .map(|io| {
+                let port = Arc::new(ShardPort::new(io.waker()));
+                let opener = Opener::new(io.door(), port.open_ports.clone());
+                ShardHandle { port, opener, addresses: io.locals().to_vec(), io_backend: io.name() }
             })
             .collect();
         let mut engine = Engine {
             shards,
             workers: (0..config.workers).map(|_| WorkerPort::new()).collect(),
+            audio: (0..config.audio_workers).map(|_| AudioPort::new()).collect(),
+            codecs: audio::codecs(config.codecs),
+            mesh: mesh.clone(),
+            desk: Arc::new(Desk::new()),
             stop: Arc::new(AtomicBool::new(false)),
             fingerprint: identity.fingerprint().to_string(),
             steering,
@@ -102,7 +114,10 @@ impl Engine {
         // From here on dropping the engine ends what was started.
         let sink = Arc::new(sink) as Arc<Sink>;
         engine.start_workers(&identity, &sink)?;
-        engine.start_shards(&sink, backends, &mesh, kernel.as_ref(), config.pin)?;
+        // One for all: packets that cross bring their time of arrival along.
+        let epoch = Instant::now();
+        engine.start_audio(&sink, epoch)?;
+        engine.start_shards(&sink, backends, &mesh, kernel.as_ref(), epoch, config.pin)?;
         Ok(engine)
     }
 
@@ -122,16 +137,39 @@ impl Engine {
         Ok(())
     }
 
+    fn start_audio(&mut self, sink: &Arc<Sink>, epoch: Instant) -> Result<(), StartError> {
+        if self.audio.is_empty() {
+            return Ok(());
+        }
+        let (desk, sink_of_writer, stop) = (self.desk.clone(), sink.clone(), self.stop.clone());
+        let writer = audio::WriterSurroundings { desk, sink: sink_of_writer, stop };
+        self.spawn("kaname-record".into(), move || audio::run_writer(writer))?;
+        for worker in 0..self.audio.len() {
+            let around = audio::Surroundings {
+                worker,
+                index: self.audio_index(worker),
+                ports: self.audio.clone(),
+                mesh: self.mesh.clone(),
+                desk: self.desk.clone(),
+                sink: sink.clone(),
+                stop: self.stop.clone(),
+                codecs: self.codecs.clone(),
+                epoch,
+            };
+            self.spawn(format!("kaname-audio-{worker}"), move || audio::run(around))?;
+        }
+        Ok(())
+    }
+
     fn start_shards(
         &mut self,
         sink: &Arc<Sink>,
         backends: Vec<Backend>,
         mesh: &Arc<Mesh>,
         kernel: Option<&Arc<Kernel>>,
+        epoch: Instant,
         pin: bool,
     ) -> Result<(), StartError> {
-        // One for all: packets that cross bring their time of arrival along.
-        let epoch = Instant::now();
         for (index, io) in backends.into_iter().enumerate() {
             if let Some(inbox) = mesh.inbox(index) {
                 inbox.attach(io.waker());
@@ -184,7 +222,11 @@ impl Engine {
     /// are several shards, a leg's user name fragment must begin with [`kaname_io::steer::letter`] of its shard.
     pub fn command(&self, shard: ShardId, command: Command) -> Result<(), Refused> {
         let ice = match &command {
-            Command::AddLeg(config) => Some(&config.ice),
+            // A port of the leg's own is its shard's anyhow.
+            Command::AddLeg(config) => match &config.transport {
+                Transport::Ice(ice) => Some(ice),
+                Transport::Ports(_) => None,
+            },
             Command::RestartIce { ice, .. } => Some(ice),
             _ => None,
         };
@@ -196,6 +238,30 @@ impl Engine {
             Ok(handle) => handle.port.command(command),
             Err(why) => Err(Refused { why, command }),
         }
+    }
+
+    /// Opens a UDP port of its own for a leg of the shard, and gives the number that stands for it in paths
+    /// ([`kaname_wire::path::Path::local`]): never the same again, until all have been given. What is wrong is known at
+    /// once; commands that follow find it open. Ports outlive legs, and faults of the shard: close them.
+    pub fn open_port(&self, shard: ShardId, address: SocketAddr) -> Result<u32, PortError> {
+        let busy = |why| PortError::Busy { address, why };
+        let handle = self.shard(shard).map_err(busy)?;
+        let (local, socket) = handle.opener.open(address)?;
+        let order = PortOrder::Open { local, socket };
+        handle.port.port_order(order).inspect_err(|_| handle.opener.give_up()).map_err(busy)?;
+        Ok(local)
+    }
+
+    /// Closes a port behind the commands given so far: what they send through it still goes out. What is sent through it
+    /// later is dropped and counted. The address is free a moment later.
+    pub fn close_port(&self, shard: ShardId, local: u32) -> Result<(), EngineBusy> {
+        self.shard(shard)?.port.port_order(PortOrder::Close(local))
+    }
+
+    /// The byte of the IP header that holds DSCP (its upper six bits) and ECN, for what leaves through the port from now
+    /// on.
+    pub fn set_port_tos(&self, shard: ShardId, local: u32, tos: u8) -> Result<(), EngineBusy> {
+        self.shard(shard)?.port.port_order(PortOrder::SetTos { local, tos })
     }
 
     /// The leg's handshake is answered from now on: call it before the session description goes out, as earlier
@@ -226,6 +292,45 @@ impl Engine {
     /// Tells the peer goodbye (DTLS close_notify) and removes the leg. [`Command::RemoveLeg`] removes it silently.
     pub fn close(&self, shard: ShardId, leg: LegId) -> Result<(), EngineBusy> {
         self.order(shard, leg, Order::Close)
+    }
+
+    /// Number of audio workers.
+    pub fn audio_workers(&self) -> usize {
+        self.audio.len()
+    }
+
+    /// The place of an audio worker among those that streams go to and come from: `to` of
+    /// [`Command::ExportStream`], `from` of [`Command::ImportStream`].
+    pub fn audio_index(&self, worker: usize) -> usize {
+        self.shards.len() + worker
+    }
+
+    /// The codecs that audio workers have.
+    pub fn codecs(&self) -> &Codecs {
+        &self.codecs
+    }
+
+    /// Hands an audio worker a command, in order. Never waits; when the queue is full, the command comes back.
+    pub fn audio(&self, worker: usize, command: AudioCommand) -> Result<(), AudioRefused> {
+        let refuse = |why, command| Err(AudioRefused { why, command });
+        let Some(port) = self.audio.get(worker) else { return refuse(AudioBusy::UnknownWorker, command) };
+        if command.outputs().iter().any(|output| output.shard.0 >= self.shards.len()) {
+            return refuse(AudioBusy::UnknownShard, command);
+        }
+        // Here rather than on the worker, whose ticks it would delay.
+        command.outputs().iter().for_each(|output| self.mesh.furnish(output.shard.0));
+        port.command(command)
+    }
+
+    /// How busy the audio worker was in the latest second, in thousandths. 0 if there is no such worker.
+    pub fn audio_busy_permille(&self, worker: usize) -> u32 {
+        let port = self.audio.get(worker);
+        port.map_or(0, |port| port.figures.busy_permille())
+    }
+
+    /// The audio worker's figures. Empty if there is no such worker.
+    pub fn audio_counters(&self, worker: usize) -> CountersSnapshot {
+        self.audio.get(worker).map_or_else(CountersSnapshot::default, |port| port.figures.snapshot())
     }
 
     /// The SRTP kernels in use, such as `vaes512`.
@@ -289,6 +394,8 @@ impl Drop for Engine {
         self.stop.store(true, Ordering::Release);
         self.shards.iter().for_each(|shard| shard.port.waker.wake());
         self.workers.iter().for_each(WorkerPort::wake);
+        self.audio.iter().for_each(AudioPort::wake);
+        self.desk.wake();
         let this = thread::current().id();
         for thread in self.threads.drain(..) {
             // The sink may hold the engine, so this may be one of its own threads.
@@ -316,6 +423,9 @@ fn check(config: &EngineConfig) -> Result<(), StartError> {
     if !(1..=MAX_WORKERS).contains(&config.workers) {
         return fault("workers", config.workers, "1 to 64");
     }
+    if config.audio_workers > MAX_AUDIO_WORKERS {
+        return fault("audio_workers", config.audio_workers, "0 to 64");
+    }
     Ok(())
 }
 
@@ -333,6 +443,7 @@ mod tests {
             (EngineConfig { shards: 0, ..EngineConfig::default() }, "shards"),
             (EngineConfig { shards: 65, ..EngineConfig::default() }, "shards"),
             (EngineConfig { workers: 0, ..EngineConfig::default() }, "workers"),
+            (EngineConfig { audio_workers: 65, ..EngineConfig::default() }, "audio_workers"),
         ] {
             let text = start(config).expect_err("out of range").to_string();
             assert!(text.contains(field), "{text}");

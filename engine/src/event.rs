@@ -4,6 +4,8 @@ use kaname_core::Event;
 use kaname_core::command::LegId;
 use kaname_srtp::Profile;
 
+use crate::audio::AudioEvent;
+
 /// A shard by number, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ShardId(pub usize);
@@ -63,6 +65,8 @@ pub enum EngineEvent {
         /// The SCTP stream.
         channel: u16,
     },
+    /// News of an audio worker; the shard that comes with it is [`crate::Engine::audio_index`].
+    Audio(AudioEvent),
     /// The shard's packet io lost a way of sending or receiving (its AF_XDP interface) and goes on without.
     IoChanged {
         /// What happened, and what to do.
@@ -73,7 +77,8 @@ pub enum EngineEvent {
         /// What the system said.
         error: String,
     },
-    /// The shard's thread died of a fault of ours. Its legs are gone; the other shards go on.
+    /// The shard's thread died of a fault of ours. Its legs are gone, the ports of single legs stay open; the other
+    /// shards go on.
     ShardFailed {
         /// The panic's message.
         message: String,

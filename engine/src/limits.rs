@@ -44,6 +44,40 @@ pub const HANDSHAKE_BYTES: usize = 32 * 1024;
 /// Handshakes that one leg may begin: a forged ClientHello restarts an unfinished one, and must not burn a worker.
 pub const MAX_ATTEMPTS: u32 = 16;
 
+/// Handshakes of a leg on ports of its own that have not yet shown that their sender is where it says: from the
+/// signalled address, and from all others together. The oldest goes first, so this over the rate that the core lets
+/// through (2000 and 50 a second) is the longest round trip that is served during a flood.
+pub const MAX_UNPROVEN_KNOWN: usize = 8;
+/// See [`MAX_UNPROVEN_KNOWN`].
+pub const MAX_UNPROVEN_STRANGERS: usize = 128;
+
+/// The same of all legs of a worker, some 5 KiB each; strangers may fill half of it.
+pub const MAX_UNPROVEN: usize = 4096;
+
+/// Handshakes of a leg on ports of its own that go on at once, from the signalled address and from all others: one is the
+/// peer's, one what a retry left behind.
+pub const MAX_PROVEN: usize = 4;
+
+/// How long a sender has to show that it is where it says. It repeats the proof, not its first ClientHello: what is forgotten
+/// meanwhile cannot go on.
+pub const PROOF_TIME: Duration = Duration::from_secs(30);
+
+/// Second ClientHellos that a leg on ports of its own takes at once and a second, from the signalled address and from all
+/// others: each costs 0.2 ms.
+pub const PROOFS: u32 = 10;
+
+/// How long a leg on ports of its own, or one where we begin, goes on trying after its peer's address showed another
+/// certificate than the signalled one: what it showed may be forged.
+pub const REFUSED_TIME: Duration = Duration::from_secs(5);
+
+/// How long we send ClientHellos where we begin: from the answer to a peer that listens only once its user has answered.
+pub const ACTIVE_TIME: Duration = Duration::from_secs(60);
+
+/// How long the state of a handshake is kept behind its end on legs with ports of their own and without data channels: the
+/// peer repeats its last flight until it has heard ours. Such legs end by signalling, so no goodbye is kept ready;
+/// the state is some 12 KiB.
+pub const LINGER_TIME: Duration = Duration::from_secs(60);
+
 /// From the first ClientHello to the keys. Browsers give up after some 30 s.
 pub const HANDSHAKE_TIME: Duration = Duration::from_secs(20);
 
@@ -123,3 +157,34 @@ pub const SPIN_TRIES: u32 = 4;
 pub const SPIN_REST_MIN: u32 = 16;
 /// See [`SPIN_REST_MIN`].
 pub const SPIN_REST_MAX: u32 = 1024;
+
+/// Threads for audio. More than the shards of one machine can feed.
+pub const MAX_AUDIO_WORKERS: usize = 64;
+
+/// Commands waiting for an audio worker: a call is four, so this is a storm of 1000 calls at once. Lossless: refused
+/// when full.
+pub const AUDIO_COMMANDS: usize = 4096;
+
+/// Transcoders, players, taps and rooms of a worker: far more than one core carries of the cheapest.
+pub const AUDIO_ITEMS: usize = 16_384;
+
+/// How far behind an audio worker may be and still catch up, in milliseconds: two of the longest packets. What is older
+/// would only be late sound.
+pub const AUDIO_CATCH_UP_MS: u64 = 120;
+
+/// How often the clocks of what a worker makes are told, for sender reports: they do not drift, so once would do were
+/// it not for shards that start anew.
+pub const AUDIO_REPORT_TIME: Duration = Duration::from_secs(5);
+
+/// Recorders of an audio worker: what one disk and one thread write with time to spare.
+pub const RECORDERS: usize = 256;
+
+/// Stretches of sound (20 ms) that each recorder adds to those on their way to the disk: 1.3 s of a stalled disk.
+/// Lossy: a longer stall leaves silence in the file.
+pub const RECORD_SOUNDS: usize = 64;
+
+/// Recorders whose sounds find room at once, of all workers; those beyond share it.
+pub const RECORD_ROOM: usize = 64 * RECORD_SOUNDS;
+
+/// Beginnings and ends of recordings on their way to the disk. Lossless: they wait at their origin.
+pub const RECORD_ORDERS: usize = 1024;

@@ -1,4 +1,4 @@
-//! Where shards meet: an inbox each, which the others fill. Nothing here locks, and nothing is allocated for a packet:
+//! Where shards and audio workers meet: an inbox each, which the others fill. Nothing here locks, and nothing is allocated for a packet:
 //! parcels go round, out of the inbox's room and back into it.
 //!
 //! Media is lossy: when the room is empty, the packet is dropped and counted by whoever had it. Notes wait at their
@@ -13,21 +13,28 @@ use kaname_core::{Links, Note, Parcel, Shard, Time};
 use kaname_io::{Handed, MAX_RECEIVED, Waker};
 use kaname_wire::path::Path;
 
-use crate::limits::{CONNECTIONS, LEARNED, MAX_SHARDS, NOTES, PARCELS, STRAYS};
+use crate::limits::{CONNECTIONS, LEARNED, MAX_AUDIO_WORKERS, MAX_SHARDS, NOTES, PARCELS, STRAYS};
 
-/// The inboxes of all shards of an engine.
+/// The inboxes of all shards of an engine, and behind them those of its audio workers.
 #[derive(Debug)]
 pub struct Mesh {
     inboxes: Box<[Inbox]>,
+    shards: usize,
 }
 
 impl Mesh {
     /// For so many shards, at most [`MAX_SHARDS`].
     pub fn new(shards: usize) -> Mesh {
+        Mesh::with_audio(shards, 0)
+    }
+
+    /// With as many audio workers besides, at most [`MAX_AUDIO_WORKERS`].
+    pub fn with_audio(shards: usize, workers: usize) -> Mesh {
         let shards = shards.min(MAX_SHARDS);
-        // One shard alone hands nothing over.
-        let inbox = |_| Inbox::new(shards > 1);
-        Mesh { inboxes: (0..shards).map(inbox).collect() }
+        let workers = workers.min(MAX_AUDIO_WORKERS);
+        // One shard alone hands nothing over, and what the network brings is for shards only.
+        let inbox = |place| Inbox::new(shards + workers > 1, shards > 1 && place < shards);
+        Mesh { inboxes: (0..shards + workers).map(inbox).collect(), shards }
     }
 
     /// Makes the memory for packets that cross to this shard: once, ahead of the first. Until then all are dropped.
@@ -70,7 +77,12 @@ impl Mesh {
     }
 
     pub(crate) fn shards(&self) -> usize {
-        self.inboxes.len()
+        self.shards
+    }
+
+    /// Whether there is anybody to hand anything over to.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inboxes.len() > 1
     }
 }
 
@@ -78,11 +90,11 @@ impl Mesh {
 #[derive(Debug)]
 pub struct MeshLinks<'m> {
     mesh: &'m Mesh,
-    /// Shards that got something, by bit.
-    touched: u64,
+    /// Who got something, by bit.
+    touched: u128,
 }
 
-const _: () = assert!(MAX_SHARDS <= u64::BITS as usize, "a shard has its bit");
+const _: () = assert!(MAX_SHARDS + MAX_AUDIO_WORKERS <= u128::BITS as usize, "each has its bit");
 
 impl Links for MeshLinks<'_> {
     fn room(&mut self, to: usize) -> Option<Parcel> {
@@ -157,20 +169,20 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    fn new(shared: bool) -> Inbox {
-        // A queue has room for one at least; nobody uses it where there is one shard.
-        let of = |capacity: usize| if shared { capacity } else { 1 };
-        let stray_room = ArrayQueue::new(of(STRAYS));
-        while shared && stray_room.push(Stray::new()).is_ok() {}
+    fn new(media: bool, network: bool) -> Inbox {
+        // A queue has room for one at least; where nobody hands over, nobody uses it.
+        let of = |used: bool, capacity: usize| if used { capacity } else { 1 };
+        let stray_room = ArrayQueue::new(of(network, STRAYS));
+        while network && stray_room.push(Stray::new()).is_ok() {}
         Inbox {
-            parcels: ArrayQueue::new(of(PARCELS)),
-            room: ArrayQueue::new(of(PARCELS)),
+            parcels: ArrayQueue::new(of(media, PARCELS)),
+            room: ArrayQueue::new(of(media, PARCELS)),
             furnished: AtomicBool::new(false),
-            notes: ArrayQueue::new(of(NOTES)),
-            strays: ArrayQueue::new(of(STRAYS)),
+            notes: ArrayQueue::new(of(media, NOTES)),
+            strays: ArrayQueue::new(of(network, STRAYS)),
             stray_room,
-            learned: ArrayQueue::new(of(LEARNED)),
-            connections: ArrayQueue::new(of(CONNECTIONS)),
+            learned: ArrayQueue::new(of(network, LEARNED)),
+            connections: ArrayQueue::new(of(network, CONNECTIONS)),
             strays_dropped: AtomicU64::new(0),
             waker: OnceLock::new(),
             asleep: AtomicBool::new(false),
@@ -191,6 +203,20 @@ impl Inbox {
 
     fn is_down(&self) -> bool {
         self.down.load(Ordering::Acquire)
+    }
+
+    /// The next packet; give it back to [`Inbox::return_parcel`].
+    pub(crate) fn take_parcel(&self) -> Option<Parcel> {
+        self.parcels.pop()
+    }
+
+    pub(crate) fn return_parcel(&self, parcel: Parcel) {
+        // It came out of this room.
+        let _ = self.room.push(parcel);
+    }
+
+    pub(crate) fn take_note(&self) -> Option<Note> {
+        self.notes.pop()
     }
 
     /// Takes a copy of a datagram in; false, and counted, when there is no room. Half of the room is for those from

@@ -1,34 +1,47 @@
 //! Where threads meet: the bounded queues of a shard and of a worker, each with its way to be woken.
 
 use std::fmt;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 
 use crossbeam_queue::ArrayQueue;
 use kaname_core::Command;
 use kaname_core::command::LegId;
 use kaname_io::Waker;
+use kaname_wire::path::Path;
 
 use crate::counters::{Published, WorkerCounters, count};
 use crate::limits::{
     COMMAND_QUEUE, DATAGRAM_QUEUE, LANE_QUEUE, MESSAGE_QUEUE, MESSAGE_QUEUE_BYTES, ORDER_QUEUE,
 };
+use crate::ports::PortOrder;
 use crate::{DataKind, DtlsParams, EngineBusy, EngineEvent, Refused, ShardId};
 
 /// Where news goes.
 pub(crate) type Sink = dyn Fn(ShardId, EngineEvent) + Send + Sync;
 
+/// What the control plane wants of a shard.
+#[derive(Debug)]
+pub(crate) enum Instruction {
+    /// Of its core.
+    Core(Command),
+    /// Of its packet io.
+    Port(PortOrder),
+}
+
 /// The way into a shard's thread.
 pub(crate) struct ShardPort {
-    /// From the control plane. Lossless: refused when full.
-    pub(crate) commands: ArrayQueue<Command>,
+    /// From the control plane, in order. Lossless: refused when full.
+    pub(crate) commands: ArrayQueue<Instruction>,
     /// Keys from the workers: carried out before the packets that they may be for.
     pub(crate) keys: ArrayQueue<Command>,
     /// Everything else from the workers, in order.
     pub(crate) lane: ArrayQueue<Command>,
     pub(crate) waker: Waker,
     pub(crate) down: AtomicBool,
+    /// Ports of single legs that are open or on their way.
+    pub(crate) open_ports: Arc<AtomicUsize>,
     pub(crate) published: Published,
     pub(crate) workers: WorkerCounters,
 }
@@ -41,6 +54,7 @@ impl ShardPort {
             lane: ArrayQueue::new(LANE_QUEUE),
             waker,
             down: AtomicBool::new(false),
+            open_ports: Arc::new(AtomicUsize::new(0)),
             published: Published::new(),
             workers: WorkerCounters::default(),
         }
@@ -48,10 +62,22 @@ impl ShardPort {
 
     /// Gives the command back when it is refused.
     pub(crate) fn command(&self, command: Command) -> Result<(), Refused> {
+        self.instruct(Instruction::Core(command)).map_err(|(why, instruction)| match instruction {
+            Instruction::Core(command) => Refused { why, command },
+            Instruction::Port(_) => unreachable!("what comes back is what was given"),
+        })
+    }
+
+    /// The same about ports; a socket that is refused is closed.
+    pub(crate) fn port_order(&self, order: PortOrder) -> Result<(), EngineBusy> {
+        self.instruct(Instruction::Port(order)).map_err(|(why, _)| why)
+    }
+
+    fn instruct(&self, instruction: Instruction) -> Result<(), (EngineBusy, Instruction)> {
         if self.down.load(Ordering::Acquire) {
-            return Err(Refused { why: EngineBusy::Down, command });
+            return Err((EngineBusy::Down, instruction));
         }
-        self.commands.push(command).map_err(|command| Refused { why: EngineBusy::Full, command })?;
+        self.commands.push(instruction).map_err(|instruction| (EngineBusy::Full, instruction))?;
         self.waker.wake();
         Ok(())
     }
@@ -108,7 +134,7 @@ pub(crate) struct Message {
 /// The way into a worker's thread.
 pub(crate) struct WorkerPort {
     pub(crate) orders: ArrayQueue<Order>,
-    pub(crate) datagrams: ArrayQueue<(LegKey, Box<[u8]>)>,
+    pub(crate) datagrams: ArrayQueue<(LegKey, Path, Box<[u8]>)>,
     messages: ArrayQueue<Message>,
     message_bytes: AtomicUsize,
     thread: OnceLock<Thread>,
@@ -145,8 +171,8 @@ impl WorkerPort {
     }
 
     /// Lossy: DTLS and SCTP send again.
-    pub(crate) fn datagram(&self, key: LegKey, data: Box<[u8]>, counters: &WorkerCounters) {
-        match self.datagrams.push((key, data)) {
+    pub(crate) fn datagram(&self, key: LegKey, path: Path, data: Box<[u8]>, counters: &WorkerCounters) {
+        match self.datagrams.push((key, path, data)) {
             Ok(()) => self.wake(),
             Err(_) => count(&counters.dtls_dropped_queue_full),
         }

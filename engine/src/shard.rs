@@ -18,7 +18,8 @@ use kaname_wire::path::Path;
 use crate::counters::ShardFigures;
 use crate::limits::{COMMAND_TURN, MAX_SHARD_FAULTS, PUBLISH_TIME};
 use crate::mesh::{Mesh, Stray};
-use crate::port::{LegKey, Order, ShardPort, Sink, WorkerPort, worker_of};
+use crate::port::{Instruction, LegKey, Order, ShardPort, Sink, WorkerPort, worker_of};
+use crate::ports::PortOrder;
 use crate::spin::Spin;
 use crate::steering::{Kernel, Steer};
 use crate::{EngineEvent, ShardId};
@@ -111,6 +112,8 @@ struct Round<'e, I> {
     next_tick: Option<Time>,
     /// The worker's order queue was full.
     forget: VecDeque<LegId>,
+    /// About a port; what is in hand must be done with first, and no command overtakes it.
+    aside: Option<PortOrder>,
     publish_at: Time,
     spin: Spin,
     figures: ShardFigures,
@@ -127,6 +130,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             strays: Vec::with_capacity(BATCH),
             next_tick: None,
             forget: VecDeque::new(),
+            aside: None,
             publish_at: Time::ZERO,
             // With one processor whoever would end the wait cannot run meanwhile.
             spin: Spin::new(std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)),
@@ -160,14 +164,14 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 
     fn receive(&mut self, now: Time) -> std::io::Result<()> {
-        let Round { io, shard, steer, batch, around, forget, .. } = self;
+        let Round { io, shard, steer, batch, around, forget, aside, .. } = self;
         let received = io.recv()?;
         if received.is_empty() {
             return Ok(());
         }
         // Commands first: what came may be caused by the answer that one of them was queued ahead of, or be media
         // right behind a handshake.
-        carry_out_waiting(shard, around, forget, now);
+        carry_out_waiting(shard, around, (forget, aside), now);
         let mut taken = recycle(std::mem::take(batch));
         taken.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
         shard.ingest_or(now, &taken, &mut |datagram| steer.stray(datagram));
@@ -182,14 +186,35 @@ impl<'e, I: PacketIo> Round<'e, I> {
     /// Carries out what is queued, within its share of time; says whether more waits.
     fn commands(&mut self, now: Time) -> std::io::Result<bool> {
         for _ in 0..COMMAND_TURN {
-            let Round { shard, around, forget, .. } = self;
-            if !carry_out_next(shard, around, forget, now) {
+            if let Some(order) = self.aside.take() {
+                // What was sent through a port that is now closed.
+                self.io.flush()?;
+                self.obey(order);
+            }
+            let Round { shard, around, forget, aside, .. } = self;
+            if !carry_out_next(shard, around, (forget, aside), now) {
                 break;
             }
             self.drain(now)?;
         }
         self.tell_workers();
-        Ok(self.around.port.lane_waits() || !self.around.port.commands.is_empty())
+        let port = &self.around.port;
+        Ok(self.aside.is_some() || port.lane_waits() || !port.commands.is_empty())
+    }
+
+    fn obey(&mut self, order: PortOrder) {
+        match order {
+            PortOrder::Open { local, socket } => self.io.open_port(local, socket),
+            PortOrder::Close(local) => {
+                if self.io.close_port(local) {
+                    self.around.port.open_ports.fetch_sub(1, Ordering::AcqRel);
+                }
+            }
+            PortOrder::SetTos { local, tos } => {
+                // A port that is gone needs none.
+                self.io.set_port_tos(local, tos);
+            }
+        }
     }
 
     /// The workers forget legs that were removed.
@@ -276,21 +301,31 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 }
 
-/// Carries out what is queued, within its share; to be drained after.
-fn carry_out_waiting(shard: &mut Shard, around: &Surroundings, forget: &mut VecDeque<LegId>, now: Time) {
+/// What carrying out a command leaves to be done: legs to forget, and what is for packet io.
+type Left<'a> = (&'a mut VecDeque<LegId>, &'a mut Option<PortOrder>);
+
+/// Carries out what is queued, within its share and up to the first about a port; to be drained after.
+fn carry_out_waiting(shard: &mut Shard, around: &Surroundings, (forget, aside): Left<'_>, now: Time) {
     for _ in 0..COMMAND_TURN {
-        if !carry_out_next(shard, around, forget, now) {
+        if !carry_out_next(shard, around, (forget, aside), now) {
             break;
         }
     }
 }
 
 /// Carries out the command whose turn it is; false: none waits.
-fn carry_out_next(shard: &mut Shard, around: &Surroundings, forget: &mut VecDeque<LegId>, now: Time) -> bool {
+fn carry_out_next(shard: &mut Shard, around: &Surroundings, (forget, aside): Left<'_>, now: Time) -> bool {
     let ShardPort { keys, lane, commands, .. } = &*around.port;
     // The handshakes first: without keys there is no media.
-    let next = keys.pop().or_else(|| lane.pop()).or_else(|| commands.pop());
-    let Some(command) = next else { return false };
+    let next = keys.pop().or_else(|| lane.pop()).map(Instruction::Core);
+    let command = match next.or_else(|| aside.is_none().then(|| commands.pop()).flatten()) {
+        Some(Instruction::Core(command)) => command,
+        Some(Instruction::Port(order)) => {
+            *aside = Some(order);
+            return true;
+        }
+        None => return false,
+    };
     match command {
         Command::RemoveLeg { leg } => forget.push_back(leg),
         Command::ExportStream { to, .. } => around.mesh.furnish(to),
@@ -303,12 +338,12 @@ fn carry_out_next(shard: &mut Shard, around: &Surroundings, forget: &mut VecDequ
 /// Records go to the leg's worker, the rest to the embedder.
 fn hand_on(event: Event, around: &Surroundings) {
     match event {
-        Event::Datagram { leg, data } => {
+        Event::Datagram { leg, path, data } => {
             let key = LegKey { shard: around.id, leg };
             let worker = &around.workers[worker_of(key, around.workers.len())];
-            worker.datagram(key, data, &around.port.workers);
+            worker.datagram(key, path, data, &around.port.workers);
         }
-        // The core hands out records of validated paths only, so the worker need not know the paths.
+        // The core hands out records of validated paths only, where ICE validates any.
         Event::PathValidated { .. } => {}
         // A record of ours for a leg that is going: nobody waits for it.
         Event::CommandFailed { command: "SendDatagram", .. } => {}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use foldhash::quality::FixedState;
 use kaname_core::Datagram;
-use kaname_io::{PacketIo, steer};
+use kaname_io::{FIRST_PORT, PacketIo, steer};
 use kaname_wire::path::{Carrier, Path};
 
 use crate::limits::KNOWN_ADDRESSES;
@@ -100,7 +100,7 @@ impl Steer {
     /// A leg of this shard validated the path: the kernel shall know.
     pub(crate) fn validated(&mut self, path: &Path) {
         #[cfg(target_os = "linux")]
-        if let Some(kernel) = &self.kernel {
+        if let Some(kernel) = self.kernel.as_ref().filter(|_| path.local < FIRST_PORT) {
             match kernel.learn(path, self.me) {
                 Ok(()) => self.figures.learned += 1,
                 Err(_) => self.figures.learn_failed += 1,
@@ -112,7 +112,8 @@ impl Steer {
 
     /// Hands a datagram over that is no leg's here; false: it is nobody's.
     pub(crate) fn stray(&mut self, datagram: &Datagram<'_>) -> bool {
-        if self.mesh.shards() < 2 {
+        // What comes to a port of a single leg is for no other shard.
+        if self.mesh.shards() < 2 || datagram.path.local >= FIRST_PORT {
             return false;
         }
         let named = steer::named_by_check(datagram.bytes);

@@ -1,8 +1,11 @@
 //! A handshake worker's thread: DTLS and data channels of the legs that fall to it. A shard never waits for one.
 
 mod channels;
+mod contest;
+mod context;
 mod dcep;
 mod dtls;
+mod hello;
 mod identity;
 mod session;
 
@@ -20,8 +23,10 @@ use crate::limits::MAX_LEGS;
 use crate::port::{LegKey, Order, ShardPort, Sink, WorkerPort};
 use crate::{EngineEvent, SecureError, ShardId};
 
+use context::Context;
+use dtls::Room;
 pub(crate) use identity::Identity;
-use session::{Context, Session};
+use session::Session;
 
 /// How many entries of each queue are taken before timers are looked at.
 const TURN: usize = 64;
@@ -60,6 +65,9 @@ struct Worker {
     timers: BTreeSet<(Instant, LegKey)>,
     /// Sessions whose handshake has begun and not ended.
     half_open: usize,
+    /// Handshakes that have yet to show that their sender is where it says.
+    unproven: usize,
+    room: Room,
     /// Commands that must not be lost and found their shard's queue full. At most a few a session: a session
     /// whose keys wait here sends nothing else that is lossless.
     kept: VecDeque<(ShardId, Command)>,
@@ -72,6 +80,8 @@ impl Worker {
             sessions: HashMap::new(),
             timers: BTreeSet::new(),
             half_open: 0,
+            unproven: 0,
+            room: Room::new(),
             kept: VecDeque::new(),
         }
     }
@@ -85,9 +95,9 @@ impl Worker {
             self.obey(order, now);
         }
         for _ in 0..TURN {
-            let Some((key, data)) = self.port().datagrams.pop() else { break };
+            let Some((key, path, data)) = self.port().datagrams.pop() else { break };
             busy = true;
-            self.with_session(key, |session, context| session.datagram(&data, context), now);
+            self.with_session(key, |session, context| session.datagram(path, &data, context), now);
         }
         for _ in 0..TURN {
             let Some(message) = self.port().next_message() else { break };
@@ -126,7 +136,7 @@ impl Worker {
                     }
                     self.sessions.insert(key, Session::new());
                 }
-                self.with_session(key, |session, _| session.secure(*params), now);
+                self.with_session(key, |session, context| session.secure(*params, context), now);
             }
             Order::Forget(key) => self.remove(key),
             Order::Close(key) => {
@@ -164,7 +174,7 @@ impl Worker {
             count(&port.workers.dtls_dropped_unknown_leg);
             return;
         };
-        let was_half_open = session.is_half_open();
+        let was_open = session.open();
         let mut context = Context {
             now,
             key,
@@ -173,6 +183,8 @@ impl Worker {
             sink: &*self.around.sink,
             kept: &mut self.kept,
             half_open: self.half_open,
+            unproven: self.unproven,
+            room: &mut self.room,
         };
         let fault = catch_unwind(AssertUnwindSafe(|| {
             act(session, &mut context);
@@ -181,7 +193,9 @@ impl Worker {
         if port.lane_waits() {
             port.waker.wake();
         }
-        self.half_open = self.half_open + usize::from(session.is_half_open()) - usize::from(was_half_open);
+        let is_open = session.open();
+        self.half_open = self.half_open + is_open.0 - was_open.0;
+        self.unproven = self.unproven + is_open.1 - was_open.1;
         match fault {
             Ok(deadline) => {
                 if deadline != session.timer {
@@ -203,7 +217,9 @@ impl Worker {
 
     fn remove(&mut self, key: LegKey) {
         if let Some(session) = self.sessions.remove(&key) {
-            self.half_open -= usize::from(session.is_half_open());
+            let (half_open, unproven) = session.open();
+            self.half_open -= half_open;
+            self.unproven -= unproven;
             session.timer.map(|at| self.timers.remove(&(at, key)));
         }
     }

@@ -73,7 +73,7 @@ export class Grid {
     const known = this.#tiles.get(key);
     if (known) return known;
     const onPin = (which) => this.#togglePin(which);
-    const tile = new Tile({ peer: peer.id, name: peer.name, source, self, onPin, onShape: () => this.#arrange() });
+    const tile = new Tile({ peer: peer.id, name: peer.name, source, self, phone: Boolean(peer.phone), onPin, onShape: () => this.#arrange() });
     this.#tiles.set(key, tile);
     this.#stage.append(tile.element);
     this.#arrange();

@@ -1,6 +1,7 @@
 //! The media node: control plane. It never touches a media packet.
 
 mod banner;
+pub mod calls;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "demo")]

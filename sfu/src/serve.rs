@@ -10,17 +10,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kaname_engine::io::xdp;
-use kaname_engine::{Engine, EngineConfig, IoChoice, ShardId, SteeringChoice, SteeringMode};
+use kaname_engine::{Engine, EngineConfig, ExtraCodecs, IoChoice, ShardId, SteeringChoice, SteeringMode};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::calls::{Calls, CallsConfig, CallsHandle, DEFAULT_INTERFACE, Interface};
 use crate::config::{Config, Loaded, MediaIo, Mode, Steering, XdpMode};
 use crate::http::{App, Facts, Listener, RequestLimits, Server};
+use crate::ng::{self, DoorAddresses, Doors};
 use crate::node::{Node, NodeConfig, NodeHandle};
 use crate::token::{Claims, GrantClaims, TokenKey, Tokens};
 use crate::{banner, net, tls};
 
 /// Telling everyone, and removing their legs.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a node that is to stop looks whether calls are left.
+const DRAIN_LOOK: Duration = Duration::from_millis(200);
 /// Requests under way, and WebSockets that have been told.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 /// The join link of a development node outlives a working day.
@@ -60,6 +64,7 @@ pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
         }
         tracing::info!(mode = ?loaded.config.mode, "ready");
         let reason = signals.wait(options.until_stdin_closes).await;
+        running.drain_calls(Duration::from_secs(loaded.config.calls.drain_seconds)).await;
         tracing::info!(reason, "stopping: telling everyone and closing");
         running.stop().await;
         tracing::info!("stopped");
@@ -82,6 +87,9 @@ pub struct Running {
     pub node: NodeHandle,
     /// Where it listens, plain ones first.
     pub pages: Vec<PageAddress>,
+    /// The calls, where SIP proxies may ask for some.
+    pub calls: Option<CallsHandle>,
+    doors: Option<Doors>,
     engine: Arc<Engine>,
     server: Server,
     tokens: Tokens,
@@ -104,8 +112,13 @@ pub fn start(config: &Config) -> Result<Running, String> {
         advertise: config.media.advertise.clone(),
         tcp: config.media.tcp,
     });
-    let engine = Engine::start(engine_config(config), move |shard, event| sink.push(shard, event))
-        .map_err(engine_error)?;
+    let (calls, calls_sink) = Calls::new(calls_config(config));
+    let engine = Engine::start(engine_config(config), move |shard, event| {
+        if let Some(event) = calls_sink.push(shard, event) {
+            sink.push(shard, event);
+        }
+    })
+    .map_err(engine_error)?;
     if let SteeringMode::HandOver(Some(why)) = engine.steering() {
         tracing::warn!(
             "no steering in the kernel: {why}; packet threads hand over what is not their own, which costs some of their time \
@@ -128,9 +141,74 @@ pub fn start(config: &Config) -> Result<Running, String> {
         max_body_bytes: config.http.max_body_bytes,
         read_timeout: Duration::from_secs(config.http.read_timeout_seconds),
     };
-    let app = App::new(node.clone(), tokens.clone(), facts, limits);
+    let (calls, doors) = open_doors(config, calls.with_rooms(node.clone()), &engine)?;
+    let app = App::new(node.clone(), tokens.clone(), facts, limits).with_calls(calls.clone());
     let server = Server::start(app, listeners, acceptor, config.http.max_connections);
-    Ok(Running { node, pages, engine, server, tokens })
+    Ok(Running { node, pages, calls, doors, engine, server, tokens })
+}
+
+/// Calls run only where somebody may ask for them.
+fn open_doors(
+    config: &Config,
+    calls: Calls,
+    engine: &Arc<Engine>,
+) -> Result<(Option<CallsHandle>, Option<Doors>), String> {
+    if !config.ng.is_open() {
+        return Ok((None, None));
+    }
+    let (inbox, requests) = ng::inbox(config.ng.allow.clone());
+    let addresses = DoorAddresses {
+        udp: config.ng.listen_udp.clone(),
+        tcp: config.ng.listen_tcp.clone(),
+        http: config.ng.listen_http.clone(),
+    };
+    let doors = Doors::open(&addresses, &inbox).map_err(|error| error.to_string())?;
+    for door in doors.open_doors() {
+        tracing::info!(carrier = ?door.carrier, address = %door.address, "ng: SIP proxies may ask here");
+    }
+    let calls = calls.start(Arc::clone(engine) as _, requests, Arc::clone(inbox.counters()));
+    Ok((Some(calls), Some(doors)))
+}
+
+/// The settings of calls.
+fn calls_config(config: &Config) -> CallsConfig {
+    let calls = &config.calls;
+    CallsConfig {
+        interfaces: call_interfaces(config),
+        ports: (calls.port_min, calls.port_max),
+        port_rest: Duration::from_secs(calls.port_rest_seconds),
+        max_calls: calls.max_calls,
+        max_calls_per_second: Some(calls.max_calls_per_second).filter(|most| *most > 0),
+        silence: Duration::from_secs(calls.silence_seconds),
+        hold: Duration::from_secs(calls.hold_seconds),
+        unanswered: Duration::from_secs(calls.unanswered_seconds),
+        delete_delay: Duration::from_secs(calls.delete_delay_seconds),
+        recordings: calls.recordings.clone(),
+        prompts: calls.prompts.clone(),
+        records_file: calls.records_file.clone(),
+        tos: calls.tos,
+    }
+}
+
+/// Where calls' media ports are: as set, or the first address of each family that media comes in on, a real one if
+/// there is any.
+pub(crate) fn call_interfaces(config: &Config) -> Vec<Interface> {
+    if !config.calls.interfaces.is_empty() {
+        return config.calls.interfaces.clone();
+    }
+    let addresses = net::media_addresses(config);
+    let first = |v4: bool| {
+        let mut all: Vec<_> = addresses.iter().filter(|a| a.is_ipv4() == v4 && !a.is_unspecified()).collect();
+        all.sort_by_key(|address| address.is_loopback());
+        all.first().copied().copied()
+    };
+    let advertised = |local: std::net::IpAddr| {
+        let same_family = |a: &&std::net::IpAddr| a.is_ipv4() == local.is_ipv4();
+        config.media.advertise.iter().find(same_family).copied().unwrap_or(local)
+    };
+    let interface =
+        |local| Interface { name: DEFAULT_INTERFACE.to_owned(), local, advertised: advertised(local) };
+    [first(true), first(false)].into_iter().flatten().map(interface).collect()
 }
 
 fn listeners(config: &Config) -> Result<(Vec<Listener>, Vec<PageAddress>), String> {
@@ -154,6 +232,8 @@ pub fn engine_config(config: &Config) -> EngineConfig {
         tcp: config.media.tcp,
         receive_buffer: config.media.receive_buffer_bytes,
         workers: config.media.workers,
+        audio_workers: config.calls.audio_workers,
+        codecs: ExtraCodecs { amr: config.calls.amr, g729: config.calls.g729 },
         steering: match config.media.steering {
             Steering::Auto => SteeringChoice::Auto,
             Steering::Ebpf => SteeringChoice::Ebpf,
@@ -231,10 +311,29 @@ impl Running {
         }
     }
 
+    /// Calls go on until they end by themselves, at most for so long; SIP proxies are told to take new ones elsewhere.
+    async fn drain_calls(&self, patience: Duration) {
+        let Some(calls) = &self.calls else { return };
+        calls.drain(true).await;
+        let empty = async {
+            while calls.counters().await.calls > 0 {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+        };
+        let _late = tokio::time::timeout(patience, empty).await;
+    }
+
     /// A clean stop: everyone is told, media ends, connections close.
     pub async fn stop(self) {
         if tokio::time::timeout(DRAIN_PATIENCE, self.node.drain()).await.is_err() {
             tracing::warn!("not everyone could be told in time");
+        }
+        // New calls went elsewhere since the doors closed; those that are left end.
+        drop(self.doors);
+        if let Some(calls) = &self.calls
+            && tokio::time::timeout(DRAIN_PATIENCE, calls.stop()).await.is_err()
+        {
+            tracing::warn!("not all calls could be ended in time");
         }
         if !self.server.stop(CONNECTION_PATIENCE).await {
             tracing::warn!("some connections did not end in time and are cut");

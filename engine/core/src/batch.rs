@@ -54,7 +54,7 @@ pub(crate) enum Payload {
     /// In the arena: shared plaintext.
     Shared,
     /// In a scratch buffer, with this length: a repair.
-    Scratch { at: usize, len: usize },
+    Scratch { at: u16, len: u16 },
 }
 
 /// One copy of a packet for one destination; holds its slot.
@@ -66,18 +66,23 @@ pub(crate) struct Outgoing {
     pub(crate) slot: u32,
     pub(crate) ssrc: u32,
     pub(crate) sequence: u16,
-    pub(crate) header_len: usize,
+    pub(crate) header_len: u16,
     pub(crate) payload: Payload,
     /// Taken, and waiting for a transmit slot.
     pub(crate) index: Option<kaname_srtp::SendIndex>,
 }
 
+/// A header that was written for a copy.
+pub(crate) type Header = [u8; HEADER_LEN];
+/// The payload of a repair.
+pub(crate) type Scratch = [u8; SLOT_LEN + 2];
+
 /// Copies that were rewritten and are to be protected, with their headers.
 pub(crate) struct Departing {
     pub(crate) packets: ArrayVec<Outgoing, FAN_OUT>,
-    pub(crate) headers: Vec<[u8; HEADER_LEN]>,
+    pub(crate) headers: Vec<Header>,
     pub(crate) templates: Templates,
-    pub(crate) scratch: Vec<[u8; SLOT_LEN + 2]>,
+    pub(crate) scratch: Vec<Scratch>,
     pub(crate) scratch_used: usize,
     /// Those ahead of it have left.
     pub(crate) done: usize,

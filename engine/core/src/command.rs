@@ -1,9 +1,13 @@
 //! What the control plane tells a shard. The core knows only legs (a transport, its keys, its streams) and
 //! routes between streams; rooms and calls are compiled into these.
 
+mod transport;
+
 use kaname_srtp::Keying;
+use kaname_wire::path::Path;
 
 pub use crate::crossing::LinkId;
+pub use transport::{IceCredentials, Learn, LegConfig, Ports, Remote, Transport};
 
 /// A transport and all that runs on it. Chosen by the control plane; unique among the live legs of a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,8 +25,16 @@ pub struct SenderId(pub u32);
 /// nothing and is answered by [`crate::Event::CommandFailed`].
 #[derive(Debug)]
 pub enum Command {
-    /// A new leg: connectivity checks with its credentials are answered from now on.
+    /// A new leg: from now on connectivity checks with its credentials are answered, or packets at its ports heard.
     AddLeg(Box<LegConfig>),
+    /// Where the peer of a leg on ports of its own is from now on (a new offer or answer, hold, a handshake that
+    /// proved an address). Its SSRCs, sequence numbers, timestamps and roll-over counters go on.
+    SetRemote {
+        /// The leg.
+        leg: LegId,
+        /// The addresses, and whom to believe.
+        remote: Remote,
+    },
     /// ICE restart (RFC 8445 section 9): the new credentials count from now on; the old ones keep the old path
     /// alive until a check with the new ones nominates another.
     RestartIce {
@@ -38,7 +50,14 @@ pub enum Command {
         /// The identifiers from now on.
         extensions: ExtensionIds,
     },
-    /// The keys of the leg, after its handshake. Media flows from now on. A second call re-keys.
+    /// The leg's media flows in the clear from now on (RTP/AVP); only for a leg on ports of its own.
+    SetPlain {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The keys of the leg, after its handshake or from SDES (RFC 4568). Media flows from now on. A second call
+    /// re-keys the directions whose keying is another; a direction with the same keying goes on as it was. Each
+    /// direction has a suite of its own.
     SetKeys {
         /// The leg.
         leg: LegId,
@@ -135,10 +154,13 @@ pub enum Command {
         /// The stream.
         stream: StreamId,
     },
-    /// A DTLS record for the peer, on the leg's current path.
+    /// A DTLS record for the peer.
     SendDatagram {
         /// The leg.
         leg: LegId,
+        /// The way to go; `None`: the leg's current path. A leg on ports of its own sends through these alone; one
+        /// with ICE over validated paths alone.
+        path: Option<Path>,
         /// The datagram.
         data: Box<[u8]>,
     },
@@ -149,28 +171,6 @@ pub enum Command {
         /// Handed back in the answer.
         token: u64,
     },
-}
-
-/// A new leg.
-#[derive(Debug, Clone)]
-pub struct LegConfig {
-    /// Its name.
-    pub leg: LegId,
-    /// ICE-lite credentials.
-    pub ice: IceCredentials,
-    /// Header extensions negotiated on the bundle.
-    pub extensions: ExtensionIds,
-}
-
-/// Short-term credentials of a leg (RFC 8445 section 5.3). We are lite: the peer's password is never needed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IceCredentials {
-    /// Our user name fragment, 4 to 256 characters; unique among the live legs of a shard.
-    pub local_ufrag: String,
-    /// Our password, at least 22 characters.
-    pub local_pwd: String,
-    /// The peer's user name fragment.
-    pub remote_ufrag: String,
 }
 
 /// Identifiers of RTP header extensions on one leg (RFC 8285); `None`: not negotiated. The same identifiers

@@ -3,12 +3,12 @@
 mod legs;
 mod links;
 mod routes;
+mod transport;
 
+use crate::Time;
 use crate::command::{Command, LegId};
 use crate::event::{CommandError, Event, LegStats};
-use crate::outbox::Way;
 use crate::state::State;
-use crate::{Time, limits};
 
 impl State {
     /// Carries a command out, or answers with the failure.
@@ -23,6 +23,8 @@ impl State {
         match command {
             Command::AddLeg(config) => self.add_leg(*config, now),
             Command::RestartIce { leg, ice } => self.restart_ice(leg, ice),
+            Command::SetRemote { leg, remote } => self.set_remote(leg, remote, now),
+            Command::SetPlain { leg } => self.set_plain(leg, now),
             Command::SetExtensions { leg, extensions } => self.set_extensions(leg, extensions),
             Command::SetKeys { leg, inbound, outbound } => self.set_keys(leg, &inbound, &outbound, now),
             Command::RemoveLeg { leg } => self.remove_leg(leg),
@@ -30,7 +32,9 @@ impl State {
             Command::RemoveStream { stream } => self.remove_stream(stream),
             Command::ExportStream { stream, link, to } => self.export(stream, link, to, now),
             Command::EndExport { link } => self.end_export(link),
-            Command::ImportStream { stream, link, from, config } => self.import(stream, link, from, *config),
+            Command::ImportStream { stream, link, from, config } => {
+                self.import(stream, link, from, *config, now)
+            }
             Command::AddSender { leg, sender, config } => self.add_sender(leg, sender, *config),
             Command::RemoveSender { sender } => self.remove_sender(sender),
             Command::Route { sender, stream, payload_types } => {
@@ -43,27 +47,18 @@ impl State {
                 self.want_key_frame(index, false, now);
                 Ok(())
             }
-            Command::SendDatagram { leg, data } => self.send_datagram(leg, &data),
-            Command::QueryStats { leg, token } => self.query(leg, token),
+            Command::SendDatagram { leg, path, data } => self.send_datagram(leg, path, &data),
+            Command::QueryStats { leg, token } => self.query(leg, token, now),
         }
     }
 
-    fn send_datagram(&mut self, leg: LegId, data: &[u8]) -> Result<(), CommandError> {
-        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
-        if data.is_empty() || data.len() > limits::DATAGRAM_LEN {
-            return Err(CommandError::Invalid);
-        }
-        let path = self.legs.get(index).and_then(|leg| leg.agent.path()).ok_or(CommandError::NoPath)?;
-        self.post(index, Way::Plain(path), data);
-        Ok(())
-    }
-
-    fn query(&mut self, leg: LegId, token: u64) -> Result<(), CommandError> {
+    fn query(&mut self, leg: LegId, token: u64, now: Time) -> Result<(), CommandError> {
         let leg = self.legs.index(leg).and_then(|index| self.legs.get(index));
         let leg = leg.ok_or(CommandError::UnknownLeg)?;
         let stats = LegStats {
-            path: leg.agent.path(),
+            path: leg.path(),
             round_trip: leg.round_trip,
+            silence: leg.heard.map(|heard| now.since(heard)),
             packets_in: leg.packets_in,
             bytes_in: leg.bytes_in,
             packets_out: leg.packets_out,
@@ -81,6 +76,8 @@ fn describe(command: &Command) -> (&'static str, Option<LegId>) {
     match command {
         Command::AddLeg(config) => ("AddLeg", Some(config.leg)),
         Command::RestartIce { leg, .. } => ("RestartIce", Some(*leg)),
+        Command::SetRemote { leg, .. } => ("SetRemote", Some(*leg)),
+        Command::SetPlain { leg } => ("SetPlain", Some(*leg)),
         Command::SetExtensions { leg, .. } => ("SetExtensions", Some(*leg)),
         Command::SetKeys { leg, .. } => ("SetKeys", Some(*leg)),
         Command::RemoveLeg { leg } => ("RemoveLeg", Some(*leg)),

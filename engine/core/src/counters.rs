@@ -51,6 +51,12 @@ drop_reasons! {
     DtlsRate = "dtls_rate",
     /// lookup: media from an address that no leg validated.
     UnknownPath = "unknown_path",
+    /// lookup, rtcp, dtls: to a leg's own port, from where its peer is not.
+    ForeignSource = "foreign_source",
+    /// lookup: to a leg's own port in the clear, from one that may be its peer and has not sent enough.
+    SourceNotLearned = "source_not_learned",
+    /// lookup: media at a leg's port for RTCP.
+    WrongPort = "wrong_port",
     /// lookup: media ahead of the keys.
     NoKeys = "no_keys",
     /// lookup: the RTP header is malformed.

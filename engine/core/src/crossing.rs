@@ -5,71 +5,27 @@
 //! and each copy is encrypted there. What subscribers ask for goes back as a [`Note`]. A link has a name of its own
 //! that is never used again, so that nothing which is still on its way can end in another room.
 //!
+//! An audio worker is to a shard as another shard: it reads the parcels of what is exported to it ([`Parcel::packet`]),
+//! and writes those of what is imported from it ([`Parcel::write`]).
+//!
 //! The core only fills and empties parcels; what carries them between threads is the caller's [`Links`].
+
+mod note;
+mod parcel;
 
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::quality::FixedState;
 
-use crate::arena::{Buffer, Meta, buffer};
-use crate::limits;
-use crate::stream::RemoteReport;
+use crate::{Time, limits};
+
+pub(crate) use note::Body;
+pub use note::{Clocks, Note, Told};
+pub use parcel::{Parcel, ParcelPacket};
 
 /// One stream's way from one shard to another. Chosen by the control plane; never used twice while the node runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LinkId(pub u64);
-
-/// One packet on its way between shards, or room for one: its memory goes round and is allocated once.
-pub struct Parcel {
-    pub(crate) link: LinkId,
-    pub(crate) meta: Meta,
-    pub(crate) buffer: Buffer,
-}
-
-impl Parcel {
-    /// An empty one.
-    pub fn new() -> Parcel {
-        Parcel { link: LinkId(0), meta: Meta::default(), buffer: buffer() }
-    }
-
-    pub(crate) fn fill(&mut self, link: LinkId, meta: &Meta, bytes: &[u8]) {
-        let len = usize::from(meta.payload_end);
-        self.buffer[..len].copy_from_slice(&bytes[..len]);
-        (self.link, self.meta) = (link, *meta);
-    }
-}
-
-impl Default for Parcel {
-    fn default() -> Parcel {
-        Parcel::new()
-    }
-}
-
-impl std::fmt::Debug for Parcel {
-    /// Without the plaintext.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Parcel").field("link", &self.link).finish_non_exhaustive()
-    }
-}
-
-/// What one shard tells another about a link. Few, small, and never lost: they wait until they are taken.
-#[derive(Clone, Copy, Debug)]
-pub struct Note {
-    pub(crate) link: LinkId,
-    pub(crate) body: Body,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Body {
-    /// To the publisher's shard: someone waits for a key frame, perhaps because a route is new.
-    KeyFrame { new_route: bool },
-    /// To the publisher's shard: this packet never came; send it again if it is still there.
-    Again { sequence: u64 },
-    /// To the publisher's shard: whether anybody watches.
-    Wanted(bool),
-    /// To the subscribers' shard: the publisher's clocks.
-    Report(RemoteReport),
-}
 
 /// What carries parcels and notes to other shards; they are told apart by number, as the control plane names them.
 pub trait Links {
@@ -97,6 +53,7 @@ pub(crate) struct Export {
 pub(crate) struct Import {
     pub(crate) link: LinkId,
     pub(crate) from: usize,
+    began: Time,
     /// What the publisher's shard was last told.
     pub(crate) wanted: bool,
     /// Wishes for a key frame that wait to be told: of a subscriber, of a new route.
@@ -106,9 +63,14 @@ pub(crate) struct Import {
 }
 
 impl Import {
-    pub(crate) fn new(link: LinkId, from: usize) -> Import {
+    pub(crate) fn new(link: LinkId, from: usize, now: Time) -> Import {
         let again = VecDeque::with_capacity(limits::CROSSING_AGAIN);
-        Import { link, from, wanted: false, wished: [false; 2], again }
+        Import { link, from, began: now, wanted: false, wished: [false; 2], again }
+    }
+
+    /// Its clocks should have been told by now, had it any.
+    pub(crate) fn is_without_clocks(&self, now: Time) -> bool {
+        now.since(self.began) >= limits::REPORT_PATIENCE
     }
 
     /// Whether to ask for the packet: once.

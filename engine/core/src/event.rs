@@ -23,15 +23,26 @@ pub enum Event {
         /// The path.
         path: Path,
     },
+    /// The peer of a leg on ports of its own is not where it was said to be, and is believed: what the leg sends goes
+    /// there from now on.
+    RemoteLearned {
+        /// The leg.
+        leg: LegId,
+        /// The path of its RTP.
+        path: Path,
+    },
     /// No check for the consent time (RFC 7675 section 5.1): sending has stopped.
     ConsentLost {
         /// The leg.
         leg: LegId,
     },
-    /// A DTLS record (RFC 7983) from a validated path of the leg.
+    /// A DTLS record (RFC 7983): of a leg with ICE from a validated path, of one on ports of its own from anyone who
+    /// sends there, within [`crate::limits::DATAGRAMS_PER_SECOND`].
     Datagram {
         /// The leg.
         leg: LegId,
+        /// Where it came from.
+        path: Path,
         /// The datagram.
         data: Box<[u8]>,
     },
@@ -105,6 +116,9 @@ pub struct LegStats {
     pub path: Option<Path>,
     /// Round trip by RTCP (RFC 3550 section 6.4.1), the latest.
     pub round_trip: Option<Duration>,
+    /// Since the last packet of the peer's that was believed (media, RTCP, a check), in and out of hold; `None`: there
+    /// was none yet. For the control plane to end dead calls, where no consent expires.
+    pub silence: Option<Duration>,
     /// Datagrams in, all kinds.
     pub packets_in: u64,
     /// Bytes in, all kinds.

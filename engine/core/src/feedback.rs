@@ -67,7 +67,9 @@ impl State {
         let leg_index = stream.leg;
         let Some(leg) = self.legs.get(leg_index).filter(|leg| leg.can_send()) else { return };
         let Some(media_ssrc) = stream.ssrc else { return };
-        let ask = stream.missing.ask(now, leg.round_trip);
+        let mut ask = stream.missing.ask(now, leg.round_trip);
+        let offset = stream.sequence_offset;
+        ask.sequences.iter_mut().for_each(|it| *it = it.wrapping_sub(offset));
         let count = ask.sequences.len() as u64;
         stream.nacks += count;
         self.counters.nacks_sent += count;

@@ -37,7 +37,7 @@ mod way;
 
 pub use command::Command;
 pub use counters::{Counters, DropReason};
-pub use crossing::{LinkId, Links, Note, Parcel};
+pub use crossing::{Clocks, LinkId, Links, Note, Parcel, ParcelPacket, Told};
 pub use event::Event;
 pub use shard::{Datagram, Drained, Shard, ShardConfig, Stray};
 pub use time::Time;

@@ -197,3 +197,46 @@ pub const EXPORTS_PER_STREAM: usize = 63;
 /// Repairs in one call to the SRTP kernels: each needs scratch for its payload, as the original's number goes in
 /// front of it.
 pub const REPAIR_BATCH: usize = 16;
+
+/// Bytes of a payload that an audio worker makes: a slot, less what a header and a tag add when it leaves.
+pub const PARCEL_PAYLOAD: usize = SLOT_LEN - 128;
+
+/// How long a leg's peer in the clear may be learned after its address was set: a callee answers and sends within it,
+/// a stranger has no more time than it.
+pub const LEARN_WINDOW: Duration = Duration::from_secs(10);
+
+/// Packets in a row with one SSRC from one source, before a peer in the clear is believed to be there: 60 ms of voice.
+pub const LEARN_PACKETS: u8 = 4;
+
+/// Sources in the clear that are followed at once while a peer is learned: it, its other network, and strangers. The one
+/// not heard for longest makes room.
+pub const LEARN_SOURCES: usize = 4;
+
+/// DTLS records a second that a leg on ports of its own takes from all who are not where its peer was said to be: a
+/// handshake of large certificates with its repeats from behind a NAT.
+pub const STRANGER_DATAGRAMS_PER_SECOND: u32 = 100;
+
+/// Packets in a row of a new SSRC before it takes over the stream of a leg on ports of its own (RFC 3550 appendix A.1
+/// wants two): a transfer, a music server.
+pub const SSRC_PACKETS: u8 = 3;
+
+/// Between two changes of a stream's SSRC: who changes more often is no phone, and each change is told.
+pub const SSRC_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Between two moves that are learned of a peer under SRTP: each is told.
+pub const MOVE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long authentic packets from where a peer was before a new offer do not bring it back: what was on its way. It may be
+/// there still, behind a NAT, and is learned again then.
+pub const STRAGGLERS: Duration = Duration::from_millis(200);
+
+/// Inbound sessions put aside a leg: a call that goes to music on hold, to a colleague, and back.
+pub const PUT_ASIDE: usize = 2;
+
+/// How long an imported stream may be without its publisher's clocks before our own are told instead: two of its report
+/// intervals (RFC 3550 section 6.2).
+pub const REPORT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a peer in the clear was silent before it may have moved: longer than a pause between talk spurts' packets
+/// in transit, shorter than a caller waits.
+pub const HANDOVER_SILENCE: Duration = Duration::from_secs(2);

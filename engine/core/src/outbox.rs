@@ -11,7 +11,7 @@ use crate::limits;
 pub(crate) enum Way {
     /// As it is, on this path.
     Plain(Path),
-    /// As SRTCP, where the leg sends to at that time.
+    /// As the leg's RTCP is protected, where the leg sends to at that time.
     Rtcp,
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
-use kaname_wire::ntp::short_from_nanos;
+use kaname_wire::ntp::{NtpTime, short_from_nanos};
 use kaname_wire::rtcp::write;
 use kaname_wire::rtcp::{ReportBlock, SenderInfo};
 
@@ -85,7 +85,9 @@ impl State {
         for &sender in &leg.senders {
             let Some(sender) = senders.get_mut(sender) else { continue };
             let stream = sender.route.as_ref().and_then(|route| streams.get(route.stream));
-            let Some(info) = stream.and_then(|stream| sender_info(stream, sender, now)) else { continue };
+            let own_clock = leg.ports.is_some();
+            let info = stream.and_then(|stream| sender_info(stream, sender, own_clock, now));
+            let Some(info) = info else { continue };
             if compound.remaining_capacity() < ENTRY_LEN {
                 if !outbox.push(index, Way::Rtcp, compound) {
                     counters.drop(DropReason::OutboxFull);
@@ -112,7 +114,7 @@ fn append(compound: &mut Compound, write: impl FnOnce(&mut [u8]) -> Result<usize
 
 fn report_block(stream: &mut Stream, now: Time) -> Option<ReportBlock> {
     let ssrc = stream.ssrc.filter(|_| stream.started)?;
-    let mut block = stream.reception.report(ssrc);
+    let mut block = stream.reception.report(ssrc, stream.sequence_offset);
     if let Some(report) = stream.remote_report {
         block.last_sr = report.ntp.middle();
         block.delay_since_last_sr = short_from_nanos(now.since(report.arrival).as_nanos() as u64);
@@ -121,14 +123,19 @@ fn report_block(stream: &mut Stream, now: Time) -> Option<ReportBlock> {
 }
 
 /// The publisher's clocks as the subscriber sees them: the same NTP time, and the timestamp that our sender would
-/// give that moment.
-fn sender_info(stream: &Stream, sender: &Sender, now: Time) -> Option<SenderInfo> {
+/// give that moment. Where the publisher tells none, a phone that sends no RTCP or an audio worker, they are ours.
+fn sender_info(stream: &Stream, sender: &Sender, own_clock: bool, now: Time) -> Option<SenderInfo> {
     let offset = sender.mapping.offset(stream.id)?;
-    let report = stream.remote_report?.at(now, stream.clock_rate);
-    Some(SenderInfo {
-        ntp: report.ntp,
-        rtp_timestamp: report.timestamp.wrapping_add(offset),
-        packets: sender.packets as u32,
-        octets: sender.bytes as u32,
-    })
+    let report = stream.remote_report.map(|report| report.at(now, stream.clock_rate));
+    let own_clock = own_clock || stream.import.as_ref().is_some_and(|import| import.is_without_clocks(now));
+    let (ntp, rtp_timestamp) = match report {
+        Some(report) => (report.ntp, report.timestamp.wrapping_add(offset)),
+        // RFC 3550 section 6.4.1: without a wall clock, the time that passed since some beginning.
+        None if own_clock => {
+            let ntp = NtpTime::from_nanos(now.as_nanos(), 0);
+            (ntp, sender.mapping.timestamp_at(now, stream.clock_rate)?)
+        }
+        None => return None,
+    };
+    Some(SenderInfo { ntp, rtp_timestamp, packets: sender.packets as u32, octets: sender.bytes as u32 })
 }

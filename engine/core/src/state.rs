@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::quality::FixedState;
 use kaname_srtp::Backend;
-use kaname_wire::path::Path;
+use kaname_wire::path::{Carrier, Path};
 
 use crate::agenda::Agenda;
 use crate::arena::Arena;
@@ -42,6 +42,8 @@ pub(crate) struct State {
     pub(crate) senders: Table<SenderId, Sender>,
     /// Validated paths, and the index of the leg that each belongs to.
     pub(crate) paths: HashMap<Path, u32, FixedState>,
+    /// Ports that belong to one leg.
+    pub(crate) locals: HashMap<u32, u32, FixedState>,
     /// Our user name fragments.
     pub(crate) fragments: HashMap<String, u32, FixedState>,
     pub(crate) check_limits: CheckLimits,
@@ -70,6 +72,7 @@ impl State {
             streams: Table::new(limits::STREAMS, random.u64()),
             senders: Table::new(limits::SENDERS, random.u64()),
             paths: HashMap::with_hasher(FixedState::with_seed(random.u64())),
+            locals: HashMap::with_hasher(FixedState::with_seed(random.u64())),
             fragments: HashMap::with_hasher(FixedState::with_seed(random.u64())),
             check_limits: CheckLimits::new(random.u64()),
             arena: Arena::new(),
@@ -87,6 +90,21 @@ impl State {
         }
     }
 
+    /// The leg that a datagram is for. True: it came to the leg's own port over no validated path, so where it came from
+    /// is to be looked at.
+    pub(crate) fn leg_at(&self, path: &Path) -> Option<(u32, bool)> {
+        match self.paths.get(path) {
+            Some(index) => Some((*index, false)),
+            None => self.owner(path).map(|index| (index, true)),
+        }
+    }
+
+    /// Whose port it is, if it is one leg's own.
+    pub(crate) fn owner(&self, path: &Path) -> Option<u32> {
+        let is_udp = path.carrier == Carrier::Udp;
+        self.locals.get(&path.local).filter(|_| is_udp).copied()
+    }
+
     /// Queues a message; one that finds no room is counted.
     pub(crate) fn post(&mut self, leg: u32, way: Way, bytes: &[u8]) {
         if !self.outbox.push(leg, way, bytes) {
@@ -97,7 +115,9 @@ impl State {
     /// A datagram goes no further here: it is dropped and counted, but for one that another shard's leg awaits.
     pub(crate) fn give_up(&mut self, datagram: &Datagram<'_>, reason: DropReason, stray: &mut Stray<'_>) {
         use DropReason::{DtlsUnknownPath, StunUnknownUser, UnknownPath};
-        if matches!(reason, DtlsUnknownPath | StunUnknownUser | UnknownPath) && stray(datagram) {
+        let is_unknown = matches!(reason, DtlsUnknownPath | StunUnknownUser | UnknownPath);
+        // A port of one leg is one shard's.
+        if is_unknown && self.owner(&datagram.path).is_none() && stray(datagram) {
             self.counters.handed_over += 1;
         } else {
             self.counters.drop(reason);

@@ -4,6 +4,7 @@ mod cache;
 mod key_frames;
 mod level;
 mod missing;
+mod newcomer;
 mod reception;
 
 use kaname_wire::extension::Text;
@@ -12,12 +13,13 @@ pub(crate) use cache::Cache;
 pub(crate) use key_frames::KeyFrames;
 pub(crate) use level::Level;
 pub(crate) use missing::Missing;
+use newcomer::Newcomer;
 pub(crate) use reception::{Place, Reception, RemoteReport};
 
 use crate::command::{MediaKind, PayloadType, StreamConfig, StreamId};
 use crate::crossing::{Export, Import};
 use crate::event::StreamStats;
-use crate::limits;
+use crate::{Time, limits};
 
 /// A stream and all that is known of it.
 pub(crate) struct Stream {
@@ -34,6 +36,11 @@ pub(crate) struct Stream {
     /// Bound SSRCs: signalled, or learned from the first authentic packet; then for good.
     pub(crate) ssrc: Option<u32>,
     pub(crate) repair_ssrc: Option<u32>,
+    /// Added to what its publisher calls its packets: zero until another SSRC took over, as its numbers go on.
+    pub(crate) sequence_offset: u16,
+    pub(crate) timestamp_offset: u32,
+    newcomer: Option<Newcomer>,
+    changed: Option<Time>,
     pub(crate) started: bool,
     pub(crate) muted: bool,
     /// Senders routed to it, those included that wait for its key frame.
@@ -94,6 +101,10 @@ impl Stream {
             transport_cc: config.transport_cc,
             ssrc: config.ssrc,
             repair_ssrc: config.rtx_ssrc,
+            sequence_offset: 0,
+            timestamp_offset: 0,
+            newcomer: None,
+            changed: None,
             started: false,
             muted: false,
             senders: Vec::new(),

@@ -42,15 +42,17 @@ impl State {
     fn check_consent(&mut self, index: u32, now: Time) {
         let State { legs, paths, events, .. } = self;
         let Some(leg) = legs.get_mut(index) else { return };
-        leg.agent.expire(now, |path| _ = paths.remove(&path));
-        if leg.agent.loses_consent(now, leg.began) {
+        let Some(agent) = &mut leg.agent else { return };
+        agent.expire(now, |path| _ = paths.remove(&path));
+        if agent.loses_consent(now, leg.began, leg.ports.is_some()) {
             events.push_back(Event::ConsentLost { leg: leg.id });
         }
+        leg.settle();
     }
 
     fn schedule(&mut self, index: u32) {
         let Some(leg) = self.legs.get(index) else { return };
-        let consent = leg.agent.due(leg.began);
+        let consent = leg.consent_due();
         let report = leg.can_send().then_some(leg.report_due);
         let arrivals = leg.arrivals.as_ref().and_then(|arrivals| arrivals.due());
         let streams = leg.streams.iter().filter_map(|stream| self.streams.get(*stream));

@@ -21,10 +21,10 @@ pub(crate) fn arrive(
     stun::run(state, batch, now, datagrams, stray);
     dtls::run(state, batch, now, datagrams, stray);
 
-    lookup::run(state, batch, datagrams, stray);
+    lookup::run(state, batch, now, datagrams, stray);
     admit::run(state, batch, now, datagrams);
-    unprotect::run(state, batch, datagrams);
-    inspect::run(state, batch, now);
+    unprotect::run(state, batch, now, datagrams);
+    inspect::run(state, batch, now, datagrams);
     route::run(state, batch);
 
     rtcp::run(state, batch, now, datagrams, stray);

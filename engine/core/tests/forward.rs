@@ -173,6 +173,36 @@ fn video_begins_at_a_key_frame_that_was_asked_for() {
     assert!(view(&got[0]).marker());
 }
 
+/// The publisher answers each request with a key frame at once.
+#[test]
+fn a_viewer_sees_video_as_soon_as_its_handshake_is_done() {
+    let mut world = World::new();
+    let mut publisher = Peer::join(&mut world, 1);
+    world.add_stream(&publisher, 2, video_stream(Some(2000), None));
+    for number in 10..40u32 {
+        let (leg, at) = (LegId(number), path(number));
+        let transport = Transport::Ice(ice(number));
+        world.must(Command::AddLeg(Box::new(LegConfig { leg, transport, extensions: ids() })));
+        let sender = SenderId(number);
+        let config = Box::new(video_sender(20, None));
+        world.must(Command::AddSender { leg, sender, config });
+        world.route(number, 2, VIDEO_MAP);
+        // A handshake takes a while; a key frame would be wasted on it.
+        world.pass(60 * MS);
+        world.receive(at, &check(&ice(number), true));
+        let is_pli = |it: &kaname_wire::rtcp::Message<'_>| matches!(it, kaname_wire::rtcp::Message::Pli(_));
+        assert_eq!(publisher.count_reports(&mut world, is_pli), 0);
+        let (inbound, outbound) = (Box::new(keying(2 * number)), Box::new(keying(2 * number + 1)));
+        world.must(Command::SetKeys { leg, inbound, outbound });
+        assert_eq!(publisher.count_reports(&mut world, is_pli), 1);
+        publisher.send(&mut world, &frame(2000, number as u16, number * 3000, true));
+        assert!(world.out.iter().any(|(to, _)| *to == at), "{number}: {:?}", world.all_drops());
+        world.out.clear();
+        world.pass(200 * MS);
+        world.receive(publisher.path, &check(&ice(1), true));
+    }
+}
+
 #[test]
 fn a_switch_to_another_layer_waits_for_its_key_frame_and_leaves_no_trace() {
     let mut world = World::new();

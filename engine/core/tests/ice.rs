@@ -14,7 +14,7 @@ use stun_types::message::{Message as Stun, MessageIntegrityCredentials, ShortTer
 const DTLS: &[u8] = &[22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 42];
 
 fn add(world: &mut World, number: u32) {
-    let config = LegConfig { leg: LegId(number), ice: ice(number), extensions: ids() };
+    let config = LegConfig { leg: LegId(number), transport: Transport::Ice(ice(number)), extensions: ids() };
     world.must(Command::AddLeg(Box::new(config)));
 }
 
@@ -98,7 +98,7 @@ fn errors_are_told_only_to_those_who_know_the_password() {
 fn dtls_goes_up_from_validated_paths_and_down_on_the_current_one() {
     let mut world = World::new();
     add(&mut world, 1);
-    world.command(Command::SendDatagram { leg: LegId(1), data: DTLS.into() });
+    world.command(Command::SendDatagram { leg: LegId(1), path: None, data: DTLS.into() });
     let no_path = |event: &Event| {
         matches!(event, Event::CommandFailed { error: CommandError::NoPath, command: "SendDatagram", .. })
     };
@@ -108,9 +108,9 @@ fn dtls_goes_up_from_validated_paths_and_down_on_the_current_one() {
     world.receive(path(5), DTLS);
     world.receive(path(6), DTLS);
     let up: Vec<_> = world.events.iter().filter(|it| matches!(it, Event::Datagram { .. })).collect();
-    assert!(matches!(up[..], [Event::Datagram { leg: LegId(1), data }] if **data == *DTLS));
+    assert!(matches!(up[..], [Event::Datagram { leg: LegId(1), data, .. }] if **data == *DTLS));
     world.out.clear();
-    world.must(Command::SendDatagram { leg: LegId(1), data: DTLS.into() });
+    world.must(Command::SendDatagram { leg: LegId(1), path: None, data: DTLS.into() });
     assert_eq!(world.out, [(path(5), DTLS.to_vec())]);
     // A flood is bounded, and the leg lives on.
     for _ in 0..50 {
@@ -252,9 +252,9 @@ fn checks_of_one_source_are_bounded_and_others_are_not_affected() {
 fn commands_that_cannot_be_carried_out_say_why() {
     let mut world = World::new();
     add(&mut world, 1);
-    let same_ufrag = LegConfig { leg: LegId(2), ice: ice(1), extensions: ids() };
+    let same_ufrag = LegConfig { leg: LegId(2), transport: Transport::Ice(ice(1)), extensions: ids() };
     let short = IceCredentials { local_pwd: "short".into(), ..ice(3) };
-    let short_password = LegConfig { leg: LegId(3), ice: short, extensions: ids() };
+    let short_password = LegConfig { leg: LegId(3), transport: Transport::Ice(short), extensions: ids() };
     let twice = ExtensionIds { mid: Some(1), rid: Some(1), ..ExtensionIds::default() };
     let cases = [
         (Command::AddLeg(Box::new(same_ufrag)), CommandError::Duplicate),

@@ -83,6 +83,18 @@ counters! {
     send_no_local,
     /// Not sent: the TCP connection is gone.
     send_no_connection,
+    /// Ports of single legs opened, and closed again.
+    ports_opened,
+    /// See above.
+    ports_closed,
+    /// Those open now.
+    ports_open,
+    /// Datagrams received on them, among the `packets_received`.
+    ports_received,
+    /// Of the `kernel_drops`, those at such ports.
+    ports_kernel_drops,
+    /// Datagrams that waited in a port when it was closed.
+    ports_dropped_closed,
     /// TCP connections accepted.
     tcp_accepted,
     /// Refused: the table is full.

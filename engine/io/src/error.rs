@@ -25,6 +25,16 @@ pub enum BindError {
         /// "UDP" or "TCP".
         transport: &'static str,
     },
+    /// This process, or the machine, has as many descriptors as it may.
+    #[error(
+        "cannot open {address} ({transport}): too many open files; raise the limit (ulimit -n, LimitNOFILE=)"
+    )]
+    TooManyFiles {
+        /// What was asked for.
+        address: SocketAddr,
+        /// "UDP" or "TCP".
+        transport: &'static str,
+    },
     /// Nothing to bind to.
     #[error("no address to listen on; name at least one")]
     NoAddress,

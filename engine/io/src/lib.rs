@@ -23,6 +23,7 @@ mod locals;
 mod names;
 mod poll;
 mod portable;
+mod ports;
 mod receive;
 mod refusals;
 mod send;
@@ -45,8 +46,9 @@ pub use capability::Capability;
 pub use clock::thread_cpu_time;
 pub use counters::Counters;
 pub use error::BindError;
-pub use limits::{MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
+pub use limits::{FIRST_PORT, MAX_LOCALS, MAX_PORTS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
 pub use portable::Portable;
+pub use ports::{Door, PortSocket};
 pub use send::Sending;
 pub use tcp::Handed;
 pub use udp::{KernelUdp, UdpConfig};
@@ -90,10 +92,24 @@ pub trait PacketIo {
         drop(connection);
     }
 
+    /// Where ports of single legs are opened, on any thread.
+    fn door(&self) -> Door;
+
+    /// Takes a port over: from now on `local` names it in paths, for receiving and sending.
+    fn open_port(&mut self, local: u32, socket: PortSocket);
+
+    /// Closes a port. What still waits there, and what is sent through it later, is dropped and counted. False: there is
+    /// no such port.
+    fn close_port(&mut self, local: u32) -> bool;
+
+    /// The byte of the IP header that holds DSCP and ECN, for what leaves through a port of a single leg. False: there is
+    /// no such port, or the system refused.
+    fn set_port_tos(&mut self, local: u32, tos: u8) -> bool;
+
     /// Ends a wait from another thread.
     fn waker(&self) -> Waker;
 
-    /// The local addresses; a path's `local` is an index into them.
+    /// The shared local addresses; a path's `local` is an index into them, or the number of a port.
     fn locals(&self) -> &[SocketAddr];
 
     /// Figures since the start.

@@ -56,6 +56,20 @@ pub(crate) const DEVICE_REFUSALS: usize = 64;
 /// Local addresses a shard. A host has a few; a wildcard on a container host may stand for dozens.
 pub const MAX_LOCALS: usize = 32;
 
+/// Number of the first port of a single leg; those below are the shared sockets'.
+pub const FIRST_PORT: u32 = 256;
+
+/// Ports of single legs, a shard. Two are a leg's at most (RTP and RTCP), so this is some 4000 calls of two sides with
+/// one m-line, many times what a core forwards. Each is a file descriptor and 2 KiB of the kernel's memory.
+pub const MAX_PORTS: usize = 16_384;
+
+/// Receive and send buffer of such a port, in bytes: a key frame of 40 packets, or three seconds of voice. The kernel may
+/// use twice as much for its own bookkeeping; all ports of a shard together are bounded by `net.ipv4.udp_mem`.
+pub(crate) const PORT_BUFFER: usize = 64 * 1024;
+
+/// Datagrams that one port may deliver before the next ready one has its turn.
+pub(crate) const PORT_TURN: usize = 8;
+
 /// Errors of one socket in a row before its turn ends: each consumes one pending error of the kernel.
 pub(crate) const MAX_SOCKET_ERRORS: usize = 64;
 

@@ -18,9 +18,11 @@ use crate::coalesce::Runs;
 use crate::counters::Counters;
 use crate::error::BindError;
 use crate::limits::{
-    MAX_LOCALS, MAX_MESSAGE, MAX_RECEIVED, MAX_SOCKET_ERRORS, RX_BATCH, RX_PENDING, SEND_WAIT_MS, SEND_WAITS,
-    TCP_SHARE, TX_BYTES,
+    FIRST_PORT, MAX_LOCALS, MAX_MESSAGE, MAX_RECEIVED, MAX_SOCKET_ERRORS, RX_BATCH, RX_PENDING, SEND_WAIT_MS,
+    SEND_WAITS, TCP_SHARE, TX_BYTES,
 };
+use crate::ports::{self, Door, PortSocket, Ports};
+use crate::send::{Sender, Sending};
 use crate::socket;
 use crate::tcp::{Handed, Tcp};
 use crate::udp::UdpConfig;
@@ -58,6 +60,10 @@ pub struct Portable {
     rx_handed: usize,
     tx_memory: Box<[u8]>,
     tx_runs: Runs,
+    /// Ports of single legs, and who sends for them.
+    ports: Ports,
+    sender: Sender,
+    door: Door,
     tcp: Tcp,
     counters: Counters,
 }
@@ -78,6 +84,7 @@ impl Portable {
     fn over(bound: Vec<socket::Bound>) -> Result<Portable, BindError> {
         let poll = Poll::new().map_err(BindError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Poll)?;
+        let door = Door::new(poll.registry()).map_err(BindError::Poll)?;
         let mut io = Portable {
             poll,
             events: Events::with_capacity(EVENTS),
@@ -90,6 +97,9 @@ impl Portable {
             rx_handed: 0,
             tx_memory: vec![0; TX_BYTES].into_boxed_slice(),
             tx_runs: Runs::new(true),
+            ports: Ports::new(),
+            sender: Sender::new(),
+            door,
             tcp: Tcp::new(FIRST_CONNECTION, Instant::now()),
             counters: Counters { receive_buffer_bytes: u64::MAX, ..Counters::default() },
         };
@@ -108,7 +118,7 @@ impl Portable {
             .map_err(BindError::Poll)?;
         if let Some(listener) = bound.tcp {
             self.tcp
-                .listen(registry, Token(FIRST_LISTENER + index), index as u8, listener)
+                .listen(registry, Token(FIRST_LISTENER + index), index as u32, listener)
                 .map_err(BindError::Poll)?;
         }
         self.counters.segments_on = u64::from(state.max_gso_segments() > 1);
@@ -175,7 +185,7 @@ impl Portable {
         }
         self.counters.packets_received += count as u64;
         self.counters.bytes_received += meta.len as u64;
-        let path = Path { carrier: Carrier::Udp, local: index as u8, remote: plain(meta.addr) };
+        let path = Path { carrier: Carrier::Udp, local: index as u32, remote: plain(meta.addr) };
         let ecn = meta.ecn.map_or(0, |ecn| ecn as u8);
         for at in 0..count {
             let (start, end) = (at * stride, ((at + 1) * stride).min(meta.len));
@@ -197,7 +207,7 @@ impl Portable {
     fn send_run(&mut self, at: usize) -> usize {
         let run = self.tx_runs.as_slice()[at];
         let bytes = &self.tx_memory[run.offset..run.offset + run.len];
-        let Some(local) = self.sockets.get(usize::from(run.path.local)) else {
+        let Some(local) = self.sockets.get(run.path.local as usize) else {
             self.counters.send_no_local += run.packets as u64;
             return 0;
         };
@@ -225,8 +235,12 @@ impl Portable {
     }
 
     fn take_events(&mut self) {
-        let Portable { events, sockets, tcp, waker, poll, counters, .. } = self;
+        let Portable { events, sockets, ports, tcp, waker, poll, counters, .. } = self;
         for event in events.iter() {
+            if let Some(port) = ports::number_of(event.token()) {
+                ports.report(port);
+                continue;
+            }
             match event.token() {
                 WAKER => waker.arrived(),
                 Token(token) if token < FIRST_LISTENER => {
@@ -287,11 +301,17 @@ impl PacketIo for Portable {
     type Tx<'a> = Tx<'a>;
 
     fn recv(&mut self) -> io::Result<RxBatch<'_>> {
+        if self.ports.take_turn() && self.ports.receive(&mut self.counters) {
+            return Ok(self.ports.received());
+        }
         if self.rx_handed == self.rx_packets.len() {
             self.rx_packets.clear();
             self.rx_handed = 0;
             self.receive_tcp();
             self.receive_udp();
+        }
+        if self.rx_packets.is_empty() && self.ports.receive(&mut self.counters) {
+            return Ok(self.ports.received());
         }
         let from = self.rx_handed;
         self.rx_handed = self.rx_packets.len().min(from + RX_BATCH);
@@ -307,6 +327,11 @@ impl PacketIo for Portable {
         for at in 0..self.tx_runs.as_slice().len() {
             let run = self.tx_runs.as_slice()[at];
             match run.path.carrier {
+                Carrier::Udp if run.path.local >= FIRST_PORT => {
+                    let Portable { ports, sender, tx_memory, tx_runs, counters, .. } = self;
+                    let runs = &tx_runs.as_slice()[at..=at];
+                    sent += ports.send(sender, tx_memory, runs, Sending::Segments, counters);
+                }
                 Carrier::Udp => sent += self.send_run(at),
                 Carrier::Tcp(number) => {
                     let Portable { tcp, tx_memory, counters, poll, .. } = self;
@@ -331,7 +356,10 @@ impl PacketIo for Portable {
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         let pending = self.rx_handed < self.rx_packets.len();
-        let busy = pending || self.tcp.has_work() || self.sockets.iter().any(|socket| socket.ready);
+        let busy = pending
+            || self.ports.has_ready()
+            || self.tcp.has_work()
+            || self.sockets.iter().any(|socket| socket.ready);
         let mut timeout = if busy { Some(Duration::ZERO) } else { timeout };
         if let Some(sweep) = self.tcp.next_sweep() {
             let left = sweep.saturating_duration_since(Instant::now());
@@ -353,6 +381,22 @@ impl PacketIo for Portable {
 
     fn adopt(&mut self, connection: Handed) {
         self.tcp.adopt(connection, self.poll.registry(), &mut self.counters);
+    }
+
+    fn door(&self) -> Door {
+        self.door.clone()
+    }
+
+    fn open_port(&mut self, local: u32, socket: PortSocket) {
+        self.ports.open(local, socket, &mut self.counters);
+    }
+
+    fn close_port(&mut self, local: u32) -> bool {
+        self.ports.close(local, &mut self.counters)
+    }
+
+    fn set_port_tos(&mut self, local: u32, tos: u8) -> bool {
+        self.ports.set_tos(local, tos)
     }
 
     fn waker(&self) -> Waker {

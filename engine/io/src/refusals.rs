@@ -9,7 +9,7 @@ const _: () = assert!(REFUSALS.is_power_of_two());
 
 #[derive(Clone, Copy)]
 struct Refusal {
-    local: u8,
+    local: u32,
     remote: SocketAddr,
     until: Instant,
 }
@@ -55,11 +55,11 @@ impl Refusals {
     }
 
     /// The destination took its packets one by one, and no run.
-    pub(crate) fn note(&mut self, local: u8, remote: SocketAddr, now: Instant) {
+    pub(crate) fn note(&mut self, local: u32, remote: SocketAddr, now: Instant) {
         let until = now + REFUSAL_TIME;
         self.latest = Some(until);
         self.places[place(remote)] = Some(Refusal { local, remote, until });
-        let Some(device) = self.devices.get_mut(usize::from(local)) else { return };
+        let Some(device) = self.devices.get_mut(local as usize) else { return };
         if device.since.is_none_or(|since| since + REFUSAL_TIME <= now) {
             *device = Device { since: Some(now), refusals: 0, until: device.until };
         }
@@ -70,8 +70,8 @@ impl Refusals {
     }
 
     /// Whether a run for this destination would be refused, as far as is known.
-    pub(crate) fn holds(&self, local: u8, remote: SocketAddr, now: Instant) -> bool {
-        let device = self.devices.get(usize::from(local)).and_then(|device| device.until);
+    pub(crate) fn holds(&self, local: u32, remote: SocketAddr, now: Instant) -> bool {
+        let device = self.devices.get(local as usize).and_then(|device| device.until);
         let same = |it: &Refusal| it.local == local && it.remote == remote;
         let own = self.places[place(remote)].filter(same).map(|it| it.until);
         device.max(own).is_some_and(|until| now < until)

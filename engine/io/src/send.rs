@@ -10,7 +10,7 @@ use std::time::Instant;
 use crate::coalesce::Run;
 use crate::control::Cut;
 use crate::counters::Counters;
-use crate::limits::{MAX_LOCALS, REFUSAL_TIME, SEND_WAIT_MS, SEND_WAITS, TX_BATCH};
+use crate::limits::{REFUSAL_TIME, SEND_WAIT_MS, SEND_WAITS, TX_BATCH};
 use crate::refusals::Refusals;
 use crate::table::Table;
 use crate::{names, socket};
@@ -39,15 +39,22 @@ pub(crate) struct Sender {
     table: Table,
     messages: Vec<Message>,
     refusals: Refusals,
-    /// Until when a socket may send fragments, because a packet of its was too long for its path.
-    fragments: [Option<Instant>; MAX_LOCALS],
+}
+
+/// A socket to send through.
+pub(crate) struct Outlet<'a> {
+    pub(crate) socket: BorrowedFd<'a>,
+    /// As paths name it.
+    pub(crate) local: u32,
+    /// Until when it may send fragments, because a packet of its was too long for its path.
+    pub(crate) fragments: &'a mut Option<Instant>,
 }
 
 /// One flush of one socket.
 struct Turn<'a> {
     socket: BorrowedFd<'a>,
     counters: &'a mut Counters,
-    fragments: Option<Instant>,
+    fragments: &'a mut Option<Instant>,
     /// How often a full send buffer may be waited for, still.
     waits: usize,
     sent: usize,
@@ -59,23 +66,20 @@ impl Sender {
             table: Table::new(TX_BATCH),
             messages: Vec::with_capacity(TX_BATCH),
             refusals: Refusals::new(),
-            fragments: [None; MAX_LOCALS],
         }
     }
 
-    /// Sends those of `runs` that belong to the UDP socket `local`, in order. Gives the packets that went; why the
-    /// others did not is counted.
-    pub(crate) fn send(
+    /// Sends runs through the socket, in order. Gives the packets that went; why the others did not is counted.
+    pub(crate) fn send<'r>(
         &mut self,
-        socket: BorrowedFd<'_>,
-        local: u8,
+        outlet: Outlet<'_>,
         memory: &mut [u8],
-        runs: &[Run],
+        of_socket: impl Iterator<Item = &'r Run>,
         sending: Sending,
         counters: &mut Counters,
     ) -> usize {
+        let Outlet { socket, local, fragments } = outlet;
         self.messages.clear();
-        let of_socket = runs.iter().filter(|run| is_udp_of(run, local));
         if self.refusals.is_empty() {
             self.messages.extend(of_socket.map(|run| Message::new(*run)));
         } else {
@@ -91,7 +95,6 @@ impl Sender {
             }
         }
         self.point(memory);
-        let fragments = self.fragments[usize::from(local)];
         let mut turn = Turn { socket, counters, fragments, waits: SEND_WAITS, sent: 0 };
         turn.end_fragments();
         let mut next = 0;
@@ -101,7 +104,6 @@ impl Sender {
                 Sending::Batches | Sending::Segments => self.send_some(next, &mut turn),
             };
         }
-        self.fragments[usize::from(local)] = turn.fragments;
         turn.sent
     }
 
@@ -237,7 +239,7 @@ impl Turn<'_> {
         if !too_long || self.fragments.is_some() || socket::allow_fragments(&self.socket, true).is_err() {
             return false;
         }
-        self.fragments = Some(Instant::now() + REFUSAL_TIME);
+        *self.fragments = Some(Instant::now() + REFUSAL_TIME);
         self.counters.fragments_allowed += 1;
         true
     }
@@ -247,7 +249,7 @@ impl Turn<'_> {
         if self.fragments.is_some_and(|until| until <= Instant::now())
             && socket::allow_fragments(&self.socket, false).is_ok()
         {
-            self.fragments = None;
+            *self.fragments = None;
         }
     }
 
@@ -278,10 +280,6 @@ fn singles(run: &Run) -> impl Iterator<Item = Run> + use<> {
     })
 }
 
-fn is_udp_of(run: &Run, local: u8) -> bool {
-    run.path.carrier == kaname_wire::path::Carrier::Udp && run.path.local == local
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
@@ -296,6 +294,7 @@ mod tests {
         socket: UdpSocket,
         peers: [UdpSocket; 2],
         sender: Sender,
+        fragments: Option<Instant>,
         counters: Counters,
         memory: Vec<u8>,
         runs: Runs,
@@ -308,6 +307,7 @@ mod tests {
                 socket: open(),
                 peers: [open(), open()],
                 sender: Sender::new(),
+                fragments: None,
                 counters: Counters::default(),
                 memory: vec![0; 100_000],
                 runs: Runs::new(true),
@@ -325,8 +325,13 @@ mod tests {
         }
 
         fn flush(&mut self) -> usize {
-            let World { socket, sender, counters, memory, runs, .. } = self;
-            let sent = sender.send(socket.as_fd(), 0, memory, runs.as_slice(), Sending::Segments, counters);
+            self.flush_as(Sending::Segments)
+        }
+
+        fn flush_as(&mut self, sending: Sending) -> usize {
+            let World { socket, sender, fragments, counters, memory, runs, .. } = self;
+            let outlet = Outlet { socket: socket.as_fd(), local: 0, fragments };
+            let sent = sender.send(outlet, memory, runs.as_slice().iter(), sending, counters);
             runs.clear();
             sent
         }
@@ -407,8 +412,7 @@ mod tests {
             let mut world = World::new();
             world.runs = Runs::new(false);
             world.put(0, 4, 500);
-            let World { socket, sender, counters, memory, runs, .. } = &mut world;
-            assert_eq!(sender.send(socket.as_fd(), 0, memory, runs.as_slice(), sending, counters), 4);
+            assert_eq!(world.flush_as(sending), 4);
             world.hear(0, 1..=4, 500);
             assert_eq!((world.counters.send_calls, world.counters.runs_sent), (calls, 0));
         }

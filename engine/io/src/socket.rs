@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::BindError;
+use crate::limits::PORT_BUFFER;
 
 /// How often a free port is looked for that UDP and TCP both have, when any port will do.
 const PORT_TRIES: usize = 16;
@@ -100,6 +101,25 @@ fn bind_udp(address: SocketAddr, shared: bool) -> Result<UdpSocket, BindError> {
     Ok(socket)
 }
 
+/// A socket of a single leg. Bound without sharing, so that a port in use is noticed.
+pub(crate) fn bind_port(address: SocketAddr) -> Result<UdpSocket, BindError> {
+    let udp = bind_udp(address, false)?;
+    let socket = socket2::SockRef::from(&udp);
+    let other = |source| explain(address, "UDP", source);
+    socket.set_recv_buffer_size(PORT_BUFFER).map_err(other)?;
+    socket.set_send_buffer_size(PORT_BUFFER).map_err(other)?;
+    set_int(&udp, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1).map_err(other)?;
+    Ok(udp)
+}
+
+/// Sets the byte of the IP header that holds DSCP and ECN.
+pub(crate) fn set_tos(udp: &UdpSocket, tos: u8) -> io::Result<()> {
+    match udp.local_addr()? {
+        SocketAddr::V4(_) => set_int(udp, libc::IPPROTO_IP, libc::IP_TOS, tos.into()),
+        SocketAddr::V6(_) => set_int(udp, libc::IPPROTO_IPV6, libc::IPV6_TCLASS, tos.into()),
+    }
+}
+
 fn bind_tcp(address: SocketAddr, shared: bool) -> Result<TcpListener, BindError> {
     let make = || -> io::Result<TcpListener> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
@@ -118,6 +138,9 @@ fn bind_tcp(address: SocketAddr, shared: bool) -> Result<TcpListener, BindError>
 }
 
 fn explain(address: SocketAddr, transport: &'static str, source: io::Error) -> BindError {
+    if matches!(source.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) {
+        return BindError::TooManyFiles { address, transport };
+    }
     match source.kind() {
         io::ErrorKind::AddrInUse => BindError::InUse { address, transport },
         io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress(address.ip()),

@@ -56,14 +56,15 @@ const USERNAME: u16 = 6;
 const ATTRIBUTES: usize = 8;
 
 /// An address as the kernel's table knows it: the local socket's number, the peer's address and port.
-fn key(local: u8, remote: SocketAddr) -> [u8; KEY_LEN] {
+fn key(local: u32, remote: SocketAddr) -> [u8; KEY_LEN] {
     let mut key = [0; KEY_LEN];
     match remote.ip() {
         IpAddr::V4(v4) => key[12..16].copy_from_slice(&v4.octets()),
         IpAddr::V6(v6) => key[..16].copy_from_slice(&v6.octets()),
     }
     key[16..18].copy_from_slice(&remote.port().to_be_bytes());
-    key[18] = local;
+    // One of [`crate::MAX_LOCALS`].
+    key[18] = local as u8;
     key
 }
 

@@ -35,7 +35,7 @@ fn source(ip: IpAddr) -> Source {
 
 struct Listener {
     socket: TcpListener,
-    local: u8,
+    local: u32,
     ready: bool,
 }
 
@@ -77,7 +77,7 @@ impl Tcp {
         &mut self,
         registry: &Registry,
         token: Token,
-        local: u8,
+        local: u32,
         listener: std::net::TcpListener,
     ) -> io::Result<()> {
         let mut socket = TcpListener::from_std(listener);
@@ -97,7 +97,7 @@ impl Tcp {
     }
 
     pub(crate) fn listener_ready(&mut self, local: usize) {
-        if let Some(listener) = self.listeners.iter_mut().find(|l| usize::from(l.local) == local) {
+        if let Some(listener) = self.listeners.iter_mut().find(|l| l.local as usize == local) {
             listener.ready = true;
         }
     }

@@ -13,15 +13,16 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::batch::{FlushReport, RxBatch, RxPacket, Tx};
 use crate::clock::calendar_ns;
-use crate::coalesce::Runs;
+use crate::coalesce::{Run, Runs};
 use crate::counters::Counters;
 use crate::error::BindError;
 use crate::limits::{
-    MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, MAX_SOCKET_ERRORS, RX_BATCH, RX_PENDING, SEND_BUFFER, TCP_SHARE,
-    TX_BYTES,
+    FIRST_PORT, MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, MAX_SOCKET_ERRORS, RX_BATCH, RX_PENDING, SEND_BUFFER,
+    TCP_SHARE, TX_BYTES,
 };
+use crate::ports::{self, Door, PortSocket, Ports};
 use crate::receive::{Received, Receiver};
-use crate::send::{Sender, Sending};
+use crate::send::{Outlet, Sender, Sending};
 use crate::tcp::{Handed, Tcp};
 use crate::waker::Waker;
 use crate::{PacketIo, poll, socket};
@@ -84,9 +85,10 @@ struct LocalSocket {
     ready: bool,
     /// The kernel's drop counter as last seen.
     overflow: u32,
+    fragments: Option<Instant>,
 }
 
-/// The kernel's UDP: one socket an address.
+/// The kernel's UDP: one socket an address, and ports of single legs.
 pub struct KernelUdp {
     poll: Poll,
     events: Events,
@@ -107,6 +109,8 @@ pub struct KernelUdp {
     tx_runs: Runs,
     sending: Sending,
     sender: Sender,
+    ports: Ports,
+    door: Door,
     tcp: Tcp,
     counters: Counters,
 }
@@ -126,6 +130,7 @@ impl KernelUdp {
         };
         let poll = Poll::new().map_err(BindError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Poll)?;
+        let door = Door::new(poll.registry()).map_err(BindError::Poll)?;
         let mut io = KernelUdp {
             poll,
             events: Events::with_capacity(EVENTS),
@@ -142,6 +147,8 @@ impl KernelUdp {
             tx_runs: Runs::new(sending == Sending::Segments),
             sending,
             sender: Sender::new(),
+            ports: Ports::new(),
+            door,
             tcp: Tcp::new(FIRST_CONNECTION, Instant::now()),
             counters: Counters {
                 receive_buffer_bytes: u64::MAX,
@@ -162,11 +169,11 @@ impl KernelUdp {
             .map_err(BindError::Poll)?;
         if let Some(listener) = bound.tcp {
             self.tcp
-                .listen(registry, Token(FIRST_LISTENER + index), index as u8, listener)
+                .listen(registry, Token(FIRST_LISTENER + index), index as u32, listener)
                 .map_err(BindError::Poll)?;
         }
         self.locals.push(bound.address);
-        self.sockets.push(LocalSocket { udp: bound.udp, ready: true, overflow: 0 });
+        self.sockets.push(LocalSocket { udp: bound.udp, ready: true, overflow: 0, fragments: None });
         let granted = bound.receive_buffer as u64;
         self.counters.receive_buffer_bytes = self.counters.receive_buffer_bytes.min(granted);
         Ok(())
@@ -190,7 +197,7 @@ impl KernelUdp {
     /// Whether [`PacketIo::recv`] has something to hand out.
     pub(crate) fn has_received(&mut self) -> bool {
         self.receive_if_empty();
-        self.rx_handed < self.rx_packets.len()
+        self.rx_handed < self.rx_packets.len() || self.ports.has_ready()
     }
 
     fn receive_if_empty(&mut self) {
@@ -270,7 +277,7 @@ impl KernelUdp {
                 _ if message.truncated => self.counters.received_too_long += 1,
                 None => self.counters.received_without_source += 1,
                 Some(remote) => {
-                    let path = Path { carrier: Carrier::Udp, local: index as u8, remote };
+                    let path = Path { carrier: Carrier::Udp, local: index as u32, remote };
                     self.accept_datagrams(path, &message, now_ns);
                 }
             }
@@ -332,8 +339,12 @@ impl KernelUdp {
 
     /// What the poller reported becomes flags.
     fn take_events(&mut self) {
-        let KernelUdp { events, sockets, tcp, waker, watched, poll, counters, .. } = self;
+        let KernelUdp { events, sockets, ports, tcp, waker, watched, poll, counters, .. } = self;
         for event in events.iter() {
+            if let Some(port) = ports::number_of(event.token()) {
+                ports.report(port);
+                continue;
+            }
             match event.token() {
                 WAKER => waker.arrived(),
                 Token(token) if token < FIRST_LISTENER => {
@@ -353,7 +364,13 @@ impl PacketIo for KernelUdp {
     type Tx<'a> = Tx<'a>;
 
     fn recv(&mut self) -> io::Result<RxBatch<'_>> {
+        if self.ports.take_turn() && self.ports.receive(&mut self.counters) {
+            return Ok(self.ports.received());
+        }
         self.receive_if_empty();
+        if self.rx_packets.is_empty() && self.ports.receive(&mut self.counters) {
+            return Ok(self.ports.received());
+        }
         let from = self.rx_handed;
         self.rx_handed = self.rx_packets.len().min(from + RX_BATCH);
         Ok(RxBatch::new(self.receiver.memory(), &self.rx_packets[from..self.rx_handed]))
@@ -368,12 +385,13 @@ impl PacketIo for KernelUdp {
             return Ok(FlushReport::default());
         }
         let mut wanted = [false; MAX_LOCALS];
-        let (mut tcp, mut nowhere) = (false, 0);
+        let (mut ports, mut tcp, mut nowhere) = (false, false, 0);
         for run in self.tx_runs.as_slice() {
             match run.path.carrier {
                 Carrier::Tcp(_) => tcp = true,
-                Carrier::Udp if usize::from(run.path.local) < self.sockets.len() => {
-                    wanted[usize::from(run.path.local)] = true;
+                Carrier::Udp if run.path.local >= FIRST_PORT => ports = true,
+                Carrier::Udp if (run.path.local as usize) < self.sockets.len() => {
+                    wanted[run.path.local as usize] = true;
                 }
                 Carrier::Udp => nowhere += run.packets,
             }
@@ -381,8 +399,16 @@ impl PacketIo for KernelUdp {
         let mut sent = 0;
         for (local, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted) {
             let KernelUdp { sockets, sender, tx_memory, tx_runs, counters, sending, .. } = self;
-            let socket = sockets[local].udp.as_fd();
-            sent += sender.send(socket, local as u8, tx_memory, tx_runs.as_slice(), *sending, counters);
+            let LocalSocket { udp, fragments, .. } = &mut sockets[local];
+            let local = local as u32;
+            let outlet = Outlet { socket: udp.as_fd(), local, fragments };
+            let is_of_socket = |run: &&Run| run.path.carrier == Carrier::Udp && run.path.local == local;
+            let runs = tx_runs.as_slice().iter().filter(is_of_socket);
+            sent += sender.send(outlet, tx_memory, runs, *sending, counters);
+        }
+        if ports {
+            let KernelUdp { ports, sender, tx_memory, tx_runs, counters, sending, .. } = self;
+            sent += ports.send(sender, tx_memory, tx_runs.as_slice(), *sending, counters);
         }
         if tcp {
             sent += self.flush_tcp();
@@ -400,7 +426,10 @@ impl PacketIo for KernelUdp {
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         let pending = self.rx_handed < self.rx_packets.len();
-        let busy = pending || self.tcp.has_work() || self.sockets.iter().any(|socket| socket.ready);
+        let busy = pending
+            || self.ports.has_ready()
+            || self.tcp.has_work()
+            || self.sockets.iter().any(|socket| socket.ready);
         let mut timeout = if busy { Some(Duration::ZERO) } else { timeout };
         if let Some(sweep) = self.tcp.next_sweep() {
             let left = sweep.saturating_duration_since(Instant::now());
@@ -419,6 +448,22 @@ impl PacketIo for KernelUdp {
 
     fn adopt(&mut self, connection: Handed) {
         self.tcp.adopt(connection, self.poll.registry(), &mut self.counters);
+    }
+
+    fn door(&self) -> Door {
+        self.door.clone()
+    }
+
+    fn open_port(&mut self, local: u32, socket: PortSocket) {
+        self.ports.open(local, socket, &mut self.counters);
+    }
+
+    fn close_port(&mut self, local: u32) -> bool {
+        self.ports.close(local, &mut self.counters)
+    }
+
+    fn set_port_tos(&mut self, local: u32, tos: u8) -> bool {
+        self.ports.set_tos(local, tos)
     }
 
     fn waker(&self) -> Waker {

@@ -39,6 +39,7 @@ pub use transmit::XdpTx;
 use crate::PacketIo;
 use crate::batch::{FlushReport, RxBatch};
 use crate::counters::Counters;
+use crate::ports::{Door, PortSocket};
 use crate::tcp::Handed;
 use crate::udp::KernelUdp;
 use crate::waker::Waker;
@@ -200,6 +201,22 @@ impl PacketIo for AfXdp {
 
     fn adopt(&mut self, connection: Handed) {
         self.kernel.adopt(connection);
+    }
+
+    fn door(&self) -> Door {
+        self.kernel.door()
+    }
+
+    fn open_port(&mut self, local: u32, socket: PortSocket) {
+        self.kernel.open_port(local, socket);
+    }
+
+    fn close_port(&mut self, local: u32) -> bool {
+        self.kernel.close_port(local)
+    }
+
+    fn set_port_tos(&mut self, local: u32, tos: u8) -> bool {
+        self.kernel.set_port_tos(local, tos)
     }
 
     fn waker(&self) -> Waker {

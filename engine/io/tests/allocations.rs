@@ -4,7 +4,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{Ipv4Addr, UdpSocket};
 
-use kaname_io::{KernelUdp, PacketIo, Slots, UdpConfig};
+use kaname_io::{FIRST_PORT, KernelUdp, PacketIo, Slots, UdpConfig};
 use kaname_wire::path::Path;
 
 thread_local! {
@@ -39,12 +39,21 @@ fn a_packet_in_and_out_allocates_nothing() {
     let mut io = KernelUdp::new(&config).expect("loopback");
     let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
     let to = Path::udp(0, peer.local_addr().expect("bound"));
+    let own = peer.local_addr().map(|mut address| {
+        // One that is free on another address of the loopback network.
+        address.set_ip(Ipv4Addr::new(127, 0, 0, 2).into());
+        address
+    });
+    let own = own.expect("bound");
+    let socket = io.door().open(FIRST_PORT, own).expect("free there");
+    io.open_port(FIRST_PORT, socket);
     let round = |io: &mut KernelUdp| {
         for _ in 0..50 {
             peer.send_to(&[1; 500], io.locals()[0]).expect("sent");
+            peer.send_to(&[1; 500], own).expect("sent");
         }
         let mut received = 0;
-        while received < 50 {
+        while received < 100 {
             io.wait(None).expect("waits");
             received += io.recv().expect("receives").len();
         }
@@ -52,6 +61,9 @@ fn a_packet_in_and_out_allocates_nothing() {
         while let Some(slot) = tx.take(&to, 200) {
             slot.fill(3);
         }
+        io.flush().expect("flushes");
+        let to = Path { local: FIRST_PORT, ..to };
+        io.tx().take(&to, 200).expect("flushed").fill(4);
         io.flush().expect("flushes");
     };
     round(&mut io);

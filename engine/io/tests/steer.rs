@@ -86,7 +86,7 @@ fn a_check_goes_to_the_shard_it_names_and_what_follows_to_the_shard_that_learned
             let client = client(server);
             client.send(&check(named)).expect("sent");
             let (shard, path, bytes) = arrival(&mut group);
-            assert_eq!((shard, usize::from(path.local), bytes), (named, local, check(named)));
+            assert_eq!((shard, path.local as usize, bytes), (named, local, check(named)));
             steering.learn(&path, learned).expect("room");
             // Whatever it sends, even a check that names another.
             for bytes in [vec![0x80; 40], check(named)] {

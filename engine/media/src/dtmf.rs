@@ -10,7 +10,7 @@ pub use collect::{Collected, Collector, CollectorConfig};
 pub use detect::Detector;
 pub use generate::ToneGenerator;
 pub use receive::EventReceiver;
-pub use send::{EventPacket, EventSender};
+pub use send::{EventPacket, EventSender, VOLUME};
 
 use thiserror::Error;
 

@@ -18,9 +18,11 @@ use thiserror::Error;
 
 use crate::Rate;
 use crate::codec::CodecError;
-use crate::dtmf::KeyEvent;
+use crate::dtmf::{KeyEvent, KeysFull};
 use crate::jitter::StreamFormat;
 use crate::outgoing::{SendFormat, Start};
+use crate::prompt::PromptsFull;
+use crate::transcode::SendKeys;
 
 /// How a room mixes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +58,8 @@ pub struct ParticipantConfig {
     pub auto_level: bool,
     /// Whether keys are looked for as tones in its audio.
     pub detect_tones: bool,
+    /// How keys leave towards it.
+    pub keys: SendKeys,
     /// Delay of a network without jitter, in milliseconds.
     pub delay_ms_min: u32,
 }
@@ -65,6 +69,13 @@ pub struct ParticipantConfig {
 pub struct ParticipantId {
     index: u32,
     generation: u32,
+}
+
+impl ParticipantId {
+    /// Its place: one of the smallest numbers that nobody else in the room has now.
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
 }
 
 /// Who hears a prompt.
@@ -85,8 +96,8 @@ pub enum RoomEvent {
     Speaks(ParticipantId),
     /// It no longer is.
     Silent(ParticipantId),
-    /// A prompt came to its end.
-    PromptOver(Audience),
+    /// A prompt came to its end; its token.
+    PromptOver(Audience, u64),
 }
 
 /// Why a room refuses. The caller is at fault.
@@ -104,12 +115,15 @@ pub enum RoomError {
     /// The room's ticks do not make packets of this length.
     #[error("packets of {0} ms do not fit the room's tick; choose 20")]
     Ptime(u32),
-    /// A prompt at another rate than the room's: [`crate::prompt::Prompt::at_rate`] changes it.
-    #[error("the prompt's rate is not the room's; convert it when it is loaded")]
-    PromptRate,
-    /// [`crate::limits::PROMPTS_MAX`].
-    #[error("too many prompts sound already")]
-    Prompts,
+    /// Too many prompts.
+    #[error(transparent)]
+    Prompts(#[from] PromptsFull),
+    /// Too many keys.
+    #[error(transparent)]
+    Keys(#[from] KeysFull),
+    /// Nothing is sent to the participant.
+    #[error("the participant is sent nothing, so it hears no prompts and no keys")]
+    Mute,
     /// A tick of neither 10 nor 20 ms, or a number of speakers out of range.
     #[error("a room ticks each 10 or 20 ms, and has 1 to 8 speakers")]
     Config,

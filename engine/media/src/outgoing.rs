@@ -1,5 +1,7 @@
 //! What is sent: payloads under one continuous sequence and timestamp, whatever they are made of.
 
+use kaname_wire::extension::AudioLevel;
+
 use crate::codec::Codec;
 use crate::dtmf::EventPacket;
 
@@ -35,6 +37,8 @@ pub struct OutPacket<'a> {
     pub sequence: u16,
     /// RTP timestamp.
     pub timestamp: u32,
+    /// RFC 6464, of the codecs that browsers use.
+    pub level: Option<AudioLevel>,
     /// RTP payload.
     pub payload: &'a [u8],
 }
@@ -64,9 +68,14 @@ impl Outgoing {
     }
 
     /// A packet of audio for this tick.
-    pub(crate) fn audio<'a>(&mut self, payload_type: u8, payload: &'a [u8]) -> OutPacket<'a> {
+    pub(crate) fn audio<'a>(
+        &mut self,
+        payload_type: u8,
+        level: Option<AudioLevel>,
+        payload: &'a [u8],
+    ) -> OutPacket<'a> {
         let marker = std::mem::replace(&mut self.paused, false);
-        self.packet(payload_type, marker, self.timestamp, payload)
+        OutPacket { level, ..self.packet(payload_type, marker, self.timestamp, payload) }
     }
 
     /// A packet of comfort noise for this tick: a pause begins or goes on.
@@ -96,7 +105,7 @@ impl Outgoing {
     ) -> OutPacket<'a> {
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
-        OutPacket { payload_type, marker, sequence, timestamp, payload }
+        OutPacket { payload_type, marker, sequence, timestamp, level: None, payload }
     }
 
     /// Nothing is sent for this tick.
@@ -108,5 +117,11 @@ impl Outgoing {
     pub(crate) fn tick(&mut self, ticks: u32) {
         self.timestamp = self.timestamp.wrapping_add(self.ticks);
         self.ticks = ticks;
+    }
+
+    /// So many ticks of that length were left out.
+    pub(crate) fn skip(&mut self, count: u32, ticks: u32) {
+        self.timestamp = self.timestamp.wrapping_add(ticks.wrapping_mul(count));
+        self.paused = true;
     }
 }

@@ -8,6 +8,14 @@ use crate::level::factor;
 use crate::limits::FRAME_SAMPLES_MAX;
 use crate::resample::Resampler;
 
+mod playing;
+
+pub(crate) use playing::Prompts;
+pub use playing::{Playing, PromptsFull};
+
+/// A prompt at another rate is made in pieces of this length.
+const PIECE_MS: u32 = 10;
+
 /// A sound in memory. Cheap to clone: all who play it share it.
 #[derive(Clone, Debug)]
 pub struct Prompt {
@@ -78,54 +86,123 @@ impl Prompt {
     }
 }
 
-/// A prompt being played.
-#[derive(Clone, Debug)]
+/// A prompt being played, at any rate.
 pub struct Player {
     prompt: Prompt,
     at: usize,
     /// Times left; `None` for ever.
     times: Option<u32>,
     gain: f32,
+    converter: Option<Converter>,
+}
+
+/// Brings a prompt to another rate, piece by piece.
+struct Converter {
+    resampler: Resampler,
+    piece: Box<[i16]>,
+    ready: Box<[i16]>,
+    taken: usize,
+}
+
+impl Converter {
+    fn new(from: Rate, to: Rate) -> Self {
+        let ready = to.samples(PIECE_MS);
+        Converter {
+            resampler: Resampler::new(from, to),
+            piece: vec![0; from.samples(PIECE_MS)].into(),
+            ready: vec![0; ready].into(),
+            taken: ready,
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.taken == self.ready.len()
+    }
 }
 
 impl Player {
-    /// Plays it so many times, or for ever with `None`, with a gain as a factor.
-    pub fn new(prompt: Prompt, times: Option<u32>, gain: f32) -> Self {
-        Player { prompt, at: 0, times, gain: gain.clamp(0.0, 4.0) }
+    /// Plays it at a rate so many times, or for ever with `None`, with a gain as a factor.
+    pub fn new(prompt: Prompt, rate: Rate, times: Option<u32>, gain: f32) -> Self {
+        let gain = if gain.is_finite() { gain.clamp(0.0, 4.0) } else { 1.0 };
+        let mut player = Player { prompt, at: 0, times, gain, converter: None };
+        player.set_rate(rate);
+        player
+    }
+
+    /// Goes on at another rate.
+    pub fn set_rate(&mut self, rate: Rate) {
+        let from = self.prompt.rate;
+        self.converter = (from != rate).then(|| Converter::new(from, rate));
     }
 
     /// Whether it has been played.
     pub fn is_over(&self) -> bool {
+        self.is_read() && self.converter.as_ref().is_none_or(Converter::is_drained)
+    }
+
+    fn is_read(&self) -> bool {
         self.times == Some(0) || self.prompt.samples.is_empty()
     }
 
-    /// Adds what sounds now to a mix at the prompt's rate.
+    /// What follows, at most so many samples; moves on behind it.
+    fn read(&mut self, most: usize) -> std::ops::Range<usize> {
+        let start = self.at;
+        let end = self.prompt.samples.len().min(start + most);
+        self.at = end;
+        if end == self.prompt.samples.len() {
+            self.at = 0;
+            self.times = self.times.map(|times| times - 1);
+        }
+        start..end
+    }
+
+    /// Adds what sounds now to a mix at the player's rate.
     pub fn add_to(&mut self, mut sums: &mut [i32]) {
         while !sums.is_empty() && !self.is_over() {
-            let rest = &self.prompt.samples[self.at..];
-            let len = rest.len().min(sums.len());
-            for (sum, &sample) in sums.iter_mut().zip(&rest[..len]) {
-                *sum +=
-                    if self.gain == 1.0 { i32::from(sample) } else { (f32::from(sample) * self.gain) as i32 };
+            let mut len = sums.len();
+            if self.converter.is_some() {
+                self.convert();
+            } else {
+                let range = self.read(len);
+                len = range.len();
+                add(&mut sums[..len], &self.prompt.samples[range], self.gain);
             }
-            self.at += len;
-            if self.at == self.prompt.samples.len() {
-                self.at = 0;
-                self.times = self.times.map(|times| times - 1);
+            if let Some(converter) = &mut self.converter {
+                let ready = &converter.ready[converter.taken..];
+                len = len.min(ready.len());
+                add(&mut sums[..len], &ready[..len], self.gain);
+                converter.taken += len;
             }
             sums = &mut sums[len..];
         }
     }
 
-    /// Fills a frame with what sounds now, and silence behind its end.
-    pub fn fill(&mut self, out: &mut [i16]) {
-        let mut sums = [0; FRAME_SAMPLES_MAX];
-        for out in out.chunks_mut(FRAME_SAMPLES_MAX) {
-            let sums = &mut sums[..out.len()];
-            sums.fill(0);
-            self.add_to(sums);
-            crate::kernel::narrow(sums, out);
+    /// Makes another piece ready, if none is.
+    fn convert(&mut self) {
+        let Some(mut converter) = self.converter.take() else { return };
+        if converter.is_drained() {
+            let mut filled = 0;
+            while filled < converter.piece.len() && !self.is_read() {
+                let range = self.read(converter.piece.len() - filled);
+                let len = range.len();
+                converter.piece[filled..filled + len].copy_from_slice(&self.prompt.samples[range]);
+                filled += len;
+            }
+            converter.piece[filled..].fill(0);
+            converter.resampler.process(&converter.piece, &mut converter.ready);
+            converter.taken = 0;
         }
+        self.converter = Some(converter);
+    }
+}
+
+fn add(sums: &mut [i32], samples: &[i16], gain: f32) {
+    if gain == 1.0 {
+        crate::kernel::add(sums, samples);
+        return;
+    }
+    for (sum, &sample) in sums.iter_mut().zip(samples) {
+        *sum += (f32::from(sample) * gain) as i32;
     }
 }
 
@@ -136,15 +213,16 @@ mod tests {
 
     #[test]
     fn a_prompt_sounds_as_often_as_asked() {
-        let mut player = Player::new(Prompt::new(Rate::K8, vec![1, 2, 3]), Some(2), 1.0);
-        let mut out = [9; 8];
-        player.fill(&mut out);
-        assert_eq!(out, [1, 2, 3, 1, 2, 3, 0, 0]);
+        let mut player = Player::new(Prompt::new(Rate::K8, vec![1, 2, 3]), Rate::K8, Some(2), 1.0);
+        let mut out = [10; 8];
+        player.add_to(&mut out);
+        assert_eq!(out, [11, 12, 13, 11, 12, 13, 10, 10]);
         assert!(player.is_over());
-        let mut player = Player::new(Prompt::new(Rate::K8, vec![10]), None, 0.5);
-        player.fill(&mut out);
-        assert_eq!(out, [5; 8]);
-        assert!(Player::new(Prompt::new(Rate::K8, vec![]), None, 1.0).is_over());
+        let mut player = Player::new(Prompt::new(Rate::K8, vec![10]), Rate::K8, None, 0.5);
+        player.add_to(&mut out[..2]);
+        assert_eq!(out[..3], [16, 17, 13]);
+        assert!(Player::new(Prompt::new(Rate::K8, vec![]), Rate::K8, None, 1.0).is_over());
+        assert!(Player::new(Prompt::new(Rate::K8, vec![]), Rate::K16, None, 1.0).is_over());
     }
 
     #[test]
@@ -154,5 +232,15 @@ mod tests {
         assert_eq!(wide.samples().len(), 8_123 * 6);
         let tone = kit::tone(Rate::K48, 440.0, 8_000.0, 40_000);
         assert!(kit::best_correlation(&tone[480..30_000], &wide.samples()[480..30_000], 6) > 0.999);
+        // While it plays, too: in whole pieces, and the filter's delay later.
+        let mut player = Player::new(sound, Rate::K48, Some(1), 1.0);
+        let mut heard = Vec::new();
+        while !player.is_over() {
+            let mut sums = [0; 960];
+            player.add_to(&mut sums);
+            heard.extend(sums.map(|sum| sum as i16));
+        }
+        assert_eq!(heard.len().div_ceil(480), 8_123_usize.div_ceil(80));
+        assert!(kit::best_correlation(&tone[480..30_000], &heard[480..31_000], 480) > 0.999);
     }
 }

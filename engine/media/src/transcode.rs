@@ -3,82 +3,30 @@
 //! Audio is decoded, and encoded, at the lower of the two codecs' rates: from G.711 to Opus both sides work at 8 kHz.
 //! The delay added is what the jitter asks for, a packet's time, and the encoder's look-ahead.
 
-use thiserror::Error;
+mod config;
+
+pub use config::{SendKeys, TranscodeError, TranscoderConfig, TranscoderCounters};
+
+use kaname_wire::extension::AudioLevel;
 
 use crate::Rate;
 use crate::codec::comfort_noise::describe;
-use crate::codec::{Codec, CodecError, Codecs, Encoder};
+use crate::codec::{Codec, Codecs, Encoder};
 use crate::dtmf::{Detector, EventReceiver, EventSender, Key, KeyEvent, KeysFull, ToneGenerator};
-use crate::jitter::{
-    Inserted, Packet, Played, Playout, PlayoutConfig, PlayoutCounters, Receives, Scratch, StreamFormat,
-};
-use crate::level::{AutoLevel, Gain};
-use crate::limits::{FRAME_SAMPLES_MAX, PAYLOAD_MAX};
-use crate::outgoing::{OutPacket, Outgoing, SendFormat, Start};
+use crate::jitter::{Inserted, Packet, Played, Playout, Scratch};
+use crate::level::{AutoLevel, Gain, Limiter, measure};
+use crate::limits::{FRAME_SAMPLES_MAX, PAYLOAD_MAX, PROMPTS_MAX, PTIME_MS_MAX};
+use crate::outgoing::{OutPacket, Outgoing, Start};
+use crate::prompt::{Playing, Prompt, Prompts, PromptsFull};
 
 /// Comfort noise is described again so often, in milliseconds.
 const NOISE_EVERY_MS: u32 = 400;
 
+/// Between two keys that are sent as tones.
+const PRESS_PAUSE_MS: u32 = 50;
+
 /// A level and eight coefficients.
 const NOISE_BYTES: usize = 9;
-
-/// How keys leave.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum SendKeys {
-    /// Not at all; they are only told.
-    #[default]
-    Never,
-    /// As telephone events of a payload type, on the audio's clock.
-    Events(u8),
-    /// As tones.
-    Tones,
-}
-
-/// How a stream is to be made into another.
-#[derive(Clone, Debug)]
-pub struct TranscoderConfig {
-    /// Payload types that come in.
-    pub receives: Vec<StreamFormat>,
-    /// What goes out.
-    pub sends: SendFormat,
-    /// Payload type of comfort noise that goes out in pauses; without one the noise is encoded.
-    pub noise_type: Option<u8>,
-    /// Whether tones in the audio are looked for.
-    pub detect_tones: bool,
-    /// How keys leave.
-    pub keys: SendKeys,
-    /// Brings quiet and loud talkers to one level.
-    pub auto_level: bool,
-    /// Delay of a network without jitter, in milliseconds.
-    pub delay_ms_min: u32,
-    /// First sequence number and timestamp.
-    pub start: Start,
-}
-
-/// Why a pipeline cannot be built. The caller is at fault.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum TranscodeError {
-    /// A codec that is not there.
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    /// Nothing to receive.
-    #[error("no payload type of audio is received; name at least one codec")]
-    NoAudio,
-    /// The codec has no packets of this length.
-    #[error("the codec sends no packets of {0} ms; choose 20")]
-    Ptime(u32),
-}
-
-/// What happened so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TranscoderCounters {
-    /// Of the stream that comes in.
-    pub playout: PlayoutCounters,
-    /// Packets made.
-    pub packets: u64,
-    /// Frames that the encoder refused.
-    pub failed: u64,
-}
 
 /// The pipeline of one direction of a call.
 pub struct Transcoder {
@@ -95,21 +43,20 @@ pub struct Transcoder {
     detector: Option<Detector>,
     sender: EventSender,
     tones: ToneGenerator,
+    prompts: Prompts,
+    /// Of prompts that came to their end in the last tick.
+    over: Vec<u64>,
+    limiter: Limiter,
+    sums: Box<[i32]>,
+    muted: bool,
+    sends: bool,
+    /// What was understood in the last tick, while somebody wants it.
+    heard: Option<Box<[i16]>>,
     noise_due_ms: u32,
     frame: Box<[i16]>,
     payload: Box<[u8]>,
     packets: u64,
     failed: u64,
-}
-
-/// The rate at which both sides of a pipeline work.
-fn common_rate(receives: &[StreamFormat], sends: Codec) -> Result<Rate, TranscodeError> {
-    let audio = receives.iter().filter_map(|format| match format.receives {
-        Receives::Audio(codec) => Some(codec.rate_max()),
-        _ => None,
-    });
-    let most = audio.max().ok_or(TranscodeError::NoAudio)?;
-    Ok(sends.rate_for(most.min(sends.rate_max())))
 }
 
 impl Transcoder {
@@ -119,13 +66,8 @@ impl Transcoder {
     /// [`TranscodeError`].
     pub fn new(config: TranscoderConfig, codecs: &Codecs) -> Result<Self, TranscodeError> {
         let sends = config.sends;
-        if !sends.codec.takes_ptime(sends.ptime_ms) {
-            return Err(TranscodeError::Ptime(sends.ptime_ms));
-        }
-        let rate = common_rate(&config.receives, sends.codec)?;
-        let playout =
-            PlayoutConfig { formats: config.receives.clone(), rate, delay_ms_min: config.delay_ms_min };
-        let playout = Playout::new(&playout, codecs)?;
+        let rate = check(&config)?;
+        let playout = Playout::new(&config.playout(rate), codecs)?;
         Ok(Transcoder {
             codecs: codecs.clone(),
             encoder: codecs.encoder(sends.codec, rate)?,
@@ -138,6 +80,13 @@ impl Transcoder {
             detector: config.detect_tones.then(|| Detector::new(rate)),
             sender: EventSender::new(sends.codec.clock_hz()),
             tones: ToneGenerator::new(rate),
+            prompts: Prompts::new(),
+            over: Vec::with_capacity(PROMPTS_MAX),
+            limiter: Limiter::default(),
+            sums: vec![0; Rate::K48.samples(PTIME_MS_MAX)].into(),
+            muted: false,
+            sends: true,
+            heard: None,
             noise_due_ms: 0,
             frame: vec![0; FRAME_SAMPLES_MAX].into(),
             payload: vec![0; PAYLOAD_MAX].into(),
@@ -148,17 +97,41 @@ impl Transcoder {
         })
     }
 
-    /// Goes on with other codecs, after a new offer and answer; what goes out keeps its numbers.
+    /// Goes on with another configuration, after a new offer and answer. What goes out keeps its numbers (`start` is not
+    /// looked at); what stays the same goes on as if nothing had happened.
     ///
     /// # Errors
     /// [`TranscodeError`]; then everything stays as it was.
-    pub fn change(&mut self, receives: Vec<StreamFormat>, sends: SendFormat) -> Result<(), TranscodeError> {
-        let config = TranscoderConfig { receives, sends, start: self.outgoing.next(), ..self.config.clone() };
-        let mut next = Transcoder::new(config, &self.codecs.clone())?;
-        next.gain = self.gain;
-        next.auto_level = self.auto_level.take();
-        (next.packets, next.failed) = (self.packets, self.failed);
-        *self = next;
+    pub fn change(&mut self, config: TranscoderConfig) -> Result<(), TranscodeError> {
+        let rate = check(&config)?;
+        let (old, new) = (&self.config, &config);
+        let new_rate = rate != self.rate;
+        let listens_anew = new_rate || old.receives != new.receives || old.delay_ms_min != new.delay_ms_min;
+        let playout = listens_anew.then(|| Playout::new(&config.playout(rate), &self.codecs)).transpose()?;
+        let encodes_anew = new_rate || old.sends.codec != new.sends.codec;
+        let encoder = encodes_anew.then(|| self.codecs.encoder(config.sends.codec, rate)).transpose()?;
+        // Nothing fails from here on.
+        if let Some(playout) = playout {
+            self.receiver = EventReceiver::new(playout.clock_hz());
+            self.has_events = false;
+            self.playout = playout;
+        }
+        if old.sends.codec.clock_hz() != new.sends.codec.clock_hz() {
+            self.sender = EventSender::new(config.sends.codec.clock_hz());
+        }
+        if let Some(encoder) = encoder {
+            self.encoder = encoder;
+        }
+        if new_rate {
+            self.tones = ToneGenerator::new(rate);
+            self.prompts.set_rate(rate);
+            self.rate = rate;
+        }
+        let (levels, detects) = (config.auto_level, config.detect_tones);
+        self.config = config;
+        self.set_auto_level(levels);
+        self.detector = self.detector.take().filter(|_| !new_rate);
+        self.set_detect_tones(detects);
         Ok(())
     }
 
@@ -187,15 +160,82 @@ impl Transcoder {
         self.gain.set(factor);
     }
 
-    /// Sends a key of our own.
+    /// The listener hears silence of the talker.
+    pub fn set_muted(&mut self, muted: bool) {
+        self.muted = muted;
+    }
+
+    /// Whether packets are made at all; keys are heard all the same.
+    pub fn set_sends(&mut self, sends: bool) {
+        self.sends = sends;
+    }
+
+    /// Brings quiet and loud talkers to one level.
+    pub fn set_auto_level(&mut self, on: bool) {
+        self.config.auto_level = on;
+        self.auto_level = on.then(|| self.auto_level.take().unwrap_or_default());
+    }
+
+    /// Whether tones in the audio are looked for.
+    pub fn set_detect_tones(&mut self, on: bool) {
+        self.config.detect_tones = on;
+        self.detector = on.then(|| self.detector.take().unwrap_or_else(|| Detector::new(self.rate)));
+    }
+
+    /// Keeps what is understood in each tick for [`Transcoder::heard`].
+    pub fn set_taps(&mut self, on: bool) {
+        self.heard = on.then(|| self.heard.take().unwrap_or_else(|| vec![0; FRAME_SAMPLES_MAX].into()));
+    }
+
+    /// Sends a key of our own, so loud in -dBm0.
     ///
     /// # Errors
     /// [`KeysFull`].
-    pub fn press(&mut self, key: Key, ms: u32) -> Result<(), KeysFull> {
+    pub fn press(&mut self, key: Key, ms: u32, volume: u8) -> Result<(), KeysFull> {
         match self.config.keys {
-            SendKeys::Events(_) => self.sender.press(key, ms),
-            _ => self.tones.press(key, ms, 50),
+            SendKeys::Events(_) => self.sender.press(key, ms, volume),
+            _ => self.tones.press(key, ms, PRESS_PAUSE_MS, volume),
         }
+    }
+
+    /// Plays a prompt to the listener.
+    ///
+    /// # Errors
+    /// [`PromptsFull`].
+    pub fn play(&mut self, prompt: &Prompt, playing: Playing) -> Result<(), PromptsFull> {
+        self.prompts.play(self.rate, prompt, playing)
+    }
+
+    /// Stops a prompt, or all of them; tells which.
+    pub fn stop_prompts(&mut self, token: Option<u64>, ended: &mut dyn FnMut(u64)) {
+        self.prompts.stop(token, ended);
+    }
+
+    /// The prompts that came to their end in the last tick.
+    pub fn prompts_over(&self) -> &[u64] {
+        &self.over
+    }
+
+    /// The rate at which both sides work.
+    pub fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// What was understood in the last tick, at [`Transcoder::rate`]. Silence without [`Transcoder::set_taps`].
+    pub fn heard(&self) -> &[i16] {
+        let samples = self.rate.samples(self.ptime_ms());
+        self.heard.as_ref().map_or(&[], |heard| &heard[..samples])
+    }
+
+    /// What went out in the last tick, ahead of its encoding.
+    pub fn said(&self) -> &[i16] {
+        &self.frame[..self.rate.samples(self.ptime_ms())]
+    }
+
+    /// So many ticks are left out: what goes out pauses for as long.
+    pub fn skip(&mut self, ticks: u32) {
+        let sends = self.config.sends;
+        self.outgoing.skip(ticks, sends.codec.clock_hz() / 1000 * sends.ptime_ms);
     }
 
     /// Takes a packet; tells `heard` of keys in it.
@@ -223,9 +263,19 @@ impl Transcoder {
         let ticks = sends.codec.clock_hz() / 1000 * sends.ptime_ms;
         self.let_keys_end(now_ns, heard);
         let samples = self.rate.samples(sends.ptime_ms);
-        let played = self.playout.pull(now_ns, &mut self.frame[..samples], scratch);
+        let mut played = self.playout.pull(now_ns, &mut self.frame[..samples], scratch);
+        if let Some(heard) = &mut self.heard {
+            heard[..samples].copy_from_slice(&self.frame[..samples]);
+        }
         self.listen(samples, heard);
+        if self.add_prompts(samples) {
+            played = Played::Audio;
+        }
         self.outgoing.tick(ticks);
+        if !self.sends {
+            self.outgoing.pause();
+            return None;
+        }
         if let SendKeys::Events(payload_type) = self.config.keys
             && self.sender.is_busy()
         {
@@ -267,7 +317,26 @@ impl Transcoder {
                 frame.fill(0);
             }
         }
+        if self.muted {
+            frame.fill(0);
+        }
         self.tones.fill(frame);
+    }
+
+    /// What is played to the listener; false if nothing is.
+    fn add_prompts(&mut self, samples: usize) -> bool {
+        self.over.clear();
+        if self.prompts.is_empty() {
+            return false;
+        }
+        let (sums, frame) = (&mut self.sums[..samples], &mut self.frame[..samples]);
+        sums.fill(0);
+        if !self.prompts.is_alone() {
+            crate::kernel::add(sums, frame);
+        }
+        self.prompts.add_to(sums, &mut |token| self.over.push(token));
+        self.limiter.apply(self.rate, sums, frame);
+        true
     }
 
     fn send(&mut self, played: Played, samples: usize) -> Option<OutPacket<'_>> {
@@ -296,7 +365,9 @@ impl Transcoder {
             }
             Ok(bytes) => {
                 self.packets += 1;
-                Some(self.outgoing.audio(self.config.sends.payload_type, &self.payload[..bytes]))
+                let level = matches!(self.config.sends.codec, Codec::Opus(_))
+                    .then(|| AudioLevel { voice: played == Played::Audio, level: measure(frame) });
+                Some(self.outgoing.audio(self.config.sends.payload_type, level, &self.payload[..bytes]))
             }
             Err(_) => {
                 self.failed += 1;
@@ -305,6 +376,15 @@ impl Transcoder {
             }
         }
     }
+}
+
+/// The rate at which both sides work, if they can.
+fn check(config: &TranscoderConfig) -> Result<Rate, TranscodeError> {
+    let sends = config.sends;
+    if !sends.codec.takes_ptime(sends.ptime_ms) {
+        return Err(TranscodeError::Ptime(sends.ptime_ms));
+    }
+    config.rate()
 }
 
 /// Sends a key on in the way that was agreed. One too many is lost: it would come so late that nobody expects it.

@@ -128,12 +128,13 @@ fn in_a_room() -> u64 {
                 start: Start::default(),
                 auto_level: n % 2 == 0,
                 detect_tones: n == 5,
+                keys: SendKeys::Never,
                 delay_ms_min: 10,
             };
             (room.join(&config).unwrap(), codec, packets_of(codec, n as f32 / 3.0))
         })
         .collect();
-    room.set_hold_music(Some(Prompt::join_tone(Rate::K48))).unwrap();
+    room.set_hold_music(Some(Prompt::join_tone(Rate::K48)));
     let mut begun = 0;
     let mut sent = 0;
     for n in 0..2000u64 {

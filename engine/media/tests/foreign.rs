@@ -106,7 +106,7 @@ fn recordings_play_there_and_theirs_here() {
     let folder = Folder::new("files");
     let rate = Rate::K16;
     let sound = sound(rate);
-    let mut wav = WavRecorder::new(Cursor::new(Vec::new()), rate).unwrap();
+    let mut wav = WavRecorder::new(Cursor::new(Vec::new()), rate, 1).unwrap();
     wav.write(&sound).unwrap();
     let wav = wav.finish().unwrap().into_inner();
     assert_eq!(samples_of(&folder.ffmpeg(&wav, &[], &["-f", "s16le"], "wav.raw")), sound);

@@ -14,7 +14,7 @@ impl<I: PacketIo> Round<'_, I> {
 
     /// What waits for other shards goes there. Ahead of our own copies, so that they encrypt theirs meanwhile.
     pub(super) fn hand_over(&mut self, now: Time) {
-        if self.around.mesh.shards() > 1 {
+        if self.around.mesh.is_shared() {
             self.shard.hand_over(now, &mut self.around.mesh.links());
         }
     }
@@ -50,7 +50,7 @@ impl<I: PacketIo> Round<'_, I> {
         if self.strays.is_empty() {
             return Ok(());
         }
-        carry_out_waiting(&mut self.shard, self.around, &mut self.forget, now);
+        carry_out_waiting(&mut self.shard, self.around, (&mut self.forget, &mut self.aside), now);
         self.steer.figures.taken += self.strays.len() as u64;
         let mut batch = recycle(std::mem::take(&mut self.batch));
         batch.extend(self.strays.iter().map(|stray| Datagram { path: stray.path, bytes: stray.bytes() }));
@@ -85,8 +85,11 @@ impl<I: PacketIo> Round<'_, I> {
         }
     }
 
-    /// After a fault: it must not cost the room of those that were being looked at.
+    /// After a fault: it must not cost the room of those that were being looked at, nor leave a port open.
     pub(super) fn give_back(&mut self) {
+        if let Some(order) = self.aside.take() {
+            self.obey(order);
+        }
         if let Some(inbox) = self.around.mesh.inbox(self.around.id.0) {
             self.strays.drain(..).for_each(|stray| inbox.return_stray(stray));
         }

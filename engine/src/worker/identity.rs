@@ -13,7 +13,10 @@ const QUEUED_DATAGRAMS: usize = 30;
 /// The certificate and how we shake hands.
 pub(crate) struct Identity {
     pub(super) certificate: DtlsCertificate,
+    /// For peers that ICE has validated: a cookie would only cost a round trip.
     pub(super) config: Arc<Config>,
+    /// For peers that first have to show that they are where they say (RFC 6347 section 4.2.1).
+    pub(super) doubting: Arc<Config>,
     fingerprint: Fingerprint,
 }
 
@@ -21,22 +24,24 @@ impl Identity {
     pub(crate) fn generate() -> Result<Identity, StartError> {
         let certificate = dimpl::certificate::generate_self_signed_certificate()
             .map_err(|error| StartError::Certificate(error.to_string()))?;
-        let config = Config::builder()
-            .mtu(DTLS_MTU)
-            .max_queue_rx(QUEUED_DATAGRAMS)
-            .require_client_certificate(true)
-            // ICE has shown that the peer is where it says: a cookie would only cost a round trip.
-            .use_server_cookie(false)
-            .flight_start_rto(FLIGHT_TIME)
-            .flight_retries(FLIGHT_RETRIES)
-            .handshake_timeout(HANDSHAKE_TIME)
-            .build()
-            .map_err(|error| StartError::Certificate(error.to_string()))?;
         let fingerprint = Fingerprint::of(HashAlgorithm::Sha256, &certificate.certificate);
-        Ok(Identity { certificate, config: Arc::new(config), fingerprint })
+        Ok(Identity { certificate, config: configure(false)?, doubting: configure(true)?, fingerprint })
     }
 
     pub(crate) fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
     }
+}
+
+fn configure(cookie: bool) -> Result<Arc<Config>, StartError> {
+    let config = Config::builder()
+        .mtu(DTLS_MTU)
+        .max_queue_rx(QUEUED_DATAGRAMS)
+        .require_client_certificate(true)
+        .use_server_cookie(cookie)
+        .flight_start_rto(FLIGHT_TIME)
+        .flight_retries(FLIGHT_RETRIES)
+        .handshake_timeout(HANDSHAKE_TIME)
+        .build();
+    config.map(Arc::new).map_err(|error| StartError::Certificate(error.to_string()))
 }

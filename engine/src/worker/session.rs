@@ -1,62 +1,30 @@
 //! One leg's security: waits for a ClientHello, shakes hands, then carries data channels.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use kaname_core::Command;
+use kaname_core::command::Remote;
+use kaname_wire::path::Path;
 
 use super::channels::{ChannelNews, Channels};
-use super::dtls::{Association, Broken, Keys, News};
-use super::identity::Identity;
-use crate::counters::{WorkerCounters, count};
-use crate::limits::{HANDSHAKE_TIME, MAX_ATTEMPTS, MAX_HALF_OPEN};
-use crate::port::{LegKey, Message, ShardPort, Sink};
-use crate::{DtlsParams, EngineEvent, SecureError, ShardId};
-
-/// What a session may use while it acts.
-pub(super) struct Context<'a> {
-    pub(super) now: Instant,
-    pub(super) key: LegKey,
-    pub(super) identity: &'a Identity,
-    pub(super) port: &'a ShardPort,
-    pub(super) sink: &'a Sink,
-    pub(super) kept: &'a mut VecDeque<(ShardId, Command)>,
-    /// Unfinished handshakes of this worker.
-    pub(super) half_open: usize,
-}
-
-impl Context<'_> {
-    fn counters(&self) -> &WorkerCounters {
-        &self.port.workers
-    }
-
-    fn emit(&self, event: EngineEvent) {
-        (self.sink)(self.key.shard, event);
-    }
-
-    /// A record of ours: lost when there is no room, as on any network.
-    fn send(&self, data: Box<[u8]>) {
-        let command = Command::SendDatagram { leg: self.key.leg, data };
-        if self.port.push_lane(command).is_err() {
-            count(&self.counters().dtls_send_dropped);
-        }
-    }
-
-    /// What must not be lost.
-    fn keep(&mut self, command: Command) {
-        let waiting = self.kept.iter().any(|(shard, _)| *shard == self.key.shard);
-        let refused = if waiting { Some(command) } else { self.port.push_lane(command).err() };
-        if let Some(command) = refused {
-            self.kept.push_back((self.key.shard, command));
-        }
-    }
-}
+use super::contest::{Contest, Outcome};
+use super::context::Context;
+use super::dtls::{Association, Broken, Keys, News, Part};
+use super::hello::{Hello, RANDOM, client_hello};
+use crate::counters::count;
+use crate::limits::{HANDSHAKE_TIME, LINGER_TIME, MAX_ATTEMPTS, MAX_HALF_OPEN};
+use crate::port::Message;
+use crate::{DtlsParams, DtlsPeer, EngineEvent, SecureError};
 
 enum State {
     /// No handshake. Datagrams but a ClientHello are dropped.
     Waiting,
     Handshaking(Box<Association>),
+    /// Several may try, or we begin.
+    Contested(Box<Contest>),
     Secured(Box<Association>),
+    /// The keys are with the shard, and nothing else is needed of the association.
+    Settled,
     /// Final: until the leg is secured anew, all is dropped.
     Over,
 }
@@ -74,6 +42,10 @@ pub(super) struct Session {
     /// A handshake broke, and none has ended well since.
     broke: bool,
     channels: Option<Channels>,
+    /// Where its records come from and go to; `None`: whatever path ICE has validated.
+    path: Option<Path>,
+    /// When the association is done with, if it is at all before the leg ends.
+    settles: Option<Instant>,
     /// Where it stands in the worker's timers.
     pub(super) timer: Option<Instant>,
 }
@@ -88,12 +60,22 @@ impl Session {
             attempts: 0,
             broke: false,
             channels: None,
+            path: None,
+            settles: None,
             timer: None,
         }
     }
 
     pub(super) fn is_half_open(&self) -> bool {
         matches!(self.state, State::Handshaking(_))
+    }
+
+    /// Unfinished handshakes, and those that have yet to show that their sender is where it says.
+    pub(super) fn open(&self) -> (usize, usize) {
+        match &self.state {
+            State::Contested(contest) => contest.open(),
+            _ => (usize::from(self.is_half_open()), 0),
+        }
     }
 
     #[cfg(test)]
@@ -104,21 +86,36 @@ impl Session {
     /// When it wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let (of_dtls, of_handshake) = match &self.state {
-            State::Over => return None,
-            State::Waiting => (None, self.began),
-            State::Handshaking(association) => (association.deadline(), self.began),
-            State::Secured(association) => (association.deadline(), None),
+            State::Over | State::Settled => return None,
+            State::Contested(contest) => return contest.deadline(),
+            State::Waiting => (None, self.ends()),
+            State::Handshaking(association) => (association.deadline(), self.ends()),
+            State::Secured(association) => (association.deadline(), self.settles),
         };
         let of_channels = self.channels.as_ref().and_then(Channels::deadline);
-        let of_handshake = of_handshake.map(|began| began + HANDSHAKE_TIME);
         [of_dtls, of_handshake, of_channels].into_iter().flatten().min()
     }
 
+    /// When a handshake that has begun must be done.
+    fn ends(&self) -> Option<Instant> {
+        self.began.map(|began| began + HANDSHAKE_TIME)
+    }
+
     /// The same fingerprint again changes only what goes with it.
-    pub(super) fn secure(&mut self, params: DtlsParams) {
+    pub(super) fn secure(&mut self, params: DtlsParams, context: &mut Context<'_>) {
         let same = self.params.as_ref().is_some_and(|p| p.remote_fingerprint == params.remote_fingerprint);
-        if !same || matches!(self.state, State::Over) {
+        // Who may try is no longer the same.
+        let elsewhere = matches!(self.state, State::Contested(_)) && self.params.as_ref() != Some(&params);
+        if !same || elsewhere || matches!(self.state, State::Over) {
             *self = Session { timer: self.timer, ..Session::new() };
+        }
+        if matches!(self.state, State::Waiting)
+            && let Some(mut contest) = Contest::new(&params, context.now)
+        {
+            let outcome = contest.begin(context);
+            self.state = State::Contested(Box::new(contest));
+            self.params = Some(params);
+            return self.decide(outcome, context);
         }
         if self.channels.is_none() && matches!(self.state, State::Secured(_)) && params.data_channels {
             self.channels = Some(Channels::new(&params));
@@ -126,7 +123,41 @@ impl Session {
         self.params = Some(params);
     }
 
-    pub(super) fn datagram(&mut self, datagram: &[u8], context: &mut Context<'_>) {
+    /// Of a contest.
+    fn decide(&mut self, outcome: Outcome, context: &mut Context<'_>) {
+        match outcome {
+            Outcome::Open => {}
+            Outcome::Lost(reason) => self.fail(reason, context),
+            Outcome::Won { association, path, news } => {
+                self.state = State::Secured(association);
+                self.path = path;
+                self.move_to_peer(context);
+                let carries = self.params.as_ref().is_some_and(|params| params.data_channels);
+                self.settles = (path.is_some() && !carries).then(|| context.now + LINGER_TIME);
+                self.settle(Ok(()), news, context);
+            }
+        }
+    }
+
+    /// Media goes to where the peer has shown to be.
+    fn move_to_peer(&self, context: &mut Context<'_>) {
+        let Some(DtlsPeer::Signalled { remote, .. }) = self.params.as_ref().map(|params| params.peer) else {
+            return;
+        };
+        let Some(path) = self.path.filter(|path| remote.rtp != Some(path.remote)) else { return };
+        let remote = Remote { rtp: Some(path.remote), rtcp: None, learn: remote.learn };
+        context.keep(Command::SetRemote { leg: context.key.leg, remote });
+    }
+
+    pub(super) fn datagram(&mut self, path: Path, datagram: &[u8], context: &mut Context<'_>) {
+        if let State::Contested(contest) = &mut self.state {
+            let outcome = contest.datagram(path, datagram, context);
+            return self.decide(outcome, context);
+        }
+        if self.path.is_some_and(|own| own != path) {
+            count(&context.counters().dtls_dropped_stranger);
+            return;
+        }
         if let Some(hello) = client_hello(datagram) {
             self.maybe_begin(hello, context);
         }
@@ -135,7 +166,7 @@ impl Session {
             return;
         };
         let mut news = Vec::new();
-        let result = association.datagram(datagram, context.now, &mut news);
+        let result = association.datagram(datagram, context.now, context.room, &mut news);
         self.settle(result, news, context);
     }
 
@@ -164,12 +195,21 @@ impl Session {
         self.attempts += 1;
         self.random = hello.random();
         self.began.get_or_insert(context.now);
-        let association = Association::new(context.identity, params.remote_fingerprint.clone(), context.now);
+        let association =
+            Association::new(context.identity, Part::Server, params.remote_fingerprint.clone(), context.now);
         self.state = State::Handshaking(Box::new(association));
     }
 
     pub(super) fn timeout(&mut self, context: &mut Context<'_>) {
-        let late = self.began.is_some_and(|began| context.now >= began + HANDSHAKE_TIME);
+        if let State::Contested(contest) = &mut self.state {
+            let outcome = contest.timeout(context);
+            return self.decide(outcome, context);
+        }
+        if self.settles.is_some_and(|at| context.now >= at) && matches!(self.state, State::Secured(_)) {
+            self.state = State::Settled;
+            return;
+        }
+        let late = self.ends().is_some_and(|at| context.now >= at);
         if late && matches!(self.state, State::Waiting | State::Handshaking(_)) {
             let reason = if self.broke { SecureError::Handshake } else { SecureError::Timeout };
             self.fail(reason, context);
@@ -179,7 +219,7 @@ impl Session {
         let mut news = Vec::new();
         let mut result = Ok(());
         if association.deadline().is_some_and(|at| at <= context.now) {
-            result = association.timeout(context.now, &mut news);
+            result = association.timeout(context.now, context.room, &mut news);
         }
         if let Some(channels) = &mut self.channels {
             channels.timeout(context.now, context.counters());
@@ -200,10 +240,10 @@ impl Session {
     pub(super) fn close(&mut self, context: &mut Context<'_>) {
         if let State::Handshaking(association) | State::Secured(association) = &mut self.state {
             let mut news = Vec::new();
-            association.close(&mut news);
+            association.close(context.room, &mut news);
             for item in news {
                 if let News::Packet(packet) = item {
-                    context.send(packet);
+                    context.send(None, packet);
                 }
             }
         }
@@ -226,7 +266,7 @@ impl Session {
             let mut quiet = true;
             while let Some(packet) = channels.transmit(context.now) {
                 quiet = false;
-                result = result.and_then(|()| association.send(&packet, &mut news));
+                result = result.and_then(|()| association.send(&packet, context.room, &mut news));
             }
             for item in channels.news() {
                 quiet = false;
@@ -240,7 +280,7 @@ impl Session {
 
     fn tell(&mut self, news: News, context: &mut Context<'_>) {
         match news {
-            News::Packet(packet) => context.send(packet),
+            News::Packet(packet) => context.send(self.path, packet),
             News::Keys(keys) => self.secured(*keys, context),
             News::Data(data) => {
                 if let Some(channels) = &mut self.channels {
@@ -318,65 +358,4 @@ fn tell_channel(news: ChannelNews, context: &Context<'_>) {
         }
         ChannelNews::Closed { channel } => EngineEvent::ChannelClosed { leg, channel },
     });
-}
-
-/// Bytes of a ClientHello's random.
-const RANDOM: usize = 32;
-
-/// A fragment of a ClientHello.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Hello {
-    /// The first, with the client's random.
-    First([u8; RANDOM]),
-    /// Any other: datagrams may change places on the way.
-    Later,
-}
-
-impl Hello {
-    fn random(self) -> Option<[u8; RANDOM]> {
-        match self {
-            Hello::First(random) => Some(random),
-            Hello::Later => None,
-        }
-    }
-}
-
-/// What fragment of a ClientHello in the clear the datagram begins with: record header 13 bytes (RFC 6347 section
-/// 4.1), handshake header 12 bytes (section 4.2.2), version 2 bytes, random.
-fn client_hello(datagram: &[u8]) -> Option<Hello> {
-    const HANDSHAKE: u8 = 22;
-    const CLIENT_HELLO: u8 = 1;
-    let (record, rest) = datagram.split_first_chunk::<13>()?;
-    let (handshake, rest) = rest.split_first_chunk::<12>()?;
-    if record[0] != HANDSHAKE || record[3..5] != [0; 2] || handshake[0] != CLIENT_HELLO {
-        return None;
-    }
-    if handshake[6..9] != [0; 3] {
-        return Some(Hello::Later);
-    }
-    Some(Hello::First(rest.get(2..2 + RANDOM)?.try_into().ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fragments_of_a_client_hello_are_told_apart() {
-        let mut hello = vec![22, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 80];
-        hello.extend([1, 0, 0, 60, 0, 0, 0, 0, 0, 0, 0, 60, 254, 253]);
-        hello.extend([7; RANDOM]);
-        hello.extend([0; 26]);
-        assert_eq!(client_hello(&hello), Some(Hello::First([7; RANDOM])));
-        for cut in 0..13 + 12 + 2 + RANDOM {
-            assert_eq!(client_hello(&hello[..cut]), None);
-        }
-        for (at, what) in [(0, "content type"), (4, "epoch"), (13, "message type")] {
-            let mut other = hello.clone();
-            other[at] ^= 2;
-            assert_eq!(client_hello(&other), None, "{what}");
-        }
-        hello[21] = 30;
-        assert_eq!(client_hello(&hello), Some(Hello::Later));
-    }
 }

@@ -1,18 +1,27 @@
 //! A worker without its thread, against dimpl and sctp-proto as clients; time is an argument.
 
+mod active;
 mod channels;
+mod contest;
 mod handshake;
+mod memory;
 mod peer;
 
 use crossbeam_queue::ArrayQueue;
 use kaname_core::command::LegId;
-use kaname_io::{KernelUdp, PacketIo, UdpConfig};
+use kaname_io::{FIRST_PORT, KernelUdp, PacketIo, UdpConfig};
+use kaname_wire::path::Path;
 
 use super::*;
 use crate::DtlsParams;
 use peer::Peer;
 
 const KEY: LegKey = LegKey { shard: ShardId(0), leg: LegId(7) };
+
+/// A path of the leg, from the peer or from some stranger.
+fn path(host: u8) -> Path {
+    Path::udp(FIRST_PORT, ([127, 0, 0, host], 5004).into())
+}
 
 /// A worker, its shard's queues, and what it reported.
 struct Bench {
@@ -69,7 +78,11 @@ impl Bench {
     }
 
     fn deliver(&mut self, key: LegKey, datagram: &[u8]) {
-        self.port().datagram(key, datagram.into(), &self.worker.around.shards[0].workers);
+        self.deliver_from(key, path(1), datagram);
+    }
+
+    fn deliver_from(&mut self, key: LegKey, path: Path, datagram: &[u8]) {
+        self.port().datagram(key, path, datagram.into(), &self.worker.around.shards[0].workers);
         self.run();
     }
 
@@ -94,19 +107,30 @@ impl Bench {
 
     /// Carries datagrams both ways until both are quiet; `lose` says which are lost. Returns the commands that
     /// are no datagrams.
-    fn converse(&mut self, key: LegKey, peer: &mut Peer, mut lose: impl FnMut() -> bool) -> Vec<Command> {
+    fn converse(&mut self, key: LegKey, peer: &mut Peer, lose: impl FnMut() -> bool) -> Vec<Command> {
+        self.converse_from(key, path(1), peer, lose)
+    }
+
+    /// The same with a peer elsewhere; what is sent to another path is among what is returned.
+    fn converse_from(
+        &mut self,
+        key: LegKey,
+        from: Path,
+        peer: &mut Peer,
+        mut lose: impl FnMut() -> bool,
+    ) -> Vec<Command> {
         let mut others = Vec::new();
         loop {
             let mut quiet = true;
             for datagram in peer.transmits(self.now) {
                 quiet = false;
                 if !lose() {
-                    self.deliver(key, &datagram);
+                    self.deliver_from(key, from, &datagram);
                 }
             }
             for command in self.commands() {
                 match command {
-                    Command::SendDatagram { leg, data } => {
+                    Command::SendDatagram { leg, path, data } if path.is_none_or(|to| to == from) => {
                         assert_eq!(leg, key.leg);
                         quiet = false;
                         if !lose() {

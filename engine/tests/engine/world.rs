@@ -1,6 +1,6 @@
 //! A world of an engine and of clients that use a foreign WebRTC stack (str0m), on loopback.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crossbeam_queue::ArrayQueue;
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{
     Codec, ExtensionIds, IceCredentials, ImportConfig, LegConfig, LegId, LinkId, MediaKind, PayloadMap,
-    PayloadType, SenderConfig, SenderId, StreamConfig, StreamId,
+    PayloadType, SenderConfig, SenderId, StreamConfig, StreamId, Transport,
 };
 use kaname_engine::io::steer;
 use kaname_engine::{DtlsParams, Engine, EngineConfig, EngineEvent, Fingerprint, ShardId};
@@ -96,8 +96,19 @@ impl World {
         wire: Wire,
         fingerprint: impl FnOnce(&Client) -> String,
     ) -> LegId {
-        let leg = LegId(self.clients.len() as u32);
         let server = self.engine.addresses(shard)[0];
+        self.join_at(shard, server, wire, fingerprint)
+    }
+
+    /// As [`World::join_as`], by way of this address of the shard.
+    pub(crate) fn join_at(
+        &mut self,
+        shard: ShardId,
+        server: SocketAddr,
+        wire: Wire,
+        fingerprint: impl FnOnce(&Client) -> String,
+    ) -> LegId {
+        let leg = LegId(self.clients.len() as u32);
         let mut client = Client::new(server, wire);
         let (remote_ufrag, _) = client.credentials();
         let ice = IceCredentials {
@@ -106,9 +117,8 @@ impl World {
             remote_ufrag,
         };
         let remote: Fingerprint = fingerprint(&client).parse().expect("a fingerprint");
-        let config = LegConfig { leg, ice, extensions: EXTENSIONS };
+        let config = LegConfig { leg, transport: Transport::Ice(ice.clone()), extensions: EXTENSIONS };
         self.engine.secure(shard, leg, DtlsParams::new(remote)).expect("room");
-        let ice = config.ice.clone();
         self.command(shard, Command::AddLeg(Box::new(config)));
         client.begin(&ice, self.engine.fingerprint());
         client.register(self.poll.registry());

@@ -17,15 +17,16 @@ pub enum Carrier {
 pub struct Path {
     /// UDP or one TCP connection.
     pub carrier: Carrier,
-    /// Index of the shard's local socket (one for each bound address).
-    pub local: u8,
+    /// The shard's local socket: the shared ones by index (one for each bound address), those of single legs by the
+    /// number they were given when they were opened.
+    pub local: u32,
     /// The peer's transport address. An IPv4 peer is always a V4 address, never mapped into V6.
     pub remote: SocketAddr,
 }
 
 impl Path {
     /// A UDP path through local socket `local`.
-    pub fn udp(local: u8, remote: SocketAddr) -> Self {
+    pub fn udp(local: u32, remote: SocketAddr) -> Self {
         Path { carrier: Carrier::Udp, local, remote }
     }
 }

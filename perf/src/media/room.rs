@@ -11,6 +11,7 @@ use kaname_wire::extension::AudioLevel;
 
 use super::transcode::encode;
 use super::{Row, by_turns, voice};
+use kaname_media::transcode::SendKeys;
 
 const PARTICIPANTS: usize = 100;
 const TALKING: usize = 3;
@@ -83,6 +84,7 @@ fn measure(rounds: usize, codec: Codec) -> [f64; 3] {
         start: Start::default(),
         auto_level: false,
         detect_tones: false,
+        keys: SendKeys::Never,
         delay_ms_min: 10,
     };
     let ids = (0..PARTICIPANTS).filter_map(|_| room.join(&config).ok()).collect();

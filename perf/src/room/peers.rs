@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use kaname_core::command::{
-    Codec, ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, PayloadType, SenderConfig, StreamConfig,
+    Codec, ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, PayloadType, SenderConfig,
+    StreamConfig, Transport,
 };
 use kaname_srtp::{Inbound, Keying};
 use kaname_wire::rtp::RtpView;
@@ -44,7 +45,7 @@ fn ice(number: u32) -> IceCredentials {
 }
 
 pub(super) fn leg(number: u32) -> LegConfig {
-    LegConfig { leg: LegId(number), ice: ice(number), extensions: EXTENSIONS }
+    LegConfig { leg: LegId(number), transport: Transport::Ice(ice(number)), extensions: EXTENSIONS }
 }
 
 /// A connectivity check that nominates its path, as browsers send it (RFC 8445 section 7.1).

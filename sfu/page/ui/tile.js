@@ -22,11 +22,12 @@ export class Tile {
   #state = { speaking: false, mic: 'none', video: false };
 
   /** `onPin` is called with the tile when its pin is pressed, `onShape` when its picture has another shape. */
-  constructor({ peer, name, source, self, onPin, onShape }) {
+  constructor({ peer, name, source, self, phone, onPin, onShape }) {
     this.peer = peer;
     this.name = name;
     this.source = source;
     this.self = self;
+    this.phone = phone;
     this.#video = h('video', { 'data-testid': 'tile-video', autoplay: true, playsinline: true, muted: true, tabindex: '-1' });
     // The attribute alone does not mute an element made by script.
     this.#video.muted = true;
@@ -48,9 +49,10 @@ export class Tile {
         'data-source': source,
         'data-name': name,
         'data-self': String(self),
+        'data-phone': String(phone),
         'data-large': 'false',
       },
-      h('div', { class: 'face', 'aria-hidden': 'true' }, h('span', { class: 'initials' }, source === 'screen' ? '' : initials(name))),
+      h('div', { class: 'face', 'aria-hidden': 'true' }, h('span', { class: 'initials' }, phone ? icon('phone') : source === 'screen' ? '' : initials(name))),
       this.#video,
       this.#plate,
       h('div', { class: 'tile-tools' }, this.#pin, full),
@@ -194,7 +196,7 @@ export class Tile {
     Object.assign(this.element.dataset, { speaking: String(speaking), mic, video: video ? 'on' : 'off' });
     const words = [this.#title()];
     if (this.source === 'camera') {
-      words.push(video ? 'camera on' : 'camera off', mic === 'on' ? 'microphone on' : 'microphone off');
+      words.push(this.phone ? 'on the telephone' : video ? 'camera on' : 'camera off', mic === 'on' ? 'microphone on' : 'microphone off');
       if (speaking) words.push('speaking');
     }
     this.element.setAttribute('aria-label', words.join(', '));

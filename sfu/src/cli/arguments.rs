@@ -103,6 +103,8 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Sockets => "ADDRESS:PORT,…",
         Kind::Addresses => "ADDRESS,…",
         Kind::Texts => "TEXT,…",
+        Kind::Networks => "NETWORK,…",
+        Kind::Interfaces => "NAME/ADDRESS,…",
     }
 }
 

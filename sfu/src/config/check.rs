@@ -3,6 +3,7 @@
 use super::error::{Origin, Problem};
 use super::load::Loaded;
 use super::{Config, MediaIo, Mode};
+use crate::ng::Network;
 
 /// An HS256 key shorter than its hash can be guessed sooner than the hash broken (RFC 7518 section 3.2).
 pub(crate) const MIN_SECRET_BYTES: usize = 32;
@@ -15,6 +16,7 @@ pub(super) fn check(loaded: &Loaded, problems: &mut Vec<Problem>) {
     listeners(&loaded.config, &mut refuse);
     keys(&loaded.config, &mut refuse);
     media(&loaded.config, &mut refuse);
+    calls(&loaded.config, &mut refuse);
     mode(loaded, &mut refuse);
 }
 
@@ -51,6 +53,42 @@ fn media(config: &Config, refuse: &mut impl FnMut(&str, String)) {
         refuse(
             "media.io",
             "media.io = \"af-xdp\" needs media.interface: name the one that media comes in by (`ip route get 1.1.1.1` names it)".into(),
+        );
+    }
+}
+
+fn calls(config: &Config, refuse: &mut impl FnMut(&str, String)) {
+    let (calls, ng) = (&config.calls, &config.ng);
+    if calls.port_max <= calls.port_min {
+        refuse(
+            "calls.port_max",
+            format!(
+                "calls.port_max = {} leaves no pair of ports behind calls.port_min = {}",
+                calls.port_max, calls.port_min
+            ),
+        );
+    }
+    let listens = ng.listen_udp.iter().chain(&ng.listen_tcp).chain(&ng.listen_http);
+    for address in listens.filter(|address| !address.ip().to_canonical().is_loopback()) {
+        if ng.allow.iter().all(Network::is_loopback) {
+            refuse(
+                "ng.allow",
+                format!(
+                    "ng: {address} can be reached from outside, but ng.allow holds this machine alone; name the networks of your SIP proxies"
+                ),
+            );
+        }
+    }
+    if config.media.port != 0
+        && (calls.port_min..=calls.port_max).contains(&config.media.port)
+        && ng.is_open()
+    {
+        refuse(
+            "media.port",
+            format!(
+                "media.port = {} lies within the media ports of calls ({} to {}); choose another",
+                config.media.port, calls.port_min, calls.port_max
+            ),
         );
     }
 }
@@ -148,6 +186,20 @@ mod tests {
         assert!(errors(&[("auth.secret", KEY)]).contains("mode is not set"));
         assert!(errors(&[("mode", "production")]).contains("auth.secret_file"));
         assert_eq!(errors(&[("mode", "production"), ("auth.secret", KEY)]), "");
+    }
+
+    #[test]
+    fn calls_need_ports_and_doors_that_are_guarded() {
+        assert!(errors(&[("calls.port_min", "40000")]).contains("no pair of ports"));
+        assert!(errors(&[("ng.listen_udp", "192.0.2.1:2223")]).contains("ng.allow"));
+        let guarded = [("ng.listen_udp", "192.0.2.1:2223"), ("ng.allow", "192.0.2.0/24")];
+        assert_eq!(errors(&guarded), "");
+        assert!(errors(&[("ng.allow", "192.0.2.0/33")]).contains("is not a network"));
+        assert!(errors(&[("calls.interfaces", "a/0.0.0.0")]).contains("is not an interface"));
+        assert!(
+            errors(&[("media.port", "30000"), ("ng.listen_udp", "127.0.0.1:0")])
+                .contains("media ports of calls")
+        );
     }
 
     #[test]

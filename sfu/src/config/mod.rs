@@ -17,6 +17,8 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use crate::calls::Interface;
+use crate::ng::Network;
 use crate::node::NodeLimits;
 
 pub(crate) use check::MIN_SECRET_BYTES;
@@ -52,6 +54,10 @@ pub struct Config {
     pub auth: Auth,
     /// How much the node takes on.
     pub limits: NodeLimits,
+    /// Where SIP proxies ask for calls.
+    pub ng: Ng,
+    /// Telephone calls.
+    pub calls: Calls,
     /// What is written to standard error.
     pub log: Log,
 }
@@ -122,6 +128,67 @@ pub struct Auth {
     pub public_key_file: Option<PathBuf>,
     /// Clock difference between who signs tokens and this node that is forgiven, in seconds.
     pub leeway_seconds: u64,
+}
+
+/// Where SIP proxies ask for calls; all empty: nowhere.
+#[derive(Debug, Clone)]
+pub struct Ng {
+    /// A message a datagram.
+    pub listen_udp: Vec<SocketAddr>,
+    /// Messages one after the other.
+    pub listen_tcp: Vec<SocketAddr>,
+    /// `POST /ng` and WebSockets.
+    pub listen_http: Vec<SocketAddr>,
+    /// Who may ask.
+    pub allow: Vec<Network>,
+}
+
+/// Telephone calls.
+#[derive(Debug, Clone)]
+pub struct Calls {
+    /// Addresses for media ports, by name; empty: one that the machine has.
+    pub interfaces: Vec<Interface>,
+    /// The first media port.
+    pub port_min: u16,
+    /// The last media port.
+    pub port_max: u16,
+    /// How long a port rests after a call, in seconds.
+    pub port_rest_seconds: u64,
+    /// Calls at once.
+    pub max_calls: usize,
+    /// New calls a second; 0: any number.
+    pub max_calls_per_second: usize,
+    /// A call without media for so long ends, in seconds.
+    pub silence_seconds: u64,
+    /// The same for one that is on hold.
+    pub hold_seconds: u64,
+    /// A call that nobody answers for so long ends, in seconds.
+    pub unanswered_seconds: u64,
+    /// How long a deleted call lives on, in seconds.
+    pub delete_delay_seconds: u64,
+    /// How long a node that is told to stop lets calls go on, in seconds.
+    pub drain_seconds: u64,
+    /// Threads that transcode, mix, play and record.
+    pub audio_workers: usize,
+    /// AMR and AMR-WB, where the machine has their libraries.
+    pub amr: bool,
+    /// G.729, where the machine has its library.
+    pub g729: bool,
+    /// Where recordings go; `None`: there are none.
+    pub recordings: Option<PathBuf>,
+    /// Where sounds to play come from; `None`: from nowhere.
+    pub prompts: Option<PathBuf>,
+    /// File of call records; `None`: they are logged only.
+    pub records_file: Option<PathBuf>,
+    /// Type of service of media packets.
+    pub tos: u8,
+}
+
+impl Ng {
+    /// Whether anybody can ask.
+    pub fn is_open(&self) -> bool {
+        !(self.listen_udp.is_empty() && self.listen_tcp.is_empty() && self.listen_http.is_empty())
+    }
 }
 
 /// What is written to standard error.
@@ -216,6 +283,8 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// This machine alone.
+const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1"];
 /// Browsers send offers of some ten kilobytes; a conference of fifty tracks stays under this.
 const DEFAULT_BODY_BYTES: usize = 256 * 1024;
 /// One second of a 130 Mb/s burst: the kernel's own default holds less than one key frame.
@@ -249,6 +318,33 @@ impl Default for Config {
             },
             auth: Auth { secret: None, secret_file: None, public_key_file: None, leeway_seconds: 5 },
             limits: NodeLimits::default(),
+            ng: Ng {
+                listen_udp: Vec::new(),
+                listen_tcp: Vec::new(),
+                listen_http: Vec::new(),
+                allow: LOOPBACK.iter().filter_map(|network| network.parse().ok()).collect(),
+            },
+            calls: Calls {
+                interfaces: Vec::new(),
+                port_min: 30_000,
+                port_max: 40_000,
+                port_rest_seconds: 5,
+                max_calls: 10_000,
+                max_calls_per_second: 0,
+                silence_seconds: 60,
+                hold_seconds: 3_600,
+                unanswered_seconds: 300,
+                delete_delay_seconds: 0,
+                drain_seconds: 0,
+                audio_workers: 1,
+                amr: false,
+                g729: false,
+                recordings: None,
+                prompts: None,
+                records_file: None,
+                // Expedited forwarding (RFC 3246), as voice is marked.
+                tos: 184,
+            },
             log: Log { format: LogFormat::Text, level: LogLevel::Info },
         }
     }

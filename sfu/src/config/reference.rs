@@ -59,4 +59,6 @@ secret_file = \"/etc/kaname/token.key\"
 [media]
 port = 7801
 ```
+
+The page on telephony (docs/telephony.md) has one for a node behind a SIP proxy.
 ";

@@ -221,6 +221,131 @@ pub static KEYS: &[Key] = &[
         "Peers at once in one room."
     ),
     key!(
+        "ng.listen_udp",
+        ng.listen_udp,
+        Kind::Sockets,
+        "Where SIP proxies drive this node as they drive rtpengine (the `ng` protocol), a message a datagram: `127.0.0.1:2223` by custom. Unset, like the \
+         other two: nowhere. Whoever may ask may redirect calls, so keep it on loopback or on a network of your own, and see `ng.allow`."
+    ),
+    key!("ng.listen_tcp", ng.listen_tcp, Kind::Sockets, "The same over TCP, messages one after the other."),
+    key!(
+        "ng.listen_http",
+        ng.listen_http,
+        Kind::Sockets,
+        "The same as bodies of `POST /ng`, and over WebSockets (subprotocol `ng.rtpengine.com`)."
+    ),
+    key!("ng.allow", ng.allow, Kind::Networks, "Networks that may ask. Others are counted and hear nothing."),
+    key!(
+        "calls.interfaces",
+        calls.interfaces,
+        Kind::Interfaces,
+        "Addresses that calls' media ports are opened on, by the names that requests pick them by (`direction`, `interface`). Behind `!` stands what session \
+         descriptions say instead. Addresses of one name are taken by family, then in turn. The first name counts where a request says none. Unset: one address \
+         of each family that the machine has."
+    ),
+    key!(
+        "calls.port_min",
+        calls.port_min,
+        Kind::Integer { min: 1_024, max: 65_534 },
+        "First media port of calls. A call takes four on its interfaces (RTP and RTCP on each side), two where RTCP is multiplexed."
+    ),
+    key!(
+        "calls.port_max",
+        calls.port_max,
+        Kind::Integer { min: 1_025, max: 65_535 },
+        "Last media port of calls."
+    ),
+    key!(
+        "calls.port_rest_seconds",
+        calls.port_rest_seconds,
+        Kind::Integer { min: 0, max: 3_600 },
+        "How long a port rests after a call before another call may have it, so that no late packet ends in the wrong call."
+    ),
+    key!(
+        "calls.max_calls",
+        calls.max_calls,
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "Calls at once; offers beyond are answered `load limit`, and proxies try the next node."
+    ),
+    key!(
+        "calls.max_calls_per_second",
+        calls.max_calls_per_second,
+        Kind::Integer { min: 0, max: 1_000_000 },
+        "New calls a second; offers beyond are answered `load limit`. 0: any number."
+    ),
+    key!(
+        "calls.silence_seconds",
+        calls.silence_seconds,
+        Kind::Integer { min: 5, max: 86_400 },
+        "A call in which nobody sends for so long is ended."
+    ),
+    key!(
+        "calls.hold_seconds",
+        calls.hold_seconds,
+        Kind::Integer { min: 5, max: 604_800 },
+        "The same for a call that is on hold."
+    ),
+    key!(
+        "calls.unanswered_seconds",
+        calls.unanswered_seconds,
+        Kind::Integer { min: 5, max: 86_400 },
+        "A call whose offer nobody answers for so long is ended."
+    ),
+    key!(
+        "calls.delete_delay_seconds",
+        calls.delete_delay_seconds,
+        Kind::Integer { min: 0, max: 3_600 },
+        "How long a call lives on after `delete`, where the request does not say: a late answer of another branch can bring it back."
+    ),
+    key!(
+        "calls.drain_seconds",
+        calls.drain_seconds,
+        Kind::Integer { min: 0, max: 86_400 },
+        "How long a node that is told to stop (SIGTERM) lets calls go on. Meanwhile new ones are answered `load limit`. A second signal ends it at once."
+    ),
+    key!(
+        "calls.audio_workers",
+        calls.audio_workers,
+        Kind::Integer { min: 1, max: 64 },
+        "Threads that transcode, mix, play and record."
+    ),
+    key!(
+        "calls.amr",
+        calls.amr,
+        Kind::Bool,
+        "Whether AMR and AMR-WB are transcoded, with the system's libraries (libopencore-amrnb, libopencore-amrwb, libvo-amrwbenc)."
+    ),
+    key!(
+        "calls.g729",
+        calls.g729,
+        Kind::Bool,
+        "Whether G.729 is transcoded, with the system's library (libbcg729). That library is under the GPL, version 3 or later: whoever runs the node decides."
+    ),
+    key!(
+        "calls.recordings",
+        calls.recordings,
+        Kind::Path,
+        "Folder for recordings of calls. Unset: calls cannot be recorded."
+    ),
+    key!(
+        "calls.prompts",
+        calls.prompts,
+        Kind::Path,
+        "Folder of sounds that requests may name. Unset: none can be named."
+    ),
+    key!(
+        "calls.records_file",
+        calls.records_file,
+        Kind::Path,
+        "File that gets a line of JSON for each call that ended. Unset: they are logged only."
+    ),
+    key!(
+        "calls.tos",
+        calls.tos,
+        Kind::Integer { min: 0, max: 255 },
+        "Type of service of calls' media packets. 184 is expedited forwarding, as voice is marked."
+    ),
+    key!(
         "log.format",
         log.format,
         Kind::Choice(LogFormat::WORDS),

@@ -3,6 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::calls::Interface;
+use crate::ng::Network;
+
 use super::{LogFormat, LogLevel, MediaIo, Mode, Secret, Steering, XdpMode};
 
 /// A value as the file, the environment or a flag gave it.
@@ -40,6 +43,10 @@ pub enum Kind {
     Addresses,
     /// Texts.
     Texts,
+    /// Networks.
+    Networks,
+    /// Named addresses for media ports.
+    Interfaces,
 }
 
 impl Kind {
@@ -58,12 +65,16 @@ impl Kind {
             }
             Kind::Addresses => "a list of addresses, such as [\"192.0.2.7\", \"2001:db8::7\"]".into(),
             Kind::Texts => "a list of texts".into(),
+            Kind::Networks => "a list of networks, such as [\"192.0.2.0/24\", \"2001:db8::7\"]".into(),
+            Kind::Interfaces => {
+                "a list of name/address or name/address!advertised, such as [\"internal/10.0.0.7\", \"external/10.0.1.7!192.0.2.7\"]".into()
+            }
         }
     }
 
     /// Whether the value is a list.
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Kind::Sockets | Kind::Addresses | Kind::Texts)
+        matches!(self, Kind::Sockets | Kind::Addresses | Kind::Texts | Kind::Networks | Kind::Interfaces)
     }
 
     /// Reads what the environment or a flag gives: text alone, lists divided by commas.
@@ -76,7 +87,7 @@ impl Kind {
             },
             Kind::Integer { .. } => Value::Integer(text.parse().map_err(|_| self.refuse(text))?),
             Kind::Choice(_) | Kind::Text | Kind::Path | Kind::Secret => Value::Text(text.to_owned()),
-            Kind::Sockets | Kind::Addresses | Kind::Texts => Value::List(
+            Kind::Sockets | Kind::Addresses | Kind::Texts | Kind::Networks | Kind::Interfaces => Value::List(
                 text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
             ),
         })
@@ -87,7 +98,10 @@ impl Kind {
         match (self, value) {
             (Kind::Bool, Value::Bool(_))
             | (Kind::Text | Kind::Path | Kind::Secret, Value::Text(_))
-            | (Kind::Sockets | Kind::Addresses | Kind::Texts, Value::List(_)) => Ok(()),
+            | (
+                Kind::Sockets | Kind::Addresses | Kind::Texts | Kind::Networks | Kind::Interfaces,
+                Value::List(_),
+            ) => Ok(()),
             (Kind::Integer { min, max }, Value::Integer(number)) if (min..=max).contains(number) => Ok(()),
             (Kind::Choice(words), Value::Text(text)) if words.contains(&text.as_str()) => Ok(()),
             (Kind::Secret, _) => Err(format!("expected {}", self.expects())),
@@ -156,7 +170,7 @@ macro_rules! integer_setting {
         }
     )* };
 }
-integer_setting!(u16, u64, usize);
+integer_setting!(u8, u16, u64, usize);
 
 impl Setting for Option<PathBuf> {
     fn read(value: &Value) -> Result<Self, String> {
@@ -211,6 +225,24 @@ impl Setting for Vec<SocketAddr> {
 impl Setting for Vec<IpAddr> {
     fn read(value: &Value) -> Result<Self, String> {
         read_list(value, "an address, such as \"192.0.2.7\" or \"2001:db8::7\"")
+    }
+    fn show(&self) -> String {
+        show_list(self)
+    }
+}
+
+impl Setting for Vec<Network> {
+    fn read(value: &Value) -> Result<Self, String> {
+        read_list(value, "a network, such as \"192.0.2.0/24\" or \"2001:db8::7\"")
+    }
+    fn show(&self) -> String {
+        show_list(self)
+    }
+}
+
+impl Setting for Vec<Interface> {
+    fn read(value: &Value) -> Result<Self, String> {
+        read_list(value, "an interface, such as \"external/10.0.0.7!192.0.2.7\"")
     }
     fn show(&self) -> String {
         show_list(self)

@@ -9,6 +9,9 @@ use crate::serve;
 /// Beside the connections: media sockets, files, the runtime's own.
 const OWN_FILES: u64 = 512;
 
+/// Media ports of a call: RTP and RTCP on each of its sides.
+pub(super) const PORTS_A_CALL: usize = 4;
+
 /// Peers over TCP that a packet thread takes.
 const TCP_A_SHARD: usize = 512;
 
@@ -22,17 +25,21 @@ pub(super) fn files(config: &Config) -> Finding {
     // A peer's media needs none, but where it comes over TCP.
     let over_tcp =
         if config.media.tcp { config.limits.peers.min(TCP_A_SHARD * serve::shards(config)) } else { 0 };
-    let needed = (config.http.max_connections + over_tcp) as u64 + OWN_FILES;
+    // Each media port of a call is a socket.
+    let calls = if config.ng.is_open() { config.calls.max_calls * PORTS_A_CALL } else { 0 };
+    let needed = (config.http.max_connections + over_tcp + calls) as u64 + OWN_FILES;
     match soft.parse::<u64>() {
         Ok(soft) if soft < needed => {
             let message = format!(
-                "{soft} files may be open; http.max_connections = {} and {over_tcp} peers over TCP need {needed}",
+                "{soft} files may be open; http.max_connections = {}, {over_tcp} peers over TCP and {calls} media ports of calls need {needed}",
                 config.http.max_connections
             );
             Finding::warn(
                 "files",
                 message,
-                format!("ulimit -n {needed} (LimitNOFILE= in a systemd unit), or lower http.max_connections"),
+                format!(
+                    "ulimit -n {needed} (LimitNOFILE= in a systemd unit), or lower http.max_connections or calls.max_calls"
+                ),
             )
         }
         _ => Finding::ok("files", format!("{soft} files may be open")),

@@ -1,6 +1,7 @@
 //! `kaname doctor`: would a node run here, and what to do where not.
 #![allow(clippy::print_stdout, reason = "its findings are for the terminal")]
 
+mod calls;
 mod machine;
 mod packets;
 mod ports;
@@ -119,6 +120,7 @@ fn examine(loaded: &Result<Loaded, ConfigError>) -> Vec<Finding> {
     findings.push(packets::segments());
     findings.extend(packets::steering(config));
     findings.extend(packets::af_xdp(config));
+    findings.extend(calls::examine(config));
     findings.push(machine::files(config));
     findings.push(machine::cores(config));
     findings.push(machine::processor());
@@ -262,6 +264,24 @@ mod tests {
         // Without an interface the settings are at fault.
         let findings = examine(&flags(&settings[..1]));
         assert!(find(&findings, "settings").message.contains("media.interface"));
+    }
+
+    #[test]
+    fn calls_are_looked_at_where_somebody_may_ask_for_them() {
+        assert!(examine(&flags(&[])).iter().all(|finding| finding.check != "calls"));
+        let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port().min(65_000);
+        let settings = [
+            ("ng.listen_udp", "127.0.0.1:0".to_owned()),
+            ("calls.interfaces", "127.0.0.1".to_owned()),
+            ("calls.port_min", port.to_string()),
+            ("calls.port_max", (port + 200).to_string()),
+            ("calls.recordings", "/no/such/folder".to_owned()),
+        ];
+        let findings = examine(&flags(&settings));
+        assert!(find(&findings, "calls").message.contains("127.0.0.1 alone"));
+        assert_eq!(find(&findings, "ports").status, Status::Warn);
+        assert!(find(&findings, "folders").message.contains("/no/such/folder"));
     }
 
     #[test]

@@ -71,7 +71,10 @@ pub(super) async fn metrics(
             return Err(TokenError::Room.into());
         }
     }
-    let text = metrics::render(&app.node().counters().await, app.facts());
+    let mut text = metrics::render(&app.node().counters().await, app.facts());
+    if let Some(calls) = app.calls() {
+        text.push_str(&calls.counters().await.render());
+    }
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
 

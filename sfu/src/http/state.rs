@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 
 use super::resources::Resources;
+use crate::calls::CallsHandle;
 use crate::node::NodeHandle;
 use crate::token::{Claims, TokenError, Tokens};
 
@@ -26,6 +27,7 @@ pub struct App(Arc<Inner>);
 
 struct Inner {
     node: NodeHandle,
+    calls: Option<CallsHandle>,
     tokens: Tokens,
     facts: Facts,
     max_body_bytes: usize,
@@ -48,6 +50,7 @@ impl App {
     pub fn new(node: NodeHandle, tokens: Tokens, facts: Facts, limits: RequestLimits) -> App {
         App(Arc::new(Inner {
             node,
+            calls: None,
             tokens,
             facts,
             max_body_bytes: limits.max_body_bytes,
@@ -55,6 +58,19 @@ impl App {
             resources: Resources::default(),
             description: std::sync::OnceLock::new(),
         }))
+    }
+
+    /// With telephone calls beside the rooms.
+    #[must_use]
+    pub fn with_calls(mut self, calls: Option<CallsHandle>) -> App {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.calls = calls;
+        }
+        self
+    }
+
+    pub(super) fn calls(&self) -> Option<&CallsHandle> {
+        self.0.calls.as_ref()
     }
 
     pub(super) fn node(&self) -> &NodeHandle {

@@ -20,3 +20,18 @@ pub const REPLY_TIME: Duration = Duration::from_secs(10);
 
 /// Bytes of replies that are kept: ten seconds of a thousand calls a second, at 3 KiB an SDP.
 pub const REPLY_BYTES: usize = 32 << 20;
+
+/// Requests that wait to be done: a second of the load that a node is meant for.
+pub const REQUESTS: usize = 4_096;
+
+/// Connections of all doors over TCP: a few for each worker of each proxy.
+pub const CONNECTIONS: usize = 512;
+
+/// Replies that wait for a connection whose other end does not read; more are lost.
+pub const UNSENT_REPLIES: usize = 256;
+
+/// Connections that wait to be accepted.
+pub const BACKLOG: i32 = 256;
+
+/// Receive buffer of a UDP door: a second of 1,000 offers and answers of 2 KiB, as the kernel counts them.
+pub const RECEIVE_BUFFER: usize = 8 << 20;

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use kaname_engine::core::Time;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::api::{Joined, LeaveReason};
+use super::error::NodeError;
 use super::handle::Request;
 use super::queue::EventQueue;
 use super::state::State;
@@ -70,12 +72,7 @@ fn serve(state: &mut State, now: Time, request: Request, dropped: u64) {
     match request {
         Request::Join(request, reply) => {
             let result = state.join(now, request);
-            let joined = result.as_ref().ok().map(|joined| joined.peer.id.clone());
-            let sent = reply.send(state.count(result));
-            // Nobody knows the peer, so nobody would ever let it leave.
-            if let (Err(_), Some(id)) = (sent, joined) {
-                let _ = state.leave(&id, super::api::LeaveReason::Left);
-            }
+            answer_join(state, result, reply);
         }
         Request::Negotiate(peer, wish, reply) => {
             let result = state.negotiate(now, &peer, wish);
@@ -99,6 +96,18 @@ fn serve(state: &mut State, now: Time, request: Request, dropped: u64) {
         }
         Request::MuteIn(room, track, muted, reply) => {
             let result = state.mute_in(&room, &track, muted);
+            let _ = reply.send(state.count(result));
+        }
+        Request::PhoneShard(room, reply) => {
+            let result = state.phone_shard(&room);
+            let _ = reply.send(state.count(result));
+        }
+        Request::JoinPhone(request, reply) => {
+            let result = state.join_phone(now, request);
+            answer_join(state, result, reply);
+        }
+        Request::ChangePhone(peer, line, reply) => {
+            let result = state.change_phone(&peer, line);
             let _ = reply.send(state.count(result));
         }
         Request::Leave(peer, reason, reply) => {
@@ -129,5 +138,18 @@ fn serve(state: &mut State, now: Time, request: Request, dropped: u64) {
         }
         // Handled by the loop, which ends with it.
         Request::Drain(reply) => drop(reply.send(())),
+    }
+}
+
+fn answer_join(
+    state: &mut State,
+    result: Result<Joined, NodeError>,
+    reply: oneshot::Sender<Result<Joined, NodeError>>,
+) {
+    let joined = result.as_ref().ok().map(|joined| joined.peer.id.clone());
+    let sent = reply.send(state.count(result));
+    // Nobody knows the peer, so nobody would ever let it leave.
+    if let (Err(_), Some(id)) = (sent, joined) {
+        let _ = state.leave(&id, LeaveReason::Left);
     }
 }

@@ -157,6 +157,9 @@ pub struct PeerInfo {
     pub id: PeerId,
     /// Its name for people.
     pub name: String,
+    /// It is a telephone: it hears a mix, and never shows a picture.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub phone: bool,
     /// What it publishes.
     pub tracks: Vec<TrackInfo>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use kaname_engine::core::command::{
     ExtensionIds, IceCredentials, LegConfig, LegId, PayloadMap, PayloadType, SenderConfig, SenderId,
-    StreamConfig, StreamId,
+    StreamConfig, StreamId, Transport,
 };
 use kaname_engine::core::{Command, Time};
 use kaname_engine::{DtlsParams, ShardId};
@@ -137,7 +137,8 @@ impl State {
             connected: false,
             deadline,
         });
-        let config = LegConfig { leg: leg_id, ice: credentials(&local, &offer.ice), extensions };
+        let config =
+            LegConfig { leg: leg_id, transport: Transport::Ice(credentials(&local, &offer.ice)), extensions };
         self.command(shard, Command::AddLeg(Box::new(config)));
         if self.engine.secure(shard, leg_id, dtls).is_err() {
             self.command(shard, Command::RemoveLeg { leg: leg_id });
@@ -186,7 +187,8 @@ impl State {
         }
     }
 
-    fn unpublish(&mut self, id: &PeerId, track_id: &TrackId) {
+    pub(super) fn unpublish(&mut self, id: &PeerId, track_id: &TrackId) {
+        self.mixer_forgets(track_id);
         self.end_subscriptions(track_id);
         self.tracks.remove(track_id);
         let Some(peer) = self.peers.get_mut(id) else { return };
@@ -230,7 +232,6 @@ impl State {
         }
         let (shard, room) = (peer.shard, peer.room.clone());
         let Some(leg) = peer.leg.as_ref().map(|l| l.id) else { return };
-        let track_id = TrackId::new(format!("t_{}", self.random.letters(12)));
         let mut layers = Vec::new();
         let rids: Vec<Option<&String>> =
             if shape.rids.is_empty() { vec![None] } else { shape.rids.iter().map(Some).collect() };
@@ -238,27 +239,46 @@ impl State {
             let stream = StreamId(self.numbers.take());
             let config = Box::new(stream_config(shape, mid, rid));
             self.command(shard, Command::AddStream { leg, stream, config });
-            self.shards[shard.0].streams.insert(stream, (id.clone(), track_id.clone()));
             layers.push(Layer { rid: rid.cloned(), stream, packets: 0, alive: None });
+        }
+        let track = self.add_track(id, &room, mid, shape.clone(), layers);
+        self.mixer_hears(&track);
+    }
+
+    /// What a peer publishes is known to the node and to the room from now on.
+    pub(super) fn add_track(
+        &mut self,
+        id: &PeerId,
+        room: &str,
+        mid: &str,
+        shape: Shape,
+        layers: Vec<Layer>,
+    ) -> TrackId {
+        let track_id = TrackId::new(format!("t_{}", self.random.letters(12)));
+        let shard = self.peers.get(id).map(|peer| peer.shard.0);
+        if let Some(shard) = shard.and_then(|shard| self.shards.get_mut(shard)) {
+            let streams = layers.iter().map(|layer| (layer.stream, (id.clone(), track_id.clone())));
+            shard.streams.extend(streams);
         }
         let track = Track {
             id: track_id.clone(),
             mid: mid.to_owned(),
-            shape: shape.clone(),
+            shape,
             muted: false,
             layers,
             best: 0,
             spans: Default::default(),
         };
         let notice = Notice::TrackPublished { peer: id.clone(), track: track.info() };
-        self.tracks.insert(track_id, id.clone());
+        self.tracks.insert(track_id.clone(), id.clone());
         if let Some(peer) = self.peers.get_mut(id) {
             peer.tracks.push(track);
-            if let Some(room) = self.rooms.get_mut(&room) {
+            if let Some(room) = self.rooms.get_mut(room) {
                 room.publishers.insert(peer.order, id.clone());
             }
         }
-        self.tell_room(&room, Some(id), &notice);
+        self.tell_room(room, Some(id), &notice);
+        track_id
     }
 
     fn subscribe_track(&mut self, id: &PeerId, mid: &str, track_id: &TrackId, chosen: &Chosen) {

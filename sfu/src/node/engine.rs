@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use kaname_engine::audio::AudioCommand;
 use kaname_engine::core::Command;
 use kaname_engine::core::command::LegId;
 use kaname_engine::{CountersSnapshot, DataKind, DtlsParams, Engine, EngineBusy, ShardId};
@@ -30,6 +31,12 @@ pub trait MediaEngine: Send + Sync + 'static {
         kind: DataKind,
         data: Vec<u8>,
     ) -> Result<(), EngineBusy>;
+    /// How many audio workers there are.
+    fn audio_workers(&self) -> usize;
+    /// What a worker is called where streams cross.
+    fn audio_index(&self, worker: usize) -> usize;
+    /// Hands an audio worker a command; when its queue is full, the command comes back.
+    fn audio(&self, worker: usize, command: AudioCommand) -> Result<(), AudioCommand>;
     /// How busy the shard was in the latest second, in thousandths.
     fn busy_permille(&self, shard: ShardId) -> u32;
     /// The shard's figures.
@@ -82,6 +89,18 @@ impl MediaEngine for Engine {
         data: Vec<u8>,
     ) -> Result<(), EngineBusy> {
         Engine::send_data(self, shard, leg, channel, kind, data)
+    }
+
+    fn audio_workers(&self) -> usize {
+        Engine::audio_workers(self)
+    }
+
+    fn audio_index(&self, worker: usize) -> usize {
+        Engine::audio_index(self, worker)
+    }
+
+    fn audio(&self, worker: usize, command: AudioCommand) -> Result<(), AudioCommand> {
+        Engine::audio(self, worker, command).map_err(|refused| refused.command)
     }
 
     fn busy_permille(&self, shard: ShardId) -> u32 {

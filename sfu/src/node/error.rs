@@ -65,6 +65,9 @@ pub enum NodeError {
         /// Its codec, with what distinguishes it (`H264 packetization-mode=1 profile 42e0`).
         codec: String,
     },
+    /// The engine runs without audio workers.
+    #[error("this node mixes no audio; set calls.audio_workers to 1 or more, or use another node")]
+    NoAudio,
     /// The peer has no connection that could be changed.
     #[error("the peer has not negotiated yet; send an offer first")]
     NotNegotiated,
@@ -102,6 +105,7 @@ impl NodeError {
             NodeError::NoSuchTrack => "no_such_track",
             NodeError::NothingPublished => "nothing_published",
             NodeError::CodecUnsupported { .. } => "codec_unsupported",
+            NodeError::NoAudio => "no_audio",
             NodeError::NotNegotiated => "not_negotiated",
             NodeError::AtCapacity { .. } => "at_capacity",
             NodeError::Busy => "busy",
@@ -112,7 +116,9 @@ impl NodeError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            NodeError::AtCapacity { .. } | NodeError::Busy | NodeError::ShuttingDown => Fault::Node,
+            NodeError::AtCapacity { .. } | NodeError::NoAudio | NodeError::Busy | NodeError::ShuttingDown => {
+                Fault::Node
+            }
             _ => Fault::Caller,
         }
     }
@@ -126,7 +132,9 @@ impl NodeError {
             NodeError::NoSuchRoom | NodeError::NoSuchPeer | NodeError::NoSuchTrack => 404,
             NodeError::RoomExists | NodeError::NotNegotiated | NodeError::NothingPublished => 409,
             NodeError::CodecUnsupported { .. } => 422,
-            NodeError::AtCapacity { .. } | NodeError::Busy | NodeError::ShuttingDown => 503,
+            NodeError::AtCapacity { .. } | NodeError::NoAudio | NodeError::Busy | NodeError::ShuttingDown => {
+                503
+            }
         }
     }
 }

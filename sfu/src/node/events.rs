@@ -32,6 +32,7 @@ impl State {
                 self.channel_message(now, (shard, leg), channel, kind, data);
             }
             EngineEvent::ChannelClosed { leg, channel } => self.channel_closed(shard, leg, channel),
+            EngineEvent::Audio(event) => self.audio_event(now, event),
             EngineEvent::IoChanged { message } => {
                 tracing::warn!(shard = shard.0, "{message}");
             }
@@ -55,7 +56,10 @@ impl State {
             Event::Stats { token, stats } => self.stats_arrived(now, token, &stats),
             Event::CommandFailed { leg, command, error } => self.command_failed(shard, leg, command, error),
             // Of interest to the handshake workers only.
-            Event::PathValidated { .. } | Event::PathSelected { .. } | Event::Datagram { .. } => {}
+            Event::PathValidated { .. }
+            | Event::PathSelected { .. }
+            | Event::RemoteLearned { .. }
+            | Event::Datagram { .. } => {}
         }
     }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use kaname_engine::ShardId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor;
@@ -11,6 +12,7 @@ use super::engine::MediaEngine;
 use super::error::NodeError;
 use super::limits::NodeLimits;
 use super::names::Random;
+use super::phones::{PhoneLine, PhoneRequest};
 use super::plan::Wish;
 use super::queue::{EventQueue, EventSink, event_queue};
 use super::state::State;
@@ -86,6 +88,9 @@ pub(super) enum Request {
     Fragment(PeerId, String, oneshot::Sender<Result<FragmentReply, NodeError>>),
     Mute(PeerId, TrackId, bool, oneshot::Sender<Result<(), NodeError>>),
     MuteIn(String, TrackId, bool, oneshot::Sender<Result<(), NodeError>>),
+    PhoneShard(String, oneshot::Sender<Result<ShardId, NodeError>>),
+    JoinPhone(PhoneRequest, oneshot::Sender<Result<Joined, NodeError>>),
+    ChangePhone(PeerId, PhoneLine, oneshot::Sender<Result<(), NodeError>>),
     Leave(PeerId, LeaveReason, oneshot::Sender<Result<(), NodeError>>),
     Kick(String, PeerId, oneshot::Sender<Result<(), NodeError>>),
     Rooms(oneshot::Sender<Vec<RoomSummary>>),
@@ -150,6 +155,23 @@ impl NodeHandle {
     /// The same for an administrator who is no peer. The caller has checked that.
     pub async fn mute_in(&self, room: String, track: TrackId, muted: bool) -> Result<(), NodeError> {
         self.ask(|reply| Request::MuteIn(room, track, muted, reply)).await
+    }
+
+    /// Where a telephone's leg is best made for this room.
+    pub async fn phone_shard(&self, room: String) -> Result<ShardId, NodeError> {
+        self.ask(|reply| Request::PhoneShard(room, reply)).await
+    }
+
+    /// A telephone joins a room, which is created when it does not exist: everyone is sent its voice as a track, and it is
+    /// sent the mix of the others. It leaves by [`NodeHandle::leave`]; whoever made its leg ends that, also when
+    /// [`Joined::ended`] says that the stay is over.
+    pub async fn join_phone(&self, request: PhoneRequest) -> Result<Joined, NodeError> {
+        self.ask(|reply| Request::JoinPhone(request, reply)).await
+    }
+
+    /// The telephone's codecs changed, or its connection.
+    pub async fn change_phone(&self, peer: PeerId, line: PhoneLine) -> Result<(), NodeError> {
+        self.ask(|reply| Request::ChangePhone(peer, line, reply)).await
     }
 
     /// The peer is gone, with all it published and subscribed to.

@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::api::*;
 use super::data::Bucket;
 use super::names::Ssrcs;
+use super::phones::{Mixer, Phone};
 use super::speakers::Speakers;
 use crate::sdp::{Chosen, Ice};
 
@@ -27,6 +28,8 @@ pub(super) struct Room {
     /// Of these, who publishes, by the number of their joining.
     pub(super) publishers: BTreeMap<u64, PeerId>,
     pub(super) speakers: Speakers,
+    /// While telephones are in it.
+    pub(super) mixer: Option<Mixer>,
 }
 
 /// A participant.
@@ -43,6 +46,9 @@ pub(super) struct Peer {
     pub(super) _stay: oneshot::Sender<()>,
     /// Joins of the node before this one.
     pub(super) order: u64,
+    /// It is a telephone, and this is what it has in place of a leg.
+    pub(super) is_phone: bool,
+    pub(super) phone: Option<Phone>,
     /// `None` before the first answer.
     pub(super) leg: Option<Leg>,
     pub(super) tracks: Vec<Track>,
@@ -176,6 +182,7 @@ impl Peer {
         PeerInfo {
             id: self.id.clone(),
             name: self.name.clone(),
+            phone: self.is_phone,
             tracks: self.tracks.iter().map(Track::info).collect(),
         }
     }

@@ -46,6 +46,7 @@ impl State {
                 self.command(shard, Command::MuteStream { stream, muted });
             }
         }
+        self.mute_phone(&owner, muted);
         if let (true, true, Some(room)) = (microphone, muted, self.rooms.get_mut(&room)) {
             room.speakers.forget(&owner);
         }

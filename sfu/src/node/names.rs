@@ -86,7 +86,10 @@ impl Ssrcs {
     }
 }
 
-/// Numbers of legs, streams and senders: never one that is in use.
+/// Numbers with this bit are of telephone calls, which are made beside the rooms.
+const CALLS: u32 = 1 << 31;
+
+/// Numbers of legs, streams, senders and of what audio workers do: never one that is in use.
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     next: u32,
@@ -96,7 +99,7 @@ pub(super) struct Numbers {
 impl Numbers {
     pub(super) fn take(&mut self) -> u32 {
         loop {
-            let number = self.next;
+            let number = self.next & !CALLS;
             self.next = self.next.wrapping_add(1);
             if self.used.insert(number) {
                 return number;
@@ -183,12 +186,12 @@ mod tests {
     #[test]
     fn numbers_are_not_reused_while_in_use() {
         let mut numbers = Numbers { next: u32::MAX, used: HashSet::new() };
-        assert_eq!(numbers.take(), u32::MAX);
+        assert_eq!(numbers.take(), u32::MAX >> 1, "without the bit of calls");
         assert_eq!(numbers.take(), 0);
         numbers.next = u32::MAX;
         assert_eq!(numbers.take(), 1);
-        numbers.free(u32::MAX);
+        numbers.free(u32::MAX >> 1);
         numbers.next = u32::MAX;
-        assert_eq!(numbers.take(), u32::MAX);
+        assert_eq!(numbers.take(), u32::MAX >> 1);
     }
 }

@@ -21,6 +21,10 @@ impl State {
             span.subscriptions += 1;
             return;
         }
+        if self.span_phone(track_id, to) {
+            return;
+        }
+        let Some((_, track)) = self.track_mut(track_id) else { return };
         let streams: Vec<StreamId> = track.layers.iter().map(|l| l.stream).collect();
         let config = stream_config(&track.shape, &track.mid, None);
         let config = ImportConfig { kind: config.kind, payload_types: config.payload_types };
@@ -54,6 +58,9 @@ impl State {
         let streams: Vec<StreamId> = track.layers.iter().map(|l| l.stream).collect();
         for stream in streams {
             self.command(to, Command::RemoveStream { stream });
+        }
+        if self.unspan_phone(track_id, &links) {
+            return;
         }
         for link in links {
             self.command(from, Command::EndExport { link });

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use kaname_engine::ShardId;
+use kaname_engine::audio::AudioCommand;
 use kaname_engine::core::command::{LegId, StreamId};
 use kaname_engine::core::{Command, Time};
 use tokio::sync::mpsc::error::TrySendError;
@@ -30,6 +31,8 @@ pub(super) struct State {
     pub(super) random: Random,
     pub(super) numbers: Numbers,
     pub(super) shards: Vec<Shard>,
+    /// Commands that an audio worker's full queue refused, by worker.
+    pub(super) audio_backlogs: Vec<VecDeque<AudioCommand>>,
     pub(super) rooms: BTreeMap<String, Room>,
     pub(super) peers: HashMap<PeerId, Peer>,
     /// Who publishes a track.
@@ -82,6 +85,7 @@ impl State {
             return Err(StartError::NoAddress);
         }
         let fingerprint = engine.fingerprint();
+        let audio_backlogs = std::iter::repeat_with(VecDeque::new).take(engine.audio_workers()).collect();
         Ok(State {
             engine,
             config,
@@ -89,6 +93,7 @@ impl State {
             random,
             numbers: Numbers::default(),
             shards,
+            audio_backlogs,
             rooms: BTreeMap::new(),
             peers: HashMap::new(),
             tracks: HashMap::new(),
@@ -114,8 +119,26 @@ impl State {
         }
     }
 
+    /// Hands an audio worker a command, behind those that wait.
+    pub(super) fn audio(&mut self, worker: usize, command: AudioCommand) {
+        let Some(backlog) = self.audio_backlogs.get_mut(worker) else { return };
+        if !backlog.is_empty() {
+            backlog.push_back(command);
+        } else if let Err(command) = self.engine.audio(worker, command) {
+            backlog.push_back(command);
+        }
+    }
+
     /// Tries the commands that wait again.
     pub(super) fn flush(&mut self) {
+        for (worker, backlog) in self.audio_backlogs.iter_mut().enumerate() {
+            while let Some(command) = backlog.pop_front() {
+                if let Err(command) = self.engine.audio(worker, command) {
+                    backlog.push_front(command);
+                    break;
+                }
+            }
+        }
         for (index, shard) in self.shards.iter_mut().enumerate() {
             while let Some(command) = shard.backlog.pop_front() {
                 if let Err(Refused::Full(command)) = self.engine.command(ShardId(index), command) {
@@ -127,7 +150,7 @@ impl State {
     }
 
     pub(super) fn has_backlog(&self) -> bool {
-        self.shards.iter().any(|s| !s.backlog.is_empty())
+        self.shards.iter().any(|s| !s.backlog.is_empty()) || self.audio_backlogs.iter().any(|b| !b.is_empty())
     }
 
     /// Whether something new may begin on this shard.

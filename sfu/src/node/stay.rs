@@ -50,6 +50,16 @@ impl End {
 
 impl State {
     pub(super) fn join(&mut self, now: Time, request: JoinRequest) -> Result<Joined, NodeError> {
+        self.join_at(now, request, None)
+    }
+
+    /// The same, for a telephone: its connection is on this shard already.
+    pub(super) fn join_at(
+        &mut self,
+        now: Time,
+        request: JoinRequest,
+        at: Option<ShardId>,
+    ) -> Result<Joined, NodeError> {
         if self.closing {
             return Err(NodeError::ShuttingDown);
         }
@@ -59,7 +69,7 @@ impl State {
             return Err(NodeError::Forbidden { action: "join this room" });
         }
         self.check_join(&request.room)?;
-        let shard = self.open_room(&request.room, false)?;
+        let shard = at.unwrap_or(self.open_room(&request.room, false)?);
         let id = PeerId::new(format!("p_{}", self.random.letters(12)));
         let limits = &self.config.limits;
         let (sender, notices) = mpsc::channel(limits.notices.max(1));
@@ -74,6 +84,8 @@ impl State {
             notices: request.news.then_some(sender),
             _stay: stay,
             order,
+            is_phone: at.is_some(),
+            phone: None,
             leg: None,
             tracks: Vec::new(),
             subscriptions: Vec::new(),
@@ -137,6 +149,7 @@ impl State {
             readers: Vec::new(),
             publishers: BTreeMap::new(),
             speakers: Speakers::default(),
+            mixer: None,
         };
         self.rooms.insert(name.to_owned(), room);
         Ok(shard)
@@ -195,12 +208,19 @@ impl State {
         }
         let tracks = self.peers.get(id).map(|p| p.tracks.iter().map(|t| t.id.clone()).collect::<Vec<_>>());
         for track in tracks.unwrap_or_default() {
+            self.mixer_forgets(&track);
             self.end_subscriptions(&track);
             self.tracks.remove(&track);
         }
         let Some(peer) = self.peers.remove(id) else { return };
         tracing::info!(peer = %id, room = %peer.room, reason = end.name(), "left");
         *self.counters.left_total.entry(end.name()).or_default() += 1;
+        if let Some(phone) = &peer.phone {
+            self.hang_up(&peer.room, phone);
+            for layer in peer.tracks.iter().flat_map(|track| &track.layers) {
+                self.command(peer.shard, Command::RemoveStream { stream: layer.stream });
+            }
+        }
         self.forget_leg(&peer, end);
         let empty = self.rooms.get_mut(&peer.room).is_none_or(|room| {
             room.peers.retain(|p| p != id);

@@ -8,6 +8,7 @@ mod layers;
 mod limits;
 mod muting;
 mod negotiation;
+mod phones;
 mod random;
 mod spanning;
 mod subscribing;

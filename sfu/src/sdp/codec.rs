@@ -301,6 +301,13 @@ pub struct Chosen {
 }
 
 impl Chosen {
+    /// Opus that the node itself makes.
+    pub fn opus() -> Chosen {
+        let map = attribute::RtpMap { number: 111, name: "opus", clock_rate: 48_000, channels: Some(2) };
+        let main = Payload::new(&map, Some("minptime=10;useinbandfec=1"), Feedback::default());
+        Chosen { main, rtx: None, red: None, red_first: false }
+    }
+
     /// All formats, in the order of preference.
     pub fn payloads(&self) -> impl Iterator<Item = &Payload> {
         let (first, second) =

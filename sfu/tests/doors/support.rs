@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kaname_engine::audio::AudioCommand;
 use kaname_engine::core::command::LegId;
 use kaname_engine::core::{Command, Event};
 use kaname_engine::{CountersSnapshot, DataKind, DtlsParams, EngineBusy, EngineEvent, ShardId};
@@ -53,6 +54,18 @@ impl MediaEngine for PretendEngine {
     fn counters(&self, _: ShardId) -> CountersSnapshot {
         CountersSnapshot::default()
     }
+    fn audio_workers(&self) -> usize {
+        0
+    }
+
+    fn audio_index(&self, worker: usize) -> usize {
+        worker
+    }
+
+    fn audio(&self, _: usize, command: AudioCommand) -> Result<(), AudioCommand> {
+        Err(command)
+    }
+
     fn busy_permille(&self, _: ShardId) -> u32 {
         0
     }

@@ -1,15 +1,12 @@
 //! Legs, and the streams and senders on them: how they come and go.
 
 use std::fmt::Write as _;
-use std::hash::BuildHasher;
-
-use kaname_srtp::{Inbound, Keying, Outbound};
 
 use crate::command::{
-    ExtensionIds, IceCredentials, LegConfig, LegId, MediaKind, SenderConfig, SenderId, StreamConfig, StreamId,
+    ExtensionIds, LegConfig, LegId, MediaKind, SenderConfig, SenderId, StreamConfig, StreamId,
 };
 use crate::event::CommandError;
-use crate::leg::{Agent, Arrivals, Credentials, Leg, Owner, ice_is_valid};
+use crate::leg::{Arrivals, Leg, Owner};
 use crate::outbox::Way;
 use crate::sender::{Mapping, Sender};
 use crate::state::State;
@@ -18,43 +15,28 @@ use crate::{Time, extensions, limits, sender, stream};
 
 impl State {
     pub(super) fn add_leg(&mut self, config: LegConfig, now: Time) -> Result<(), CommandError> {
-        if !ice_is_valid(&config.ice) || !extensions::are_valid(&config.extensions) {
+        if !extensions::are_valid(&config.extensions) {
             return Err(CommandError::Invalid);
         }
-        if self.legs.contains(config.leg) || self.fragments.contains_key(&config.ice.local_ufrag) {
+        if self.legs.contains(config.leg) {
             return Err(CommandError::Duplicate);
         }
         if self.legs.is_full() {
             return Err(CommandError::Full);
         }
-        let fragment = config.ice.local_ufrag.clone();
+        let (agent, ports) = self.transport(config.transport, now)?;
+        let fragment = agent.as_ref().map(|agent| agent.current.local_ufrag.clone());
         // RFC 7022 section 4.2: a short-term name of 96 random bits.
         let mut cname = String::new();
         (0..3).for_each(|_| _ = write!(cname, "{:08x}", self.random.u32()));
         let own_ssrc = self.random.ssrc();
-        let leg = Leg::new(config.leg, Agent::new(config.ice), config.extensions, own_ssrc, cname, now);
-        let due = leg.agent.due(now);
+        let leg = Leg::new(config.leg, agent, ports, config.extensions, (own_ssrc, cname), now);
+        let due = leg.consent_due();
+        let locals: arrayvec::ArrayVec<u32, 2> = leg.locals().collect();
         let index = self.legs.insert(config.leg, leg);
-        self.fragments.insert(fragment, index);
+        fragment.into_iter().for_each(|fragment| _ = self.fragments.insert(fragment, index));
+        locals.into_iter().for_each(|local| _ = self.locals.insert(local, index));
         self.wake(index, due);
-        Ok(())
-    }
-
-    pub(super) fn restart_ice(&mut self, leg: LegId, ice: IceCredentials) -> Result<(), CommandError> {
-        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
-        if !ice_is_valid(&ice) {
-            return Err(CommandError::Invalid);
-        }
-        if self.fragments.contains_key(&ice.local_ufrag) {
-            return Err(CommandError::Duplicate);
-        }
-        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
-        self.fragments.insert(ice.local_ufrag.clone(), index);
-        let before = std::mem::replace(&mut leg.agent.current, Credentials::new(ice));
-        // A restart of a restart: credentials that never nominated are void.
-        if let Some(oldest) = leg.agent.previous.replace(before) {
-            self.fragments.remove(&oldest.local_ufrag);
-        }
         Ok(())
     }
 
@@ -64,52 +46,8 @@ impl State {
             return Err(CommandError::Invalid);
         }
         let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
-        leg.extensions = ids;
+        leg.set_extensions(ids);
         Ok(())
-    }
-
-    pub(super) fn set_keys(
-        &mut self,
-        leg: LegId,
-        inbound: &Keying,
-        outbound: &Keying,
-        now: Time,
-    ) -> Result<(), CommandError> {
-        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
-        let backend = self.backend;
-        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
-        // The same key again would take the same indices again (RFC 3711 section 9.1).
-        let print = fingerprint(&leg.cname, outbound);
-        if leg.outbound_prints.contains(&print) {
-            return Err(CommandError::Duplicate);
-        }
-        leg.outbound_prints.push(print);
-        leg.inbound = Some(Inbound::new(backend, inbound));
-        leg.outbound = Some(Outbound::new(backend, outbound));
-        leg.exhausted = false;
-        leg.retired.clear();
-        leg.report_due = now + limits::REPORT_INTERVAL / 4;
-        let due = leg.report_due;
-        let can_send = leg.can_send();
-        self.wake(index, Some(due));
-        self.rekeyed.push(index);
-        if can_send {
-            self.leg_is_ready(index, now);
-        }
-        Ok(())
-    }
-
-    /// The leg can be sent to from now on: its subscriber has seen nothing yet, or nothing for a while.
-    pub(crate) fn leg_is_ready(&mut self, index: u32, now: Time) {
-        self.wake(index, Some(now));
-        let count = self.legs.get(index).map_or(0, |leg| leg.senders.len());
-        for at in 0..count {
-            let sender = self.legs.get(index).and_then(|leg| self.senders.get(leg.senders[at]));
-            let streams = sender.map(|sender| sender.streams().collect::<arrayvec::ArrayVec<u32, 2>>());
-            for stream in streams.into_iter().flatten() {
-                self.want_key_frame(stream, true, now);
-            }
-        }
     }
 
     pub(super) fn remove_leg(&mut self, id: LegId) -> Result<(), CommandError> {
@@ -126,33 +64,16 @@ impl State {
             id.into_iter().for_each(|id| _ = self.end_sender(id));
         }
         if let Some((_, leg)) = self.legs.remove(id) {
-            leg.agent.paths().for_each(|path| _ = self.paths.remove(&path));
-            self.fragments.remove(&leg.agent.current.local_ufrag);
-            if let Some(previous) = &leg.agent.previous {
-                self.fragments.remove(&previous.local_ufrag);
+            leg.locals().for_each(|local| _ = self.locals.remove(&local));
+            if let Some(agent) = &leg.agent {
+                agent.paths().for_each(|path| _ = self.paths.remove(&path));
+                self.fragments.remove(&agent.current.local_ufrag);
+                agent.previous.iter().for_each(|it| _ = self.fragments.remove(&it.local_ufrag));
             }
         }
         self.agenda.forget(index);
         self.outbox.forget(index);
         Ok(())
-    }
-
-    /// A last RTCP BYE for what the leg was sent, protected now as its keys are about to go.
-    fn say_goodbye(&mut self, index: u32) {
-        let Some(leg) = self.legs.get(index).filter(|leg| leg.can_send()) else { return };
-        let ssrcs: arrayvec::ArrayVec<u32, 128> =
-            leg.senders.iter().filter_map(|sender| Some(self.senders.get(*sender)?.ssrc)).take(128).collect();
-        if ssrcs.is_empty() {
-            return;
-        }
-        let Some(plain) = self.goodbye(index, &ssrcs) else { return };
-        let Some(leg) = self.legs.get_mut(index) else { return };
-        let mut bytes = [0; limits::SLOT_LEN];
-        let (path, outbound) = (leg.agent.path(), leg.outbound.as_mut());
-        let sealed = outbound.and_then(|outbound| outbound.protect_rtcp(&plain, &mut bytes).ok());
-        if let (Some(path), Some(len)) = (path, sealed) {
-            self.post(index, Way::Plain(path), &bytes[..len]);
-        }
     }
 
     pub(super) fn add_stream(
@@ -278,7 +199,7 @@ impl State {
         for ssrc in std::iter::once(sender.ssrc).chain(sender.rtx_ssrc) {
             leg.sinks.remove(ssrc);
             // What was used under these keys cannot come back: a new sender would begin at another number.
-            if let Some(outbound) = leg.outbound.as_mut().filter(|outbound| outbound.roc(ssrc).is_some())
+            if let Some(outbound) = leg.outbound.session_mut().filter(|outbound| outbound.roc(ssrc).is_some())
                 && outbound.retire_ssrc(ssrc).is_ok()
             {
                 leg.retired.push(ssrc);
@@ -286,10 +207,4 @@ impl State {
         }
         Some(())
     }
-}
-
-/// Tells keyings apart without keeping them: not reversible in practice, and worthless to an attacker who reads
-/// memory, where the session keys stand anyway.
-fn fingerprint(salt: &str, keying: &Keying) -> u64 {
-    foldhash::quality::FixedState::with_seed(0).hash_one((salt, keying.key(), keying.salt()))
 }

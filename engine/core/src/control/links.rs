@@ -55,6 +55,7 @@ impl State {
         link: LinkId,
         from: usize,
         config: ImportConfig,
+        now: Time,
     ) -> Result<(), CommandError> {
         let config = config.as_stream();
         let names = stream::check(&config).ok_or(CommandError::Invalid)?;
@@ -68,7 +69,7 @@ impl State {
         if stream.kind == MediaKind::Video {
             stream.cache.reserve();
         }
-        stream.import = Some(Import::new(link, from));
+        stream.import = Some(Import::new(link, from, now));
         let index = self.streams.insert(id, stream);
         self.crossings.imports.insert(link, index);
         // Until a sender is routed to it. The export takes it for wanted: should this be there before the export is,

@@ -29,6 +29,7 @@ impl State {
         if sender.kind != stream.kind {
             return Err(CommandError::Invalid);
         }
+        let is_ready = self.legs.get(sender.leg).is_some_and(|leg| leg.can_send());
         let route = Route::new(stream_index, payload_types);
         let dropped = sender.pending.take().map(|pending| pending.stream);
         if sender.route.as_ref().is_some_and(|current| current.stream == stream_index) {
@@ -42,7 +43,11 @@ impl State {
         }
         self.leave_stream(sender_index, dropped.filter(|dropped| *dropped != stream_index));
         self.tell_wanted(stream_index);
-        self.want_key_frame(stream_index, true, now);
+        // A key frame ahead of the handshake's end would reach nobody, and put off the one that is of use: that is asked
+        // for when the leg is ready.
+        if is_ready {
+            self.want_key_frame(stream_index, true, now);
+        }
         Ok(())
     }
 

@@ -36,6 +36,10 @@ struct Validated {
     checked: Time,
 }
 
+/// Components of a leg (RFC 8445 section 13).
+const RTP: usize = 0;
+const RTCP: usize = 1;
+
 /// What a good check changed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
@@ -53,19 +57,23 @@ pub(crate) struct Agent {
     /// From before an ICE restart, until a check with the new ones nominates.
     pub(crate) previous: Option<Credentials>,
     paths: ArrayVec<Validated, { limits::PATHS_PER_LEG }>,
-    selected: Option<Path>,
+    /// The local socket of the RTCP component, where it has one (RFC 8445 section 13).
+    rtcp: Option<u32>,
+    /// Of RTP, and of RTCP.
+    selected: [Option<Path>; 2],
     /// Some path was validated once.
     ever: bool,
     consent_lost: bool,
 }
 
 impl Agent {
-    pub(crate) fn new(ice: IceCredentials) -> Agent {
+    pub(crate) fn new(ice: IceCredentials, rtcp: Option<u32>) -> Agent {
         Agent {
             current: Credentials::new(ice),
             previous: None,
             paths: ArrayVec::new(),
-            selected: None,
+            rtcp,
+            selected: [None; 2],
             ever: false,
             consent_lost: false,
         }
@@ -80,8 +88,21 @@ impl Agent {
 
     /// Where to send: the nominated path, else the one checked last (DTLS may start ahead of nomination).
     pub(crate) fn path(&self) -> Option<Path> {
-        let latest = || self.paths.iter().max_by_key(|it| it.checked).map(|it| it.path);
-        self.selected.or_else(latest)
+        self.path_of(RTP)
+    }
+
+    /// Where to send RTCP.
+    pub(crate) fn rtcp_path(&self) -> Option<Path> {
+        self.path_of(if self.rtcp.is_some() { RTCP } else { RTP })
+    }
+
+    fn path_of(&self, component: usize) -> Option<Path> {
+        let its = || self.paths.iter().filter(|it| self.component(&it.path) == component);
+        self.selected[component].or_else(|| its().max_by_key(|it| it.checked).map(|it| it.path))
+    }
+
+    fn component(&self, path: &Path) -> usize {
+        if self.rtcp == Some(path.local) { RTCP } else { RTP }
     }
 
     pub(crate) fn paths(&self) -> impl Iterator<Item = Path> {
@@ -100,9 +121,10 @@ impl Agent {
                 self.paths.push(Validated { path, checked: now });
             }
         }
-        if nominates && self.selected != Some(path) {
-            self.selected = Some(path);
-            changes.selected = true;
+        let component = self.component(&path);
+        if nominates && self.selected[component] != Some(path) {
+            self.selected[component] = Some(path);
+            changes.selected = component == RTP;
         }
         changes
     }
@@ -111,7 +133,8 @@ impl Agent {
         if !self.paths.is_full() {
             return None;
         }
-        let candidates = self.paths.iter().enumerate().filter(|(_, it)| Some(it.path) != self.selected);
+        let candidates =
+            self.paths.iter().enumerate().filter(|(_, it)| !self.selected.contains(&Some(it.path)));
         let oldest = candidates.min_by_key(|(_, it)| it.checked).map(|(at, _)| at)?;
         Some(self.paths.remove(oldest).path)
     }
@@ -123,15 +146,16 @@ impl Agent {
             let alive = now < it.checked + limits::CONSENT_TIME;
             if !alive {
                 gone(it.path);
-                *selected = selected.filter(|path| *path != it.path);
+                selected.iter_mut().for_each(|selected| _ = selected.take_if(|path| *path == it.path));
             }
             alive
         });
     }
 
-    /// Whether consent was lost now: no path is left, or none came within the consent time. True once.
-    pub(crate) fn loses_consent(&mut self, now: Time, began: Time) -> bool {
-        let waits = !self.ever && now < began + limits::CONSENT_TIME;
+    /// Whether consent was lost now: no path is left, or none came within the consent time. True once. `patient`: who
+    /// may come late, since a call rings, has no consent to lose until the first check.
+    pub(crate) fn loses_consent(&mut self, now: Time, began: Time, patient: bool) -> bool {
+        let waits = !self.ever && (patient || now < began + limits::CONSENT_TIME);
         if self.consent_lost || !self.paths.is_empty() || waits {
             return false;
         }
@@ -140,8 +164,9 @@ impl Agent {
     }
 
     /// When to look again.
-    pub(crate) fn due(&self, began: Time) -> Option<Time> {
+    pub(crate) fn due(&self, began: Time, patient: bool) -> Option<Time> {
         let earliest = self.paths.iter().map(|it| it.checked + limits::CONSENT_TIME).min();
-        earliest.or((!self.consent_lost).then_some(began + limits::CONSENT_TIME))
+        let waits = !self.consent_lost && (self.ever || !patient);
+        earliest.or(waits.then_some(began + limits::CONSENT_TIME))
     }
 }

@@ -33,17 +33,18 @@ pub(crate) struct Origin {
     pub(crate) offset: u32,
 }
 
-/// The numbers of one sender.
+/// The numbers of one sender: those of a sender that never switched are within one cache line.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Mapping {
-    /// The latest last; never empty once the first packet went.
-    segments: ArrayVec<Segment, { limits::SEGMENTS }>,
     /// What comes behind the highest number sent.
     next: u64,
+    last_sent: Option<Time>,
+    last_timestamp: u32,
     /// The next packet begins a segment, whatever its stream.
     broken: bool,
-    last_timestamp: u32,
-    last_sent: Option<Time>,
+    /// The latest last; never empty once the first packet went.
+    segments: ArrayVec<Segment, { limits::SEGMENTS }>,
 }
 
 impl Mapping {
@@ -65,7 +66,29 @@ impl Mapping {
 
     /// What the packet is called. `None`: it comes from before the switch to its stream, or from a gap that was
     /// closed.
+    #[inline]
     pub(crate) fn map(
+        &mut self,
+        stream: StreamId,
+        sequence: u64,
+        timestamp: u32,
+        now: Time,
+        clock_rate: u32,
+    ) -> Option<Mapped> {
+        // Nearly always it is the next packet of the stretch that the last one was of.
+        if let Some(last) = self.segments.last().filter(|last| last.stream == stream && !self.broken) {
+            let mapped = sequence.wrapping_sub(last.from).wrapping_add(last.to);
+            if sequence >= last.from && mapped >= self.next && mapped <= self.next + limits::GAP_MAX {
+                let mapped = Mapped { sequence: mapped, timestamp: timestamp.wrapping_add(last.offset) };
+                self.advance(mapped, now);
+                return Some(mapped);
+            }
+        }
+        self.map_any(stream, sequence, timestamp, now, clock_rate)
+    }
+
+    #[inline(never)]
+    fn map_any(
         &mut self,
         stream: StreamId,
         sequence: u64,
@@ -85,11 +108,19 @@ impl Mapping {
         }
         let mapped = self.look_up(stream, sequence, timestamp)?;
         if mapped.sequence >= self.next {
-            self.next = mapped.sequence + 1;
-            self.last_timestamp = mapped.timestamp;
-            self.last_sent = Some(now);
+            self.advance(mapped, now);
         }
         Some(mapped)
+    }
+
+    /// The packet is ahead of all that were sent.
+    #[inline]
+    fn advance(&mut self, mapped: Mapped, now: Time) {
+        self.next = mapped.sequence + 1;
+        // The moment that a timestamp stands for is when it was new: an event (RFC 4733) keeps it to its end.
+        if self.last_timestamp != mapped.timestamp || self.last_sent.is_none() {
+            (self.last_timestamp, self.last_sent) = (mapped.timestamp, Some(now));
+        }
     }
 
     fn begin(&mut self, stream: StreamId, sequence: u64, timestamp: u32, now: Time, clock_rate: u32) {
@@ -136,6 +167,12 @@ impl Mapping {
         Some(Origin { stream: segment.stream, sequence, offset: segment.offset })
     }
 
+    /// The timestamp of a packet that was sent now, by the time since the last one.
+    pub(crate) fn timestamp_at(&self, now: Time, clock_rate: u32) -> Option<u32> {
+        let nanos = now.since(self.last_sent?).as_nanos() as u64;
+        Some(self.last_timestamp.wrapping_add(ticks_from_nanos(nanos, clock_rate)))
+    }
+
     /// What is added to the timestamps of the stream that the sender forwards now.
     pub(crate) fn offset(&self, stream: StreamId) -> Option<u32> {
         self.segments.last().filter(|last| last.stream == stream).map(|last| last.offset)
@@ -177,7 +214,7 @@ mod tests {
         assert_eq!(mapping.map(B, 8999, 0, at(40), RATE), None);
         assert_eq!(mapping.map(B, 9001, 123, at(41), RATE).unwrap().sequence, 102);
         let back = mapping.map(A, 10, 51_000, at(50), RATE).unwrap();
-        assert_eq!((back.sequence, back.timestamp), (103, 3600 + 810));
+        assert_eq!((back.sequence, back.timestamp), (103, 3600 + 900));
         assert_eq!(
             mapping.origin(100),
             Some(Origin { stream: A, sequence: 7, offset: 50_000u32.wrapping_neg() })
@@ -186,6 +223,19 @@ mod tests {
         assert_eq!(mapping.origin(103).unwrap().stream, A);
         assert_eq!(mapping.origin(99), None);
         assert_eq!(mapping.origin(104), None);
+    }
+
+    #[test]
+    fn an_event_keeps_its_timestamp_and_the_time_goes_on() {
+        let mut mapping = Mapping::new(0, 0);
+        mapping.map(A, 1, 1000, at(0), 8000).unwrap();
+        // RFC 4733 section 2.5.1.2: every packet of an event has the timestamp of its beginning.
+        for number in 0..10 {
+            let mapped = mapping.map(A, 2 + number, 1160, at(20 + 20 * number), 8000).unwrap();
+            assert_eq!(mapped, Mapped { sequence: 1 + number, timestamp: 160 });
+        }
+        assert_eq!(mapping.timestamp_at(at(220), 8000), Some(160 + 1600));
+        assert_eq!(mapping.map(B, 7, 0, at(220), 8000).unwrap(), Mapped { sequence: 11, timestamp: 1760 });
     }
 
     #[test]

@@ -6,26 +6,27 @@
 
 use kaname_wire::extension::dependency::Descriptor;
 use kaname_wire::extension::{AudioLevel, read_transport_sequence};
+use kaname_wire::path::Path;
 use kaname_wire::payload::{PayloadError, Starts, av1, h264, h265, vp8, vp9};
 use kaname_wire::rtp::RtpView;
 
-use crate::Time;
 use crate::arena::{Meta, Span};
 use crate::batch::Incoming;
 use crate::command::{Codec, ExtensionIds, MediaKind, PayloadType};
 use crate::counters::DropReason;
 use crate::event::Event;
 use crate::extensions::{PASSED, PASSED_COUNT, Passed};
-use crate::leg::Owner;
+use crate::leg::{Leg, Owner};
 use crate::state::State;
 use crate::stream::{Place, Stream};
+use crate::{Datagram, Time};
 
-pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time) {
+pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time, datagrams: &[Datagram<'_>]) {
     let Incoming { media, leg: of_leg, owner: owners, staging, plain_len, slot: slots, .. } = batch;
     media.retain(|at| {
         let at = usize::from(*at);
         let bytes = &staging[at][..usize::from(plain_len[at])];
-        let kept = inspect(state, of_leg[at], owners[at], bytes, now)
+        let kept = inspect(state, (of_leg[at], owners[at]), bytes, now, &datagrams[at].path)
             .and_then(|meta| state.arena.admit(&mut staging[at], meta).ok_or(DropReason::ArenaFull));
         match kept {
             Ok(slot) => slots[at] = slot,
@@ -38,18 +39,18 @@ pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time) {
 /// One packet: what is to be kept of it, or why it goes no further.
 fn inspect(
     state: &mut State,
-    leg_index: u32,
-    owner: Owner,
+    (leg_index, owner): (u32, Owner),
     bytes: &[u8],
     now: Time,
+    path: &Path,
 ) -> Result<Meta, DropReason> {
     let view = RtpView::parse(bytes).map_err(|_| DropReason::RtpMalformed)?;
     let State { legs, streams, events, counters, agenda, .. } = state;
     let leg = legs.get_mut(leg_index).ok_or(DropReason::UnclaimedSsrc)?;
     let stream = streams.get_mut(owner.index).ok_or(DropReason::UnclaimedSsrc)?;
-    let ids = leg.extensions;
+    let ids = *leg.extensions();
     if leg.sources.get(view.ssrc()).is_none() {
-        bind(leg, stream, owner, view.ssrc())?;
+        bind(leg, stream, owner, &view, now)?;
     }
     if let Some(arrivals) = &mut leg.arrivals
         && let Some(number) = element(&view, ids.transport_cc).and_then(read_transport_sequence)
@@ -61,13 +62,22 @@ fn inspect(
     }
     let original = if owner.repair { unwrap(&view, stream)? } else { original(&view, stream)? };
     let payload = &bytes[usize::from(original.payload_start)..usize::from(original.payload_end)];
-    let (sequence, place) = stream.reception.place(original.sequence);
+    if leg.inbound.is_plain() && !owner.repair && has_restarted(stream, &view, now) {
+        stream.go_on_with(view.sequence(), view.timestamp(), now);
+    }
+    let number = original.sequence.wrapping_add(stream.sequence_offset);
+    let timestamp = view.timestamp().wrapping_add(stream.timestamp_offset);
+    let (sequence, place) = stream.reception.place(number);
     if place == Place::Duplicate {
         return Err(DropReason::Duplicate);
     }
     if !owner.repair {
-        stream.clock_rate = original.kind.clock_rate;
-        stream.reception.count(payload.len(), view.timestamp(), now, original.kind.clock_rate);
+        stream.reception.count(payload.len());
+        // RFC 4733 section 2.2: the timestamp of an event is where it began, and may count by another clock.
+        if original.kind.codec != Codec::TelephoneEvent {
+            stream.clock_rate = original.kind.clock_rate;
+            stream.reception.time(timestamp, now, stream.clock_rate);
+        }
         if !stream.started {
             stream.started = true;
             events.push_back(Event::StreamStarted { stream: stream.id, ssrc: view.ssrc() });
@@ -79,11 +89,11 @@ fn inspect(
     }
     let meta = Meta {
         sequence,
-        timestamp: view.timestamp(),
+        timestamp,
         payload_type: original.kind.number,
         marker: view.marker(),
         padding: original.padding,
-        key_frame: !stream.key_frames.has_begun(view.timestamp())
+        key_frame: !stream.key_frames.has_begun(timestamp)
             && begins_key_frame(
                 stream,
                 original.kind.codec,
@@ -112,11 +122,37 @@ fn inspect(
     {
         events.push_back(Event::AudioLevel { stream: stream.id, level, voice });
     }
+    // What is late may come from where the peer was before.
+    if matches!(place, Place::New { .. })
+        && let Some(ports) = &mut leg.ports
+        && ports.hear(path.remote, view.ssrc(), leg.inbound.is_plain(), now)
+    {
+        state.moved(leg_index, now);
+    }
     Ok(meta)
 }
 
-/// The first authentic packet of an SSRC binds it to its stream, for good.
-fn bind(leg: &mut crate::leg::Leg, stream: &mut Stream, owner: Owner, ssrc: u32) -> Result<(), DropReason> {
+/// The first authentic packet of an SSRC binds it to its stream: for good, but on a leg with ports of its own.
+fn bind(
+    leg: &mut Leg,
+    stream: &mut Stream,
+    owner: Owner,
+    view: &RtpView<'_>,
+    now: Time,
+) -> Result<(), DropReason> {
+    let ssrc = view.ssrc();
+    if let Some(before) = stream.ssrc.filter(|_| leg.ports.is_some() && !owner.repair) {
+        stream.payload_type(view.payload_type()).ok_or(DropReason::PayloadTypeUnmapped)?;
+        if !stream.yields_to(ssrc, view.sequence(), now) {
+            return Err(DropReason::UnclaimedSsrc);
+        }
+        leg.sources.remove(before);
+        stream.ssrc = None;
+        stream.go_on_with(view.sequence(), view.timestamp(), now);
+        if stream.kind == MediaKind::Video {
+            stream.key_frames.want(now);
+        }
+    }
     let bound = if owner.repair { &mut stream.repair_ssrc } else { &mut stream.ssrc };
     // Two SSRCs of one batch may have claimed it.
     if bound.is_some() || !leg.sources.bind(ssrc, owner) {
@@ -124,6 +160,12 @@ fn bind(leg: &mut crate::leg::Leg, stream: &mut Stream, owner: Owner, ssrc: u32)
     }
     *bound = Some(ssrc);
     Ok(())
+}
+
+/// RFC 3550 appendix A.1: a leap back that goes on is a sender which began anew without another SSRC.
+fn has_restarted(stream: &mut Stream, view: &RtpView<'_>, now: Time) -> bool {
+    let number = view.sequence().wrapping_add(stream.sequence_offset);
+    stream.reception.is_too_old(number) && stream.yields_to(view.ssrc(), view.sequence(), now)
 }
 
 /// The packet as its publisher made it first.

@@ -1,16 +1,16 @@
-//! Sends what is not media: STUN answers and DTLS records as they are, RTCP as SRTCP. Ahead of media, since a late
+//! Sends what is not media: STUN answers and DTLS records as they are, RTCP as
+//! SRTCP or in the clear. Ahead of media, since a late
 //! answer to a check costs a connection.
 //!
 //! Next: the io backend sends.
 //! Drops: `Removed`, `LegNotReady`, `KeyExhausted`.
 
 use kaname_srtp::SrtpError;
-use kaname_wire::path::Path;
 
 use crate::TxSlots;
 use crate::counters::DropReason;
 use crate::event::Event;
-use crate::leg::Leg;
+use crate::leg::{Leg, Sending};
 use crate::limits::{RTCP_OUT_LEN, SLOT_LEN};
 use crate::outbox::Way;
 use crate::state::State;
@@ -37,8 +37,11 @@ fn send<'a>(state: &mut State, tx: &mut impl TxSlots<'a>) -> Result<bool, DropRe
         (Way::Plain(path), _) => (path, bytes),
         // An index is lost when no slot is left: the next try takes another, which SRTCP allows.
         (Way::Rtcp, Some(leg)) => {
-            let (path, len) = protect(leg, bytes, &mut protected, |event| events.push_back(event))?;
-            (path, &protected[..len])
+            let path = leg.rtcp_path().ok_or(DropReason::LegNotReady)?;
+            match protect(leg, bytes, &mut protected, |event| events.push_back(event))? {
+                Some(len) => (path, &protected[..len]),
+                None => (path, bytes),
+            }
         }
         (Way::Rtcp, None) => return Err(DropReason::Removed),
     };
@@ -53,17 +56,21 @@ fn send<'a>(state: &mut State, tx: &mut impl TxSlots<'a>) -> Result<bool, DropRe
     Ok(true)
 }
 
+/// The bytes written to `out`; `None`: they leave as they are.
 fn protect(
     leg: &mut Leg,
     bytes: &[u8],
     out: &mut [u8; SLOT_LEN],
     mut tell: impl FnMut(Event),
-) -> Result<(Path, usize), DropReason> {
+) -> Result<Option<usize>, DropReason> {
     debug_assert!(bytes.len() <= RTCP_OUT_LEN);
-    let path = leg.agent.path().ok_or(DropReason::LegNotReady)?;
-    let outbound = leg.outbound.as_mut().filter(|_| !leg.exhausted).ok_or(DropReason::LegNotReady)?;
+    let outbound = match &mut leg.outbound {
+        Sending::Plain => return Ok(None),
+        Sending::Secure(outbound) if !leg.exhausted => outbound,
+        _ => return Err(DropReason::LegNotReady),
+    };
     match outbound.protect_rtcp(bytes, out) {
-        Ok(len) => Ok((path, len)),
+        Ok(len) => Ok(Some(len)),
         Err(SrtpError::KeyExhausted) => {
             leg.exhausted = true;
             tell(Event::KeyExhausted { leg: leg.id });

@@ -1,17 +1,19 @@
 //! Takes a send index for each copy and encrypts many of them together, out of the arena straight into the transmit
-//! slots.
+//! slots. What leaves in the clear is written there at once.
 //!
 //! Next: the io backend sends.
 //! Drops: `Removed`, `LegNotReady`, `IndexTaken`, `KeyExhausted`, `DoesNotFit`.
 
 use arrayvec::ArrayVec;
 use kaname_srtp::{ProtectJob, SessionKeys, SrtpError, protect_batch};
+use kaname_wire::path::Path;
 
 use crate::TxSlots;
-use crate::batch::{Departing, Outgoing, Payload};
+use crate::arena::Arena;
+use crate::batch::{Departing, Header, Outgoing, Payload, Scratch};
 use crate::counters::{Counters, DropReason};
 use crate::event::Event;
-use crate::leg::Leg;
+use crate::leg::{Leg, Sending};
 use crate::limits::PROTECT_BATCH;
 use crate::sender::Sender;
 use crate::stage::admit::reason;
@@ -33,8 +35,7 @@ pub(crate) fn run<'a>(state: &mut State, departing: &mut Departing, tx: &mut imp
         let end = departing.packets.len().min(begin + PROTECT_BATCH);
         while has_room && departing.done < end {
             let group = group(&departing.packets[departing.done..end]);
-            let packets = &mut departing.packets[departing.done..departing.done + group];
-            let done = reserve(state, packets, departing.done, tx, &mut ready);
+            let done = reserve(state, departing, group, tx, &mut ready);
             departing.done += done;
             has_room = done == group;
         }
@@ -55,27 +56,36 @@ fn group(packets: &[Outgoing]) -> usize {
     packets.iter().take_while(|packet| of(packet) == of(&packets[0])).count()
 }
 
-/// Takes indices and slots of copies of one sender; the first of them is at `at` among the departing. Gives how many
-/// are done with: fewer than all if there is no slot for the next one, whose index is kept then.
+/// Takes indices and slots of the next copies, so many of one sender. Gives how many are done with: fewer than all if
+/// there is no slot for the next one, whose index is kept then.
 fn reserve<'a>(
     state: &mut State,
-    packets: &mut [Outgoing],
-    at: usize,
+    departing: &mut Departing,
+    all: usize,
     tx: &mut impl TxSlots<'a>,
     ready: &mut ArrayVec<Ready<'a>, PROTECT_BATCH>,
 ) -> usize {
     let State { legs, senders, arena, counters, events, .. } = state;
-    let all = packets.len();
+    let Departing { packets, headers, scratch, done: at, .. } = departing;
+    let (at, packets) = (*at, &mut packets[*at..*at + all]);
     let (Some(sender), Some(leg)) = (senders.get_mut(packets[0].sender), legs.get_mut(packets[0].leg)) else {
         counters.drop_many(DropReason::Removed, all as u64);
         return all;
     };
-    let (Some(path), false, Some(outbound)) = (leg.agent.path(), leg.exhausted, &mut leg.outbound) else {
-        counters.drop_many(DropReason::LegNotReady, all as u64);
-        return all;
+    let mut taken = Taken::default();
+    let (path, outbound) = match (leg.path(), &mut leg.outbound) {
+        (Some(path), Sending::Secure(outbound)) if !leg.exhausted => (path, outbound),
+        (Some(path), Sending::Plain) => {
+            let done = write((packets, &headers[at..], scratch), arena, &path, tx, &mut taken);
+            taken.add_to(leg, sender, counters);
+            return done;
+        }
+        _ => {
+            counters.drop_many(DropReason::LegNotReady, all as u64);
+            return all;
+        }
     };
     let overhead = outbound.rtp_overhead();
-    let mut taken = Taken::default();
     let mut done = 0;
     for packet in packets {
         if packet.index.is_none() {
@@ -97,9 +107,9 @@ fn reserve<'a>(
         }
         let payload_len = match packet.payload {
             Payload::Shared => arena.meta(packet.slot).payload_len(),
-            Payload::Scratch { len, .. } => len,
+            Payload::Scratch { len, .. } => usize::from(len),
         };
-        let len = packet.header_len + payload_len + overhead;
+        let len = usize::from(packet.header_len) + payload_len + overhead;
         let Some(out) = tx.take(&path, len) else { break };
         ready.push(Ready { at: at + done, out });
         taken.count(packet, payload_len, len);
@@ -107,6 +117,30 @@ fn reserve<'a>(
     }
     taken.add_to(leg, sender, counters);
     done
+}
+
+/// Writes copies of one sender in the clear; gives how many found a slot.
+fn write<'a>(
+    (packets, headers, scratch): (&[Outgoing], &[Header], &[Scratch]),
+    arena: &Arena,
+    path: &Path,
+    tx: &mut impl TxSlots<'a>,
+    taken: &mut Taken,
+) -> usize {
+    for (at, (packet, header)) in packets.iter().zip(headers).enumerate() {
+        let header = &header[..usize::from(packet.header_len)];
+        let payload = match packet.payload {
+            Payload::Shared => arena.payload(packet.slot),
+            Payload::Scratch { at, len } => &scratch[usize::from(at)][..usize::from(len)],
+        };
+        let len = header.len() + payload.len();
+        let Some(out) = tx.take(path, len) else { return at };
+        let (front, back) = out.split_at_mut(header.len());
+        front.copy_from_slice(header);
+        back.copy_from_slice(payload);
+        taken.count(packet, payload.len(), len);
+    }
+    packets.len()
 }
 
 /// What copies of one sender count for.
@@ -157,14 +191,14 @@ fn encrypt(state: &mut State, departing: &mut Departing, ready: ArrayVec<Ready<'
     for Ready { at, out } in ready {
         let packet = &mut packets[at];
         if latest.is_none_or(|(leg, _)| leg != packet.leg) {
-            let outbound = legs.get(packet.leg).and_then(|leg| leg.outbound.as_ref());
+            let outbound = legs.get(packet.leg).and_then(|leg| leg.outbound.session());
             latest = outbound.map(|outbound| (packet.leg, outbound.keys()));
         }
         let (Some((_, keys)), Some(index)) = (latest, packet.index.take()) else { continue };
-        let header = &headers[at][..packet.header_len];
+        let header = &headers[at][..usize::from(packet.header_len)];
         let payload = match packet.payload {
             Payload::Shared => arena.payload(packet.slot),
-            Payload::Scratch { at, len } => &scratch[at][..len],
+            Payload::Scratch { at, len } => &scratch[usize::from(at)][..usize::from(len)],
         };
         match ProtectJob::new(keys, index, header, payload, out) {
             Ok(job) => jobs.push(job),

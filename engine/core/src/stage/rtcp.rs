@@ -2,7 +2,7 @@
 //! the SSRCs that its own leg sends or receives.
 //!
 //! Next: repair, reports, outbox.
-//! Drops: `UnknownPath`, `NoKeys`, `RtcpRate`, `RtcpBadTag`, `RtcpReplayed`, `RtcpMalformed`, `RtcpForeignSsrc`,
+//! Drops: `UnknownPath`, `ForeignSource`, `NoKeys`, `RtcpRate`, `RtcpBadTag`, `RtcpReplayed`, `RtcpMalformed`, `RtcpForeignSsrc`,
 //! and those of repairs.
 
 use kaname_srtp::SrtpError;
@@ -13,7 +13,7 @@ use crate::batch::Incoming;
 use crate::counters::DropReason;
 use crate::crossing::Body;
 use crate::event::Event;
-use crate::leg::Owner;
+use crate::leg::{Owner, Receiving};
 use crate::state::{Repair, State};
 use crate::stream::RemoteReport;
 use crate::{Datagram, Stray, Time, limits};
@@ -43,22 +43,39 @@ fn unprotect(
     now: Time,
     out: &mut [u8],
 ) -> Result<(u32, usize), DropReason> {
-    let index = *state.paths.get(&datagram.path).ok_or(DropReason::UnknownPath)?;
+    let (index, by_port) = state.leg_at(&datagram.path).ok_or(DropReason::UnknownPath)?;
     let leg = state.legs.get_mut(index).ok_or(DropReason::UnknownPath)?;
     // Charged after authentication, so that forged packets use up nobody's share.
     if !leg.rtcp.allows(now, limits::RTCP_PER_SECOND, limits::RTCP_PER_SECOND) {
         return Err(DropReason::RtcpRate);
     }
-    let inbound = leg.inbound.as_mut().ok_or(DropReason::NoKeys)?;
-    let len = inbound.unprotect_rtcp(datagram.bytes, out).map_err(|error| match error {
+    let ports = leg.ports.as_mut().filter(|_| by_port);
+    if let Some(ports) = &ports {
+        ports.admits_rtcp(&datagram.path, leg.inbound.is_plain(), now)?;
+    }
+    let len = match &mut leg.inbound {
+        Receiving::Closed => return Err(DropReason::NoKeys),
+        Receiving::Plain => {
+            out[..datagram.bytes.len()].copy_from_slice(datagram.bytes);
+            datagram.bytes.len()
+        }
+        Receiving::Secure(inbound) => inbound.unprotect_rtcp(datagram.bytes, out).map_err(reason)?,
+    };
+    let moved = ports.is_some_and(|ports| ports.hear_rtcp(&datagram.path));
+    leg.rtcp.charge();
+    leg.count_in(datagram.bytes.len(), now);
+    if moved {
+        leg.settle();
+    }
+    Ok((index, len))
+}
+
+fn reason(error: SrtpError) -> DropReason {
+    match error {
         SrtpError::Tag => DropReason::RtcpBadTag,
         SrtpError::Replayed | SrtpError::TooOld => DropReason::RtcpReplayed,
         _ => DropReason::RtcpMalformed,
-    })?;
-    leg.rtcp.charge();
-    leg.packets_in += 1;
-    leg.bytes_in += datagram.bytes.len() as u64;
-    Ok((index, len))
+    }
 }
 
 fn compound(state: &mut State, leg: u32, bytes: &[u8], now: Time) -> Result<(), DropReason> {
@@ -115,8 +132,8 @@ fn sender_report(
     let owner = state.legs.get(leg).and_then(|leg| leg.sources.get(report.ssrc));
     let owner = owner.ok_or(DropReason::RtcpForeignSsrc)?;
     if let Some(stream) = state.streams.get_mut(owner.index).filter(|_| !owner.repair) {
-        let info = report.info;
-        let report = RemoteReport { ntp: info.ntp, timestamp: info.rtp_timestamp, arrival: now };
+        let timestamp = report.info.rtp_timestamp.wrapping_add(stream.timestamp_offset);
+        let report = RemoteReport { ntp: report.info.ntp, timestamp, arrival: now };
         stream.remote_report = Some(report);
         for export in stream.exports.iter().filter(|export| export.wanted) {
             state.crossings.tell(export.to, export.link, Body::Report(report));

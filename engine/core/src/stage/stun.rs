@@ -7,7 +7,7 @@
 //! Drops: `StunMalformed`, `StunNotRequest`, `StunUnknownUser`, `StunRate`, `StunBadIntegrity`, `StunPathTaken`,
 //! `StunAmplifies`.
 
-use kaname_wire::path::Path;
+use kaname_wire::path::{Carrier, Path};
 
 use crate::batch::Incoming;
 use crate::counters::DropReason;
@@ -41,7 +41,13 @@ fn check(state: &mut State, datagram: &Datagram<'_>, now: Time) -> Result<(), Dr
     let (ours, theirs) = check.user_name.split_once(':').ok_or(DropReason::StunMalformed)?;
     let index = *state.fragments.get(ours).ok_or(DropReason::StunUnknownUser)?;
     let leg = state.legs.get_mut(index).ok_or(DropReason::StunUnknownUser)?;
-    let (credentials, is_current) = leg.agent.credentials(ours, theirs).ok_or(DropReason::StunUnknownUser)?;
+    let agent = leg.agent.as_ref().ok_or(DropReason::StunUnknownUser)?;
+    let (credentials, is_current) = agent.credentials(ours, theirs).ok_or(DropReason::StunUnknownUser)?;
+    // A leg is reached at its own ports alone, and they are reached by it alone.
+    let owner = state.locals.get(&path.local).filter(|_| path.carrier == Carrier::Udp);
+    if owner.is_some_and(|owner| *owner != index) || (owner.is_none() && leg.ports.is_some()) {
+        return Err(DropReason::StunPathTaken);
+    }
     let is_validated = state.paths.get(&path) == Some(&index);
     if !state.check_limits.allow(&path.remote, is_validated, now) {
         return Err(DropReason::StunRate);
@@ -60,8 +66,7 @@ fn check(state: &mut State, datagram: &Datagram<'_>, now: Time) -> Result<(), Dr
     if answer.len() > datagram.bytes.len() {
         return Err(DropReason::StunAmplifies);
     }
-    leg.packets_in += 1;
-    leg.bytes_in += datagram.bytes.len() as u64;
+    leg.count_in(datagram.bytes.len(), now);
     if accepted {
         accept(state, index, path, check.use_candidate, is_current, now)?;
         state.counters.checks_answered += 1;
@@ -85,15 +90,17 @@ fn accept(
     }
     let Some(leg) = state.legs.get_mut(index) else { return Err(DropReason::StunUnknownUser) };
     let could_send = leg.can_send();
-    let changes = leg.agent.checked(path, nominates, now);
+    let Some(agent) = &mut leg.agent else { return Err(DropReason::StunUnknownUser) };
+    let changes = agent.checked(path, nominates, now);
     // RFC 8445 section 9: the restart is over when the new credentials nominate; the old ones are void then.
     if nominates
         && is_current
-        && let Some(previous) = leg.agent.previous.take()
+        && let Some(previous) = agent.previous.take()
     {
         state.fragments.remove(&previous.local_ufrag);
     }
-    let (id, due, can_send) = (leg.id, leg.agent.due(leg.began), leg.can_send());
+    leg.settle();
+    let (id, due, can_send) = (leg.id, leg.consent_due(), leg.can_send());
     if let Some(evicted) = changes.evicted {
         state.paths.remove(&evicted);
     }

@@ -7,14 +7,15 @@
 use arrayvec::ArrayVec;
 use kaname_srtp::{UnprotectJob, unprotect_batch};
 
-use crate::Datagram;
 use crate::batch::Incoming;
 use crate::counters::DropReason;
+use crate::leg::Receiving;
 use crate::limits::BATCH;
 use crate::stage::admit::reason;
 use crate::state::State;
+use crate::{Datagram, Time};
 
-pub(crate) fn run(state: &mut State, batch: &mut Incoming, datagrams: &[Datagram<'_>]) {
+pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time, datagrams: &[Datagram<'_>]) {
     if batch.media.is_empty() {
         return;
     }
@@ -23,15 +24,17 @@ pub(crate) fn run(state: &mut State, batch: &mut Incoming, datagrams: &[Datagram
     let Incoming { media, leg: of_leg, authentic, .. } = batch;
     media.retain(|at| {
         let at = usize::from(*at);
-        let Some(proof) = authentic[at].take() else { return false };
         let Some(leg) = legs.get_mut(of_leg[at]) else { return false };
-        let Some(inbound) = &mut leg.inbound else { return false };
-        let committed = inbound.commit_rtp(proof);
+        let committed = match (&mut leg.inbound, authentic[at].take()) {
+            (Receiving::Secure(inbound), Some(proof)) => inbound.commit_rtp(proof),
+            // Its source vouches for it, as far as anything can.
+            (Receiving::Plain, None) => Ok(()),
+            _ => return false,
+        };
         match committed {
             Ok(()) => {
                 leg.media.charge();
-                leg.packets_in += 1;
-                leg.bytes_in += datagrams[at].bytes.len() as u64;
+                leg.count_in(datagrams[at].bytes.len(), now);
                 counters.media_in += 1;
             }
             Err(error) => counters.drop(reason(error)),
@@ -52,7 +55,7 @@ fn decrypt(state: &mut State, batch: &mut Incoming, datagrams: &[Datagram<'_>]) 
             continue;
         }
         let Some(ticket) = tickets[at].take() else { continue };
-        let inbound = legs.get(of_leg[at]).and_then(|leg| leg.inbound.as_ref());
+        let inbound = legs.get(of_leg[at]).and_then(|leg| leg.inbound.session());
         let Some(inbound) = inbound else { continue };
         plain_len[at] = ticket.plain_len() as u16;
         match UnprotectJob::new(inbound.keys(), ticket, datagrams[at].bytes, &mut buffer[..]) {

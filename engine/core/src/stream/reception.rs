@@ -22,6 +22,9 @@ pub(crate) struct Reception {
     jitter: u32,
     reported_expected: u64,
     reported_received: u64,
+    /// Of the SSRCs before this one: packets, and those lost.
+    packets_before: u64,
+    lost_before: i64,
 }
 
 /// Where a packet stands among the others.
@@ -47,7 +50,21 @@ impl Reception {
             jitter: 0,
             reported_expected: 0,
             reported_received: 0,
+            packets_before: 0,
+            lost_before: 0,
         }
+    }
+
+    /// Another SSRC goes on behind the highest number: what is reported counts from it.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.lost_before, self.packets_before) = (self.lost(), self.packets);
+        (self.first, self.reported_expected, self.reported_received) = (None, 0, 0);
+    }
+
+    /// The timestamp that a packet would have that arrived now, in step with the others.
+    pub(crate) fn expected_timestamp(&self, now: Time, clock_rate: u32) -> Option<u32> {
+        let transit = self.transit?;
+        Some(ticks_from_nanos(now.as_nanos(), clock_rate).wrapping_sub(transit))
     }
 
     pub(crate) fn highest(&self) -> Option<u64> {
@@ -77,6 +94,12 @@ impl Reception {
         (number, place)
     }
 
+    /// Whether the packet lies so far behind that nothing is known of it.
+    pub(crate) fn is_too_old(&self, sequence: u16) -> bool {
+        let number = self.unwrapper.peek(sequence);
+        self.highest().is_some_and(|highest| number + limits::SEEN_WINDOW as u64 <= highest)
+    }
+
     fn has_seen(&self, number: u64) -> bool {
         self.seen[number as usize / 64 % WORDS] & (1 << (number % 64)) != 0
     }
@@ -86,10 +109,14 @@ impl Reception {
         if seen { *word |= 1 << (number % 64) } else { *word &= !(1 << (number % 64)) }
     }
 
-    /// A packet that came by itself counts; jitter too.
-    pub(crate) fn count(&mut self, payload_len: usize, timestamp: u32, arrival: Time, clock_rate: u32) {
+    /// A packet that came by itself counts.
+    pub(crate) fn count(&mut self, payload_len: usize) {
         self.packets += 1;
         self.bytes += payload_len as u64;
+    }
+
+    /// Its timestamp says when it was made: jitter counts too.
+    pub(crate) fn time(&mut self, timestamp: u32, arrival: Time, clock_rate: u32) {
         let transit = ticks_from_nanos(arrival.as_nanos(), clock_rate).wrapping_sub(timestamp);
         if let Some(last) = self.transit.replace(transit) {
             // RFC 3550 appendix A.8: J += |D| - ((J + 8) >> 4), all in sixteenths.
@@ -114,23 +141,38 @@ impl Reception {
 
     /// Packets that never came by themselves (repairs do not count as received).
     pub(crate) fn lost(&self) -> i64 {
-        self.expected() as i64 - self.packets as i64
+        self.lost_before + self.lost_now()
     }
 
-    /// A report block since the last one, without the fields about sender reports.
-    pub(crate) fn report(&mut self, ssrc: u32) -> ReportBlock {
+    /// Of the present SSRC.
+    fn lost_now(&self) -> i64 {
+        self.expected() as i64 - self.received() as i64
+    }
+
+    fn received(&self) -> u64 {
+        self.packets - self.packets_before
+    }
+
+    /// The highest number as the peer counts, with the wraps since its first packet.
+    fn own_highest(&self, offset: u16) -> u32 {
+        let (Some(first), Some(highest)) = (self.first, self.highest()) else { return 0 };
+        u32::from((first as u16).wrapping_sub(offset)).wrapping_add((highest - first) as u32)
+    }
+
+    /// A report block since the last one, without the fields about sender reports. `offset`: what was added to the
+    /// sequence numbers of this SSRC.
+    pub(crate) fn report(&mut self, ssrc: u32, offset: u16) -> ReportBlock {
         let expected = self.expected();
         let expected_now = expected.saturating_sub(self.reported_expected);
-        let received_now = self.packets.saturating_sub(self.reported_received);
-        (self.reported_expected, self.reported_received) = (expected, self.packets);
+        let received_now = self.received().saturating_sub(self.reported_received);
+        (self.reported_expected, self.reported_received) = (expected, self.received());
         let lost_now = expected_now.saturating_sub(received_now);
         let fraction = (lost_now << 8).checked_div(expected_now).unwrap_or(0).min(255);
         ReportBlock {
             ssrc,
             fraction_lost: fraction as u8,
-            cumulative_lost: self.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
-            // The unwrapper starts in the second cycle; the report counts from the first.
-            highest_sequence: self.highest().unwrap_or(0).wrapping_sub(1 << 16) as u32,
+            cumulative_lost: self.lost_now().clamp(-0x80_0000, 0x7f_ffff) as i32,
+            highest_sequence: self.own_highest(offset),
             jitter: self.jitter(),
             last_sr: 0,
             delay_since_last_sr: 0,
@@ -191,17 +233,14 @@ mod tests {
         let mut reception = Reception::new();
         for sequence in (0..100u16).filter(|sequence| sequence % 4 != 1) {
             reception.place(sequence);
-            reception.count(
-                10,
-                u32::from(sequence) * 960,
-                Time::from_nanos(u64::from(sequence) * 20_000_000),
-                48_000,
-            );
+            reception.count(10);
+            let arrival = Time::from_nanos(u64::from(sequence) * 20_000_000);
+            reception.time(u32::from(sequence) * 960, arrival, 48_000);
         }
-        let report = reception.report(7);
+        let report = reception.report(7, 0);
         assert_eq!((report.cumulative_lost, report.fraction_lost, report.jitter), (25, 64, 0));
         assert_eq!(report.highest_sequence, 99);
-        let report = reception.report(7);
+        let report = reception.report(7, 0);
         assert_eq!((report.cumulative_lost, report.fraction_lost), (25, 0));
     }
 }

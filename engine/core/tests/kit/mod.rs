@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the kit")]
 
 pub(crate) mod pair;
+pub(crate) mod phone;
 
 use std::time::Duration;
 
@@ -200,7 +201,11 @@ impl Peer {
 
     pub(crate) fn join_with(world: &mut World, number: u32, extensions: ExtensionIds) -> Peer {
         let (leg, path) = (LegId(number), path(number));
-        world.must(Command::AddLeg(Box::new(LegConfig { leg, ice: ice(number), extensions })));
+        world.must(Command::AddLeg(Box::new(LegConfig {
+            leg,
+            transport: Transport::Ice(ice(number)),
+            extensions,
+        })));
         world.receive(path, &check(&ice(number), true));
         let (ours, theirs) = (keying(2 * number), keying(2 * number + 1));
         let (inbound, outbound) = (Box::new(theirs.clone()), Box::new(ours.clone()));

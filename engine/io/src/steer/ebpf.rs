@@ -7,7 +7,7 @@ use kaname_wire::path::{Carrier, Path};
 
 use super::{KEY_LEN, key, program};
 use crate::bpf::{BpfError, Map, MapKind, Program, ProgramKind};
-use crate::limits::STEERED_ADDRESSES;
+use crate::limits::{FIRST_PORT, STEERED_ADDRESSES};
 use crate::{KernelUdp, PacketIo};
 
 /// Why there is no steering in the kernel. The text says what to change.
@@ -45,10 +45,11 @@ impl Steering {
     /// table that is full costs a hand-over and no packet.
     pub fn learn(&self, path: &Path, shard: usize) -> Result<(), BpfError> {
         match path.carrier {
-            Carrier::Udp => {
+            Carrier::Udp if path.local < FIRST_PORT => {
                 self.addresses.update(&key(path.local, path.remote), &(shard as u32).to_ne_bytes())
             }
-            Carrier::Tcp(_) => Ok(()),
+            // Nothing is shared there.
+            Carrier::Udp | Carrier::Tcp(_) => Ok(()),
         }
     }
 }

@@ -177,7 +177,7 @@ impl Port {
         for _ in 0..LOOKUPS_A_TURN {
             // A question that the kernel did not take is asked again when the routes are next doubted.
             if let Some(destination) = self.routes.next_question() {
-                let Some(local) = locals.get(usize::from(destination.local)) else { continue };
+                let Some(local) = locals.get(destination.local as usize) else { continue };
                 asked |= self.netlink.ask_route(local.ip(), destination).is_ok();
             } else if let Some(neighbour) = self.routes.next_to_confirm() {
                 asked |= self.netlink.resolve(neighbour).is_ok();

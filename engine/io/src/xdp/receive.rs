@@ -106,7 +106,7 @@ fn datagram(umem: &Umem, desc: libc::xdp_desc, locals: &[SocketAddr]) -> Result<
     let bytes = unsafe { std::slice::from_raw_parts(base, desc.len as usize) };
     let found = frame::read(bytes).ok_or(Stray::Malformed)?;
     let local = locals.iter().position(|local| *local == found.to).ok_or(Stray::NoLocal)?;
-    let path = Path::udp(local as u8, found.from);
+    let path = Path::udp(local as u32, found.from);
     let packet = RxPacket::new(path, (desc.addr + found.offset as u64) as u32, found.len as u32);
     Ok(RxPacket { ecn: found.ecn, ..packet })
 }

@@ -12,7 +12,7 @@ use super::limits::{MAX_NEIGHBOURS, MAX_ROUTES};
 /// A destination as seen from a local address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Destination {
-    pub(super) local: u8,
+    pub(super) local: u32,
     pub(super) to: IpAddr,
 }
 

@@ -13,7 +13,7 @@ use super::socket::Socket;
 use super::umem::Umem;
 use crate::batch::{self, FlushReport, Slots};
 use crate::counters::Counters;
-use crate::limits::{SEND_WAIT_MS, SEND_WAITS, TX_BATCH};
+use crate::limits::{FIRST_PORT, SEND_WAIT_MS, SEND_WAITS, TX_BATCH};
 use crate::socket::wait_writable;
 
 /// A frame that a packet was written into.
@@ -22,7 +22,7 @@ struct Pending {
     frame: u32,
     len: u32,
     mac: Mac,
-    local: u8,
+    local: u32,
     remote: SocketAddr,
 }
 
@@ -109,7 +109,7 @@ fn write(umem: &Umem, pending: &Pending, from: &[SocketAddr], device: &Device) -
     // that was lent over it is gone, since the backend is borrowed anew.
     let frame = unsafe { std::slice::from_raw_parts_mut(base, len) };
     let link = Link { from: device.mac, to: pending.mac };
-    let from = *from.get(usize::from(pending.local))?;
+    let from = *from.get(pending.local as usize)?;
     let start = frame::complete(frame, link, from, pending.remote)?;
     Some(libc::xdp_desc { addr: address + start as u64, len: (len - start) as u32, options: 0 })
 }
@@ -195,7 +195,8 @@ impl<'a> XdpTx<'a> {
 
     fn frame(&mut self, to: &Path, len: usize) -> Slot<'a> {
         let Some(lender) = &mut self.lender else { return Slot::Kernel };
-        if to.carrier != Carrier::Udp || HEAD_ROOM + len > lender.umem.frame_size() || !routable(to.remote) {
+        let is_shared = to.carrier == Carrier::Udp && to.local < FIRST_PORT;
+        if !is_shared || HEAD_ROOM + len > lender.umem.frame_size() || !routable(to.remote) {
             return Slot::Kernel;
         }
         let destination = Destination { local: to.local, to: to.remote.ip() };

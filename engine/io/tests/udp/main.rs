@@ -26,7 +26,7 @@ fn both_families_are_answered_from_the_address_that_was_asked() {
         let peer = peer(ip);
         peer.send_to(b"question", io.locals()[local]).expect("sent");
         let got = receive(&mut io, |all| !all.is_empty());
-        assert_eq!(got, vec![(Path::udp(local as u8, address(&peer)), b"question".to_vec())]);
+        assert_eq!(got, vec![(Path::udp(local as u32, address(&peer)), b"question".to_vec())]);
         put(&mut io, got[0].0, b"answer");
         assert_eq!(io.flush().expect("flushes").sent, 1);
         let mut buffer = [0; 64];

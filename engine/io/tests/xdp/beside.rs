@@ -87,3 +87,25 @@ fn loopback_and_other_interfaces_go_by_the_kernel() {
     send(&mut io, own, b"to myself");
     assert_eq!(receive(&mut io), vec![(own, b"to myself".to_vec())]);
 }
+
+#[test]
+fn ports_of_single_legs_go_by_the_kernel() {
+    let Some(pair) = pair() else { return };
+    let Some(mut io) = open(&pair) else { return };
+    let far = far_socket(&pair, "192.0.2.2:0");
+    let from = far.local_addr().expect("bound");
+    warm(&mut io, Path::udp(0, from), &far);
+    let own = "192.0.2.1:40000".parse().expect("an address");
+    let door = io.door();
+    let socket = pair.near.run(move || door.open(FIRST_PORT, own).expect("free there"));
+    io.open_port(FIRST_PORT, socket);
+    let frames = io.counters().xdp_sent;
+    for round in 0..5_u8 {
+        far.send_to(&[round; 172], own).expect("sends");
+        assert_eq!(receive(&mut io), vec![(Path::udp(FIRST_PORT, from), vec![round; 172])]);
+        send(&mut io, Path::udp(FIRST_PORT, from), &[round; 172]);
+        assert_eq!(receive_from(&far), (vec![round; 172], own));
+    }
+    assert_eq!((io.counters().xdp_sent, io.counters().ports_received), (frames, 5), "{:?}", io.counters());
+    assert!(io.close_port(FIRST_PORT));
+}

@@ -11,7 +11,7 @@ fn both_ways_over_both_families() {
         assert_eq!(io.name(), "af_xdp");
         for (local, far) in [(0, "192.0.2.2:0"), (1, "[2001:db8::2]:0")] {
             let far = far_socket(&pair, far);
-            let to = Path::udp(local as u8, far.local_addr().expect("bound"));
+            let to = Path::udp(local as u32, far.local_addr().expect("bound"));
             let here = io.locals()[local];
             warm(&mut io, to, &far);
             let (received, sent) = (io.counters().xdp_received, io.counters().xdp_sent);
@@ -34,7 +34,7 @@ fn what_leaves_has_good_checksums() {
     let Some(mut io) = open(&pair) else { return };
     for (local, far) in [(0, "192.0.2.2:0"), (1, "[2001:db8::2]:0")] {
         let far = far_socket(&pair, far);
-        let to = Path::udp(local as u8, far.local_addr().expect("bound"));
+        let to = Path::udp(local as u32, far.local_addr().expect("bound"));
         warm(&mut io, to, &far);
         let mut capture = Capture::open(&pair.far, "kn1");
         for len in [0_usize, 1, 2, 63, 64, 65, 172, 1200, 1201, 1452] {

@@ -16,7 +16,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use kaname_io::xdp::{AfXdp, XdpConfig, XdpError, XdpMode};
-use kaname_io::{PacketIo, Slots, UdpConfig};
+use kaname_io::{FIRST_PORT, PacketIo, Slots, UdpConfig};
 use kaname_wire::path::Path;
 use netns::Namespace;
 

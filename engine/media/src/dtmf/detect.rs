@@ -156,7 +156,7 @@ fn strongest(power: &[f32]) -> Option<(usize, f32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtmf::ToneGenerator;
+    use crate::dtmf::{ToneGenerator, VOLUME};
     use crate::kit::{self, Noise};
 
     fn keys_in(rate: Rate, samples: &[i16]) -> String {
@@ -175,7 +175,7 @@ mod tests {
     fn dialled(rate: Rate, keys: &str, ms: u32, pause_ms: u32) -> Vec<i16> {
         let mut generator = ToneGenerator::new(rate);
         for name in keys.chars() {
-            generator.press(Key::from_char(name).unwrap(), ms, pause_ms).unwrap();
+            generator.press(Key::from_char(name).unwrap(), ms, pause_ms, VOLUME).unwrap();
         }
         let mut samples = vec![0; rate.samples(37)];
         while generator.is_busy() {

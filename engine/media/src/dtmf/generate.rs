@@ -3,12 +3,15 @@
 use std::collections::VecDeque;
 use std::f32::consts::TAU;
 
-use super::{Key, KeysFull};
+use super::{Key, KeysFull, VOLUME};
 use crate::Rate;
+use crate::level::factor;
 use crate::limits::KEYS_MAX;
 
-/// Each of the two tones: about -11 dBm0, what telephones send.
+/// Each of the two tones at [`VOLUME`]: about -11 dBm0, what telephones send.
 const PEAK: f32 = 4_600.0;
+/// Two of them fit a sample.
+const PEAK_MAX: f32 = 16_000.0;
 /// Rise and fall, so that nothing clicks.
 const RAMP_MS: usize = 3;
 
@@ -18,6 +21,7 @@ const PAUSE_MS: u32 = 50;
 
 struct Tone {
     key: Key,
+    peak: f32,
     samples: usize,
     pause: usize,
 }
@@ -35,16 +39,18 @@ impl ToneGenerator {
         ToneGenerator { rate, waiting: VecDeque::with_capacity(KEYS_MAX), at: 0 }
     }
 
-    /// Adds a key for so long, and a pause behind it, both in milliseconds (10,000 at most).
+    /// Adds a key for so long, and a pause behind it, both in milliseconds (10,000 at most); so loud in -dBm0.
     ///
     /// # Errors
     /// [`KeysFull`].
-    pub fn press(&mut self, key: Key, ms: u32, pause_ms: u32) -> Result<(), KeysFull> {
+    pub fn press(&mut self, key: Key, ms: u32, pause_ms: u32, volume: u8) -> Result<(), KeysFull> {
         if self.waiting.len() == KEYS_MAX {
             return Err(KeysFull);
         }
         let samples = |ms: u32| self.rate.samples(ms.min(10_000));
-        self.waiting.push_back(Tone { key, samples: samples(ms), pause: samples(pause_ms) });
+        // Louder than 0 dBm0 for both would not fit 16 bits.
+        let peak = (PEAK * factor(f32::from(VOLUME) - f32::from(volume))).min(PEAK_MAX);
+        self.waiting.push_back(Tone { key, peak, samples: samples(ms), pause: samples(pause_ms) });
         Ok(())
     }
 
@@ -53,7 +59,7 @@ impl ToneGenerator {
     /// # Errors
     /// [`KeysFull`].
     pub fn hold(&mut self, key: Key) -> Result<(), KeysFull> {
-        self.press(key, 0, PAUSE_MS)?;
+        self.press(key, 0, PAUSE_MS, VOLUME)?;
         if let Some(tone) = self.waiting.back_mut() {
             tone.samples = usize::MAX;
         }
@@ -96,7 +102,7 @@ impl ToneGenerator {
                     let turns = hz * self.at as f32 / self.rate.hz() as f32;
                     (turns.fract() * TAU).sin()
                 });
-                *sample = ((row + column) * PEAK * loud) as i16;
+                *sample = ((row + column) * tone.peak * loud) as i16;
             }
             self.at += 1;
             if self.at >= tone.samples.saturating_add(tone.pause) {

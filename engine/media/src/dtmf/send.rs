@@ -8,7 +8,9 @@ use super::{Key, KeysFull};
 use crate::limits::KEYS_MAX;
 
 /// About -10 dBm0, what telephones send.
-const VOLUME: u8 = 10;
+pub const VOLUME: u8 = 10;
+/// RFC 4733 section 2.3.3: "power levels range from 0 to -63 dBm0".
+const VOLUME_MAX: u8 = 63;
 /// RFC 4733 section 2.5.1.4: the packet that ends an event is sent "a total of three times".
 const ENDS: u8 = 3;
 /// RFC 4733 section 2.5.1.3: a longer event goes on in another segment.
@@ -34,6 +36,7 @@ enum State {
     /// `left` is `None` while somebody holds the key.
     Down {
         key: Key,
+        volume: u8,
         segment: u32,
         elapsed: u32,
         left: Option<u32>,
@@ -51,7 +54,7 @@ enum State {
 /// Sends keys as events, a packet a tick.
 pub struct EventSender {
     ticks_per_ms: u32,
-    waiting: VecDeque<(Key, Option<u32>)>,
+    waiting: VecDeque<(Key, u8, Option<u32>)>,
     state: State,
 }
 
@@ -65,12 +68,13 @@ impl EventSender {
         }
     }
 
-    /// Presses a key for so many milliseconds (40 at least), after those that wait.
+    /// Presses a key for so many milliseconds (40 at least), so loud in -dBm0, after those that wait.
     ///
     /// # Errors
     /// [`KeysFull`].
-    pub fn press(&mut self, key: Key, ms: u32) -> Result<(), KeysFull> {
-        self.wait(key, Some(ms.clamp(PRESS_MS_MIN, 60_000) * self.ticks_per_ms))
+    pub fn press(&mut self, key: Key, ms: u32, volume: u8) -> Result<(), KeysFull> {
+        let ticks = ms.clamp(PRESS_MS_MIN, 60_000) * self.ticks_per_ms;
+        self.wait(key, volume.min(VOLUME_MAX), Some(ticks))
     }
 
     /// Presses a key until [`EventSender::release`].
@@ -78,14 +82,14 @@ impl EventSender {
     /// # Errors
     /// [`KeysFull`].
     pub fn hold(&mut self, key: Key) -> Result<(), KeysFull> {
-        self.wait(key, None)
+        self.wait(key, VOLUME, None)
     }
 
-    fn wait(&mut self, key: Key, ticks: Option<u32>) -> Result<(), KeysFull> {
+    fn wait(&mut self, key: Key, volume: u8, ticks: Option<u32>) -> Result<(), KeysFull> {
         if self.waiting.len() == KEYS_MAX {
             return Err(KeysFull);
         }
-        self.waiting.push_back((key, ticks));
+        self.waiting.push_back((key, volume, ticks));
         Ok(())
     }
 
@@ -93,7 +97,7 @@ impl EventSender {
     pub fn release(&mut self) {
         let least = PRESS_MS_MIN * self.ticks_per_ms;
         match (&mut self.state, self.waiting.back_mut()) {
-            (_, Some((_, ticks @ None))) => *ticks = Some(least),
+            (_, Some((_, _, ticks @ None))) => *ticks = Some(least),
             (State::Down { elapsed, left: left @ None, .. }, _) => {
                 *left = Some(least.saturating_sub(*elapsed))
             }
@@ -116,11 +120,11 @@ impl EventSender {
             self.state = State::Idle;
         }
         if matches!(self.state, State::Idle) {
-            let (key, left) = self.waiting.pop_front()?;
-            self.state = State::Down { key, segment: timestamp, elapsed: 0, left, first: true };
+            let (key, volume, left) = self.waiting.pop_front()?;
+            self.state = State::Down { key, volume, segment: timestamp, elapsed: 0, left, first: true };
         }
         match &mut self.state {
-            State::Down { key, segment, elapsed, left, first } => {
+            State::Down { key, volume, segment, elapsed, left, first } => {
                 if timestamp.wrapping_sub(*segment) + ticks > SEGMENT_MAX {
                     *segment = timestamp;
                 }
@@ -130,7 +134,7 @@ impl EventSender {
                 let event = TelephoneEvent {
                     event: key.event(),
                     end: over,
-                    volume: VOLUME,
+                    volume: *volume,
                     duration: (timestamp.wrapping_sub(*segment) + ticks) as u16,
                 };
                 let packet = EventPacket { marker: *first, timestamp: *segment, payload: event.write() };
@@ -166,14 +170,14 @@ mod tests {
     #[test]
     fn a_press_is_reported_until_its_third_end() {
         let mut sender = EventSender::new(8_000);
-        sender.press(key('7'), 60).unwrap();
+        sender.press(key('7'), 60, 20).unwrap();
         let packets: Vec<_> = (0..12).map(|n| sender.tick(1000 + n * 160, 160)).collect();
         let reports: Vec<_> = packets
             .iter()
             .flatten()
             .map(|packet| {
                 let event = TelephoneEvent::parse(&packet.payload).unwrap();
-                assert_eq!((packet.timestamp, event.event), (1000, 7));
+                assert_eq!((packet.timestamp, event.event, event.volume), (1000, 7, 20));
                 (packet.marker, event.end, event.duration)
             })
             .collect();
@@ -195,7 +199,7 @@ mod tests {
         let mut sender = EventSender::new(48_000);
         let mut receiver = EventReceiver::new(48_000);
         let number = "0123456789*#";
-        number.chars().for_each(|name| sender.press(key(name), 80).unwrap());
+        number.chars().for_each(|name| sender.press(key(name), 80, VOLUME).unwrap());
         let mut heard = String::new();
         let mut sent = 0;
         for n in 0..1000u32 {

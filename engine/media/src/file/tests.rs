@@ -26,7 +26,7 @@ fn wav(format: u16, channels: u16, hz: u32, bits: u16, data: &[u8]) -> Vec<u8> {
 #[test]
 fn a_recording_reads_back() {
     let sound = speech();
-    let mut recorder = WavRecorder::new(Cursor::new(Vec::new()), Rate::K16).unwrap();
+    let mut recorder = WavRecorder::new(Cursor::new(Vec::new()), Rate::K16, 1).unwrap();
     sound.chunks(320).for_each(|frame| recorder.write(frame).unwrap());
     let bytes = recorder.finish().unwrap().into_inner();
     assert_eq!(read(&bytes, Rate::K16).unwrap().samples(), sound);

@@ -120,7 +120,7 @@ fn read_samples(chunk: &[u8], layout: &Layout) -> Result<Vec<i16>, FileError> {
     Ok(chunk.chunks_exact(frame).map(mix).collect())
 }
 
-/// Writes a WAV file of 16-bit samples while they come.
+/// Writes a WAV file of 16-bit samples while they come; those of several channels by turns.
 pub struct WavRecorder<W: Write + Seek> {
     out: W,
     samples: u32,
@@ -132,17 +132,18 @@ impl<W: Write + Seek> WavRecorder<W> {
     ///
     /// # Errors
     /// [`FileError::Io`].
-    pub fn new(mut out: W, rate: Rate) -> Result<Self, FileError> {
+    pub fn new(mut out: W, rate: Rate, channels: u16) -> Result<Self, FileError> {
+        let frame = channels * 2;
         let mut header = [0; HEADER_BYTES as usize];
         header[..4].copy_from_slice(b"RIFF");
         header[4..8].copy_from_slice(&(HEADER_BYTES - 8).to_le_bytes());
         header[8..16].copy_from_slice(b"WAVEfmt ");
         header[16..20].copy_from_slice(&16u32.to_le_bytes());
         header[20..22].copy_from_slice(&PCM.to_le_bytes());
-        header[22..24].copy_from_slice(&1u16.to_le_bytes());
+        header[22..24].copy_from_slice(&channels.to_le_bytes());
         header[24..28].copy_from_slice(&rate.hz().to_le_bytes());
-        header[28..32].copy_from_slice(&(rate.hz() * 2).to_le_bytes());
-        header[32..34].copy_from_slice(&2u16.to_le_bytes());
+        header[28..32].copy_from_slice(&(rate.hz() * u32::from(frame)).to_le_bytes());
+        header[32..34].copy_from_slice(&frame.to_le_bytes());
         header[34..36].copy_from_slice(&16u16.to_le_bytes());
         header[36..40].copy_from_slice(b"data");
         out.write_all(&header)?;

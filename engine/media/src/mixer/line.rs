@@ -1,9 +1,12 @@
 //! A mix on its way to one codec: resampled, cut to packets, encoded once for all who hear it.
 
+use kaname_wire::extension::AudioLevel;
+
 use super::RoomError;
 use super::participant::Hears;
 use crate::Rate;
 use crate::codec::{Codec, Codecs, Encoder};
+use crate::level::measure;
 use crate::limits::PAYLOAD_MAX;
 use crate::resample::Resampler;
 
@@ -27,6 +30,9 @@ pub(super) struct Line {
     payloads: Box<[u8]>,
     lens: [usize; PACKETS_MAX],
     made: usize,
+    /// RFC 6464 of what was fed, for the codecs that browsers use.
+    level: Option<AudioLevel>,
+    told: bool,
     failed: u64,
     /// Whether it was fed last tick, so that a packet may be half full.
     running: bool,
@@ -49,6 +55,8 @@ impl Line {
             payloads: vec![0; PAYLOAD_MAX * PACKETS_MAX].into(),
             lens: [0; PACKETS_MAX],
             made: 0,
+            level: None,
+            told: matches!(format.codec, Codec::Opus(_)),
             failed: 0,
             running: false,
         })
@@ -67,10 +75,11 @@ impl Line {
         self.encoder.refresh();
     }
 
-    /// Takes a tick of the mix; gives how many packets it made (also those that need not be sent).
-    pub(super) fn feed(&mut self, mix: &[i16]) -> usize {
+    /// Takes a tick of the mix, with voices in it or without; gives how many packets it made (also those that need not be sent).
+    pub(super) fn feed(&mut self, mix: &[i16], voices: bool) -> usize {
         self.filled += self.resampler.process(mix, &mut self.samples[self.filled..]);
         self.made = 0;
+        self.level = self.told.then(|| AudioLevel { voice: voices, level: measure(mix) });
         while self.filled >= self.packet && self.made < PACKETS_MAX {
             let room = &mut self.payloads[self.made * PAYLOAD_MAX..][..PAYLOAD_MAX];
             let encoded = self.encoder.encode(&self.samples[..self.packet], room);
@@ -84,7 +93,7 @@ impl Line {
     }
 
     /// Takes a tick of a mix that so many hear; nothing while nobody does, until a packet may begin.
-    pub(super) fn feed_for(&mut self, listeners: usize, begins: bool, mix: &[i16]) -> usize {
+    pub(super) fn feed_for(&mut self, listeners: usize, begins: bool, mix: &[i16], voices: bool) -> usize {
         self.made = 0;
         if listeners == 0 || !(self.running || begins) {
             self.running = false;
@@ -94,11 +103,16 @@ impl Line {
             self.restart();
             self.running = true;
         }
-        self.feed(mix)
+        self.feed(mix, voices)
     }
 
     pub(super) fn expect_loss(&mut self, percent: u8) {
         self.encoder.expect_loss(percent);
+    }
+
+    /// The level of this tick's packets.
+    pub(super) fn level(&self) -> Option<AudioLevel> {
+        self.level
     }
 
     /// The packets of this tick; an empty one needs not be sent.

@@ -1,11 +1,13 @@
 //! Somebody in a room.
 
 use super::speakers::Talk;
-use crate::dtmf::{Detector, EventReceiver};
+use crate::Rate;
+use crate::dtmf::{Detector, EventReceiver, EventSender};
 use crate::jitter::Playout;
 use crate::level::{AutoLevel, Gain, Limiter};
 use crate::outgoing::Outgoing;
-use crate::prompt::Player;
+use crate::prompt::Prompts;
+use crate::transcode::SendKeys;
 
 /// Which mix a participant hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +35,15 @@ pub(super) struct Sends {
     pub(super) payload_type: u8,
     /// Ticks of the RTP clock in a packet.
     pub(super) ticks: u32,
+    pub(super) ptime_ms: u32,
     /// Of the room, in a packet; one if packets are not longer than a tick.
     pub(super) room_ticks: u64,
     pub(super) outgoing: Outgoing,
     pub(super) hears: Hears,
     pub(super) limiter: Limiter,
+    /// How keys leave, and those that do as events.
+    pub(super) keys: SendKeys,
+    pub(super) events: EventSender,
 }
 
 pub(super) struct Participant {
@@ -58,7 +64,7 @@ pub(super) struct Participant {
     pub(super) listens: bool,
     pub(super) events: EventReceiver,
     pub(super) detector: Option<Detector>,
-    pub(super) prompts: Vec<Player>,
+    pub(super) prompts: Prompts,
     pub(super) sends: Option<Sends>,
 }
 
@@ -66,6 +72,14 @@ impl Participant {
     /// Whether it may begin or cease to be heard now: its own packets begin at this tick.
     pub(super) fn may_change(&self, tick: u64) -> bool {
         self.sends.as_ref().is_none_or(|sends| tick.is_multiple_of(sends.room_ticks))
+    }
+
+    pub(super) fn set_auto_level(&mut self, on: bool) {
+        self.auto_level = on.then(|| self.auto_level.take().unwrap_or_default());
+    }
+
+    pub(super) fn set_detect_tones(&mut self, on: bool, rate: Rate) {
+        self.detector = on.then(|| self.detector.take().unwrap_or_else(|| Detector::new(rate)));
     }
 
     /// Whether its voice may be heard at all.

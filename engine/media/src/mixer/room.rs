@@ -4,13 +4,18 @@ use super::line::{Group, LineFormat};
 use super::participant::{Hears, Participant, Sends};
 use super::speakers::Talk;
 use super::{Audience, ParticipantConfig, ParticipantId, RoomConfig, RoomCounters, RoomError, RoomEvent};
+use crate::Rate;
 use crate::codec::Codecs;
-use crate::dtmf::{Detector, EventReceiver};
+use crate::dtmf::{Detector, EventReceiver, EventSender, Key, ToneGenerator};
 use crate::jitter::{Inserted, Packet, Playout, PlayoutConfig, PlayoutCounters, Scratch};
 use crate::level::{AutoLevel, Gain, Limiter};
-use crate::limits::{PARTICIPANTS_MAX, PROMPTS_MAX, SPEAKERS_MAX};
+use crate::limits::{PARTICIPANTS_MAX, SPEAKERS_MAX};
 use crate::outgoing::{Outgoing, SendFormat};
-use crate::prompt::{Player, Prompt};
+use crate::prompt::{Player, Playing, Prompt, Prompts};
+use crate::transcode::SendKeys;
+
+/// Longest tone of a key.
+const KEY_MS_MAX: u32 = 10_000;
 
 /// A conference.
 pub struct Room {
@@ -29,7 +34,7 @@ pub struct Room {
     pub(super) mix: Box<[i16]>,
     pub(super) limiter: Limiter,
     pub(super) music_limiter: Limiter,
-    pub(super) prompts: Vec<Player>,
+    pub(super) prompts: Prompts,
     pub(super) music: Option<Player>,
     tones: Option<[Prompt; 2]>,
     pub(super) scratch: Scratch,
@@ -61,13 +66,21 @@ impl Room {
             mix: vec![0; samples].into(),
             limiter: Limiter::default(),
             music_limiter: Limiter::default(),
-            prompts: Vec::with_capacity(PROMPTS_MAX),
+            prompts: Prompts::new(),
             music: None,
             tones,
             scratch: Scratch::default(),
             tick: 0,
             counters: RoomCounters::default(),
         })
+    }
+
+    /// The token of the room's own tones, in [`RoomEvent::PromptOver`].
+    pub const TONE: u64 = u64::MAX;
+
+    /// The rate at which voices are summed.
+    pub fn rate(&self) -> Rate {
+        self.config.rate
     }
 
     /// Milliseconds between two ticks.
@@ -119,7 +132,7 @@ impl Room {
             listens: true,
             events: EventReceiver::new(playout.clock_hz()),
             detector: config.detect_tones.then(|| Detector::new(rate)),
-            prompts: Vec::with_capacity(PROMPTS_MAX),
+            prompts: Prompts::new(),
             sends,
             playout,
         };
@@ -155,10 +168,13 @@ impl Room {
             group,
             payload_type: format.payload_type,
             ticks: format.codec.clock_hz() / 1000 * ptime_ms,
+            ptime_ms,
             room_ticks: u64::from((ptime_ms / tick_ms).max(1)),
             outgoing: Outgoing::new(config.start),
             hears: Hears::Shared,
             limiter: Limiter::default(),
+            keys: config.keys,
+            events: EventSender::new(format.codec.clock_hz()),
         })
     }
 
@@ -170,22 +186,54 @@ impl Room {
         self.find(id)?;
         let index = id.index as usize;
         if let Some(sends) = self.participants[index].take().and_then(|gone| gone.sends) {
-            let group = &mut self.groups[sends.group];
-            if let Hears::Own(line) = sends.hears {
-                group.give_back(line);
-            }
+            self.free(&sends);
         }
         self.generations[index] = self.generations[index].wrapping_add(1);
         self.sound_tone(1);
         Ok(())
     }
 
+    /// Gives back what a participant was served with.
+    fn free(&mut self, sends: &Sends) {
+        if let Hears::Own(line) = sends.hears {
+            self.groups[sends.group].give_back(line);
+        }
+    }
+
+    /// A participant goes on with another configuration, after a new offer and answer. What it is sent keeps its numbers
+    /// (`start` is not looked at), and its settings stay.
+    ///
+    /// # Errors
+    /// As [`Room::join`], and [`RoomError::Gone`]; then everything stays as it was.
+    pub fn change(&mut self, id: ParticipantId, config: &ParticipantConfig) -> Result<(), RoomError> {
+        let rate = self.config.rate;
+        self.find(id)?;
+        let playout =
+            PlayoutConfig { formats: config.receives.clone(), rate, delay_ms_min: config.delay_ms_min };
+        let playout = Playout::new(&playout, &self.codecs)?;
+        let sends = config.sends.map(|format| self.sends(format, config)).transpose()?;
+        let participant = self.find(id)?;
+        participant.events = EventReceiver::new(playout.clock_hz());
+        participant.playout = playout;
+        participant.set_auto_level(config.auto_level);
+        participant.set_detect_tones(config.detect_tones, rate);
+        let old = std::mem::replace(&mut participant.sends, sends);
+        if let (Some(old), Some(new)) = (&old, &mut participant.sends) {
+            new.outgoing = Outgoing::new(old.outgoing.next());
+        }
+        if let Some(old) = old {
+            self.free(&old);
+        }
+        Ok(())
+    }
+
     fn sound_tone(&mut self, which: usize) {
         if let Some(tones) = &self.tones
-            && self.prompts.len() < PROMPTS_MAX
             && !self.is_empty()
         {
-            self.prompts.push(Player::new(tones[which].clone(), Some(1), 1.0));
+            let playing = Playing { token: Room::TONE, times: Some(1), gain: 1.0, alone: false };
+            // Among so many prompts nobody would hear it.
+            let _ = self.prompts.play(self.config.rate, &tones[which], playing);
         }
     }
 
@@ -259,53 +307,95 @@ impl Room {
         self.groups.iter_mut().for_each(|group| group.expect_loss(percent));
     }
 
-    /// What those on hold hear, again and again.
-    ///
-    /// # Errors
-    /// [`RoomError::PromptRate`].
-    pub fn set_hold_music(&mut self, music: Option<Prompt>) -> Result<(), RoomError> {
-        if music.as_ref().is_some_and(|music| music.rate() != self.config.rate) {
-            return Err(RoomError::PromptRate);
-        }
-        self.music = music.map(|music| Player::new(music, None, 1.0));
-        Ok(())
-    }
-
-    /// Plays a prompt into the conversation of all or of one.
-    ///
-    /// # Errors
-    /// [`RoomError::PromptRate`], [`RoomError::Prompts`], [`RoomError::Gone`].
-    pub fn play(
-        &mut self,
-        audience: Audience,
-        prompt: &Prompt,
-        times: Option<u32>,
-        gain: f32,
-    ) -> Result<(), RoomError> {
-        if prompt.rate() != self.config.rate {
-            return Err(RoomError::PromptRate);
-        }
-        let prompts = self.prompts_of(audience)?;
-        if prompts.len() == PROMPTS_MAX {
-            return Err(RoomError::Prompts);
-        }
-        prompts.push(Player::new(prompt.clone(), times, gain));
-        Ok(())
-    }
-
-    /// Stops all prompts of an audience.
+    /// Brings a participant to the level of the others.
     ///
     /// # Errors
     /// [`RoomError::Gone`].
-    pub fn stop_prompts(&mut self, audience: Audience) -> Result<(), RoomError> {
-        self.prompts_of(audience)?.clear();
+    pub fn set_auto_level(&mut self, id: ParticipantId, on: bool) -> Result<(), RoomError> {
+        self.find(id)?.set_auto_level(on);
         Ok(())
     }
 
-    fn prompts_of(&mut self, audience: Audience) -> Result<&mut Vec<Player>, RoomError> {
+    /// Whether keys are looked for as tones in a participant's audio.
+    ///
+    /// # Errors
+    /// [`RoomError::Gone`].
+    pub fn set_detect_tones(&mut self, id: ParticipantId, on: bool) -> Result<(), RoomError> {
+        let rate = self.config.rate;
+        self.find(id)?.set_detect_tones(on, rate);
+        Ok(())
+    }
+
+    /// Whether the mix of each tick is kept for [`Room::mix`], even when nobody listens.
+    pub fn set_record(&mut self, record: bool) {
+        self.config.record = record;
+    }
+
+    /// What those on hold hear, again and again.
+    pub fn set_hold_music(&mut self, music: Option<Prompt>) {
+        self.music = music.map(|music| Player::new(music, self.config.rate, None, 1.0));
+    }
+
+    /// Plays a prompt to all in the conversation or to one.
+    ///
+    /// # Errors
+    /// [`RoomError::Prompts`], [`RoomError::Gone`], [`RoomError::Mute`].
+    pub fn play(&mut self, audience: Audience, prompt: &Prompt, playing: Playing) -> Result<(), RoomError> {
+        let rate = self.config.rate;
+        Ok(self.prompts_of(audience)?.play(rate, prompt, playing)?)
+    }
+
+    /// Stops a prompt of an audience, or all of them; tells which.
+    ///
+    /// # Errors
+    /// [`RoomError::Gone`], [`RoomError::Mute`].
+    pub fn stop_prompts(
+        &mut self,
+        audience: Audience,
+        token: Option<u64>,
+        ended: &mut dyn FnMut(u64),
+    ) -> Result<(), RoomError> {
+        self.prompts_of(audience)?.stop(token, ended);
+        Ok(())
+    }
+
+    fn prompts_of(&mut self, audience: Audience) -> Result<&mut Prompts, RoomError> {
         match audience {
             Audience::Room => Ok(&mut self.prompts),
-            Audience::One(id) => Ok(&mut self.find(id)?.prompts),
+            Audience::One(id) => {
+                let participant = self.find(id)?;
+                participant.sends.as_ref().ok_or(RoomError::Mute)?;
+                Ok(&mut participant.prompts)
+            }
+        }
+    }
+
+    /// Presses a key towards one participant, so loud in -dBm0: as an event if that was agreed, else as a tone.
+    ///
+    /// # Errors
+    /// [`RoomError::Gone`], [`RoomError::Mute`], [`RoomError::Keys`], [`RoomError::Prompts`].
+    pub fn press(&mut self, id: ParticipantId, key: Key, ms: u32, volume: u8) -> Result<(), RoomError> {
+        let rate = self.config.rate;
+        let participant = self.find(id)?;
+        let sends = participant.sends.as_mut().ok_or(RoomError::Mute)?;
+        if let SendKeys::Events(_) = sends.keys {
+            return Ok(sends.events.press(key, ms, volume)?);
+        }
+        let mut tone = ToneGenerator::new(rate);
+        tone.press(key, ms, 0, volume)?;
+        let mut samples = vec![0; rate.samples(ms.min(KEY_MS_MAX))];
+        tone.fill(&mut samples);
+        let playing = Playing { token: Room::TONE, times: Some(1), gain: 1.0, alone: false };
+        Ok(participant.prompts.play(rate, &Prompt::new(rate, samples), playing)?)
+    }
+
+    /// So many ticks are left out: what is sent pauses for as long.
+    pub fn skip(&mut self, ticks: u32) {
+        let tick_ms = self.config.tick_ms;
+        for sends in self.participants.iter_mut().flatten().filter_map(|it| it.sends.as_mut()) {
+            // The clock's ticks in a tick of the room.
+            let step = u64::from(sends.ticks) * u64::from(tick_ms) / u64::from(sends.ptime_ms);
+            sends.outgoing.skip(ticks, step as u32);
         }
     }
 

@@ -9,7 +9,8 @@ use crate::dtmf::{EventSender, Key};
 use crate::jitter::{Packet, Receives};
 use crate::kit;
 use crate::outgoing::OutPacket;
-use crate::prompt::Prompt;
+use crate::prompt::{Playing, Prompt};
+use crate::transcode::SendKeys;
 
 const MS: u64 = 1_000_000;
 
@@ -48,6 +49,7 @@ impl Scene {
             start: Start { sequence: 65_500, timestamp: u32::MAX - 3_000 },
             auto_level: false,
             detect_tones: false,
+            keys: SendKeys::Never,
             delay_ms_min: 10,
         };
         let codecs = Codecs::built_in();
@@ -254,6 +256,7 @@ fn packets_of_other_lengths_are_made_too() {
         start: Start::default(),
         auto_level: false,
         detect_tones: false,
+        keys: SendKeys::Never,
         delay_ms_min: 0,
     };
     assert_eq!(scene.room.join(&bad), Err(RoomError::Ptime(30)));
@@ -265,9 +268,7 @@ fn mute_hold_gain_and_leaving() {
     scene.join_many(3, L16);
     let sound = vec![kit::tone(Rate::K8, 300.0, 6_000.0, 160 * 2_000)];
     let music = kit::tone(Rate::K8, 600.0, 3_000.0, 8_000);
-    scene.room.set_hold_music(Some(Prompt::new(Rate::K8, music.clone()))).unwrap();
-    let wrong = Prompt::new(Rate::K16, music.clone());
-    assert_eq!(scene.room.set_hold_music(Some(wrong)), Err(RoomError::PromptRate));
+    scene.room.set_hold_music(Some(Prompt::new(Rate::K8, music)));
     let mut at = 0;
     let mut run = |scene: &mut Scene, ticks: usize| {
         scene.clear();
@@ -312,7 +313,8 @@ fn prompts_mix_into_the_conversation_of_one_or_of_all() {
     scene.events.clear();
     let id = scene.callers[1].id;
     let prompt = Prompt::new(Rate::K8, kit::tone(Rate::K8, 1_000.0, 4_000.0, 160 * 20));
-    scene.room.play(Audience::One(id), &prompt, Some(1), 1.0).unwrap();
+    let playing = Playing { token: 7, times: Some(1), gain: 1.0, alone: false };
+    scene.room.play(Audience::One(id), &prompt, playing).unwrap();
     for n in 50..100 {
         scene.tick(&frames(&sound, n, 160), false);
     }
@@ -320,15 +322,18 @@ fn prompts_mix_into_the_conversation_of_one_or_of_all() {
     let expected: Vec<i16> = other[..160 * 20].iter().zip(prompt.samples()).map(|(a, b)| a + b).collect();
     assert_eq!(told[..160 * 20], expected);
     assert_eq!(told[160 * 20..], other[160 * 20..]);
-    assert!(scene.events.contains(&RoomEvent::PromptOver(Audience::One(id))));
+    assert!(scene.events.contains(&RoomEvent::PromptOver(Audience::One(id), 7)));
     scene.clear();
-    scene.room.play(Audience::Room, &prompt, None, 0.5).unwrap();
+    let playing = Playing { token: 8, times: None, gain: 0.5, alone: false };
+    scene.room.play(Audience::Room, &prompt, playing).unwrap();
     for n in 100..150 {
         scene.tick(&frames(&sound, n, 160), false);
     }
     assert_eq!(scene.callers[1].heard, scene.callers[2].heard);
     assert!(kit::rms(&scene.callers[0].heard) > 1_000.0, "the speaker hears the prompt too");
-    scene.room.stop_prompts(Audience::Room).unwrap();
+    let mut stopped = Vec::new();
+    scene.room.stop_prompts(Audience::Room, None, &mut |token| stopped.push(token)).unwrap();
+    assert_eq!(stopped, [8]);
     scene.clear();
     scene.tick(&[], false);
     assert!(kit::rms(&scene.callers[0].heard) < 1.0);
@@ -361,7 +366,7 @@ fn keys_and_speakers_are_told() {
     let id = scene.callers[0].id;
     assert!(scene.events.contains(&RoomEvent::Speaks(id)));
     let mut sender = EventSender::new(8_000);
-    sender.press(Key::from_char('4').unwrap(), 60).unwrap();
+    sender.press(Key::from_char('4').unwrap(), 60, 10).unwrap();
     for n in 0..20u32 {
         let timestamp = 100_000 + n * 160;
         if let Some(event) = sender.tick(timestamp, 160) {

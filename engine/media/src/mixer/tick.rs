@@ -9,6 +9,7 @@ use crate::jitter::{Played, Scratch};
 use crate::kernel;
 use crate::level::{Limiter, SILENCE_DBOV, measure};
 use crate::outgoing::OutPacket;
+use crate::transcode::SendKeys;
 
 /// Those in a room, at a tick.
 struct Present<'a> {
@@ -114,12 +115,8 @@ impl Room {
 
     /// What sounds for all in the conversation, and for all on hold.
     fn add_prompts(&mut self, events: &mut dyn FnMut(RoomEvent)) {
-        self.prompts.retain_mut(|player| {
-            player.add_to(&mut self.sum);
-            if player.is_over() {
-                events(RoomEvent::PromptOver(Audience::Room));
-            }
-            !player.is_over()
+        self.prompts.add_to(&mut self.sum, &mut |token| {
+            events(RoomEvent::PromptOver(Audience::Room, token));
         });
         if let Some(music) = &mut self.music {
             self.music_sum.fill(0);
@@ -162,6 +159,7 @@ impl Room {
         let Room {
             groups, config, sum, music_sum, mix, frame, limiter, music_limiter, tick, counters, ..
         } = self;
+        let voices = self.participants.iter().flatten().any(|participant| participant.in_sum);
         if config.record || groups.iter().any(|group| group.shared_listeners > 0) {
             limiter.apply(config.rate, sum, mix);
         }
@@ -175,7 +173,7 @@ impl Room {
                 (&mut group.held, group.held_listeners, &*frame),
             ];
             for (line, listeners, mix) in both {
-                counters.encodes += line.feed_for(listeners, begins, mix) as u64;
+                counters.encodes += line.feed_for(listeners, begins, mix, voices) as u64;
                 counters.failed += line.take_failed();
             }
         }
@@ -204,12 +202,11 @@ impl Room {
                     } else {
                         rest.copy_from_slice(base);
                     }
-                    prompts.retain_mut(|player| {
-                        player.add_to(rest);
-                        if player.is_over() {
-                            events(RoomEvent::PromptOver(Audience::One(id)));
-                        }
-                        !player.is_over()
+                    if prompts.is_alone() {
+                        rest.fill(0);
+                    }
+                    prompts.add_to(rest, &mut |token| {
+                        events(RoomEvent::PromptOver(Audience::One(id), token));
                     });
                     let line = group.own(line);
                     counters.encodes += feed_own(line, &mut sends.limiter, config, rest, frame) as u64;
@@ -237,18 +234,26 @@ fn feed_own(
     frame: &mut [i16],
 ) -> usize {
     limiter.apply(config.rate, sums, frame);
-    line.feed(frame)
+    line.feed(frame, true)
 }
 
 /// A line's packets under a participant's numbers; gives how many there were.
 fn give(line: &Line, sends: &mut Sends, listens: bool, send: &mut dyn FnMut(&OutPacket<'_>)) -> u64 {
     let mut packets = 0;
+    let mut event_payload = [0; 4];
     for payload in line.payloads() {
         sends.outgoing.tick(sends.ticks);
-        if payload.is_empty() || !listens {
+        if let SendKeys::Events(payload_type) = sends.keys
+            && sends.events.is_busy()
+        {
+            if let Some(event) = sends.events.tick(sends.outgoing.timestamp(), sends.ticks) {
+                send(&sends.outgoing.event(payload_type, &event, &mut event_payload));
+                packets += 1;
+            }
+        } else if payload.is_empty() || !listens {
             sends.outgoing.pause();
         } else {
-            send(&sends.outgoing.audio(sends.payload_type, payload));
+            send(&sends.outgoing.audio(sends.payload_type, line.level(), payload));
             packets += 1;
         }
     }

@@ -2,7 +2,10 @@ use super::*;
 use crate::codec::l16::L16;
 use crate::codec::opus::OpusConfig;
 use crate::codec::{AmrConfig, AmrPacking, Decoder};
+use crate::dtmf::VOLUME;
+use crate::jitter::{Receives, StreamFormat};
 use crate::kit;
+use crate::outgoing::SendFormat;
 
 const MS: u64 = 1_000_000;
 
@@ -170,12 +173,14 @@ fn another_codec_goes_on_with_the_same_numbers() {
         if n == 50 {
             let sends =
                 SendFormat { codec: Codec::Opus(OpusConfig::default()), payload_type: 111, ptime_ms: 20 };
-            transcoder.change(vec![format(96, Codec::G722)], sends).unwrap();
+            let change =
+                |receives, sends| TranscoderConfig { receives, sends, ..config(Codec::Pcma, Codec::Pcmu) };
+            transcoder.change(change(vec![format(96, Codec::G722)], sends)).unwrap();
             talker = Talker { sent: 4_000, ..Talker::new(Codec::G722, &codecs) };
-            assert_eq!(transcoder.change(vec![], sends).unwrap_err(), TranscodeError::NoAudio);
+            assert_eq!(transcoder.change(change(vec![], sends)).unwrap_err(), TranscodeError::NoAudio);
             assert_eq!(
                 transcoder
-                    .change(vec![format(96, Codec::Pcma)], SendFormat { ptime_ms: 25, ..sends })
+                    .change(change(vec![format(96, Codec::Pcma)], SendFormat { ptime_ms: 25, ..sends }))
                     .unwrap_err(),
                 TranscodeError::Ptime(25)
             );
@@ -232,7 +237,11 @@ fn keys_through(detect_tones: bool, keys: SendKeys, dial: &str) -> String {
     let (mut tones, mut sender) = (ToneGenerator::new(Rate::K8), EventSender::new(8_000));
     for name in dial.chars() {
         let key = Key::from_char(name).unwrap();
-        if detect_tones { tones.press(key, 80, 80).unwrap() } else { sender.press(key, 80).unwrap() }
+        if detect_tones {
+            tones.press(key, 80, 80, VOLUME).unwrap()
+        } else {
+            sender.press(key, 80, VOLUME).unwrap()
+        }
     }
     let (mut found, mut listener) = (String::new(), EventReceiver::new(8_000));
     let mut detector = Detector::new(Rate::K8);

@@ -13,7 +13,7 @@ const MTUS: [usize; 2] = [1400, SPREAD];
 /// A ClientHello of dimpl does not fit.
 const SPREAD: usize = 90;
 
-fn set_keys(commands: &[Command]) -> Option<(&kaname_srtp::Keying, &kaname_srtp::Keying)> {
+pub(super) fn set_keys(commands: &[Command]) -> Option<(&kaname_srtp::Keying, &kaname_srtp::Keying)> {
     commands.iter().find_map(|command| match command {
         Command::SetKeys { leg, inbound, outbound } if *leg == KEY.leg => Some((&**inbound, &**outbound)),
         _ => None,
@@ -21,7 +21,7 @@ fn set_keys(commands: &[Command]) -> Option<(&kaname_srtp::Keying, &kaname_srtp:
 }
 
 /// Both sides have the same keys, each the right way round.
-fn assert_agree(peer: &Peer, commands: &[Command]) {
+pub(super) fn assert_agree(peer: &Peer, commands: &[Command]) {
     let (inbound, outbound) = set_keys(commands).expect("keys");
     let (material, _) = peer.keys.as_ref().expect("keys");
     let (key, salt) = (inbound.profile().key_len(), inbound.profile().salt_len());
@@ -32,14 +32,14 @@ fn assert_agree(peer: &Peer, commands: &[Command]) {
     assert_eq!(outbound.salt(), &material[2 * key + salt..]);
 }
 
-fn secured(events: &[EngineEvent]) -> Option<&'static str> {
+pub(super) fn secured(events: &[EngineEvent]) -> Option<&'static str> {
     events.iter().find_map(|event| match event {
         EngineEvent::Secured { leg, dtls, .. } if *leg == KEY.leg => Some(*dtls),
         _ => None,
     })
 }
 
-fn failure(events: &[EngineEvent]) -> Option<SecureError> {
+pub(super) fn failure(events: &[EngineEvent]) -> Option<SecureError> {
     events.iter().find_map(|event| match event {
         EngineEvent::SecureFailed { reason, .. } => Some(*reason),
         _ => None,

@@ -32,6 +32,15 @@ pub(super) struct Peer {
 impl Peer {
     /// Datagrams of at most `mtu` bytes: a small one spreads the ClientHello over several.
     pub(super) fn new(version: Version, mtu: usize, now: Instant) -> Peer {
+        Peer::in_role(version, mtu, now, true)
+    }
+
+    /// A server: it waits for our ClientHello.
+    pub(super) fn passive(version: Version, now: Instant) -> Peer {
+        Peer::in_role(version, 1400, now, false)
+    }
+
+    fn in_role(version: Version, mtu: usize, now: Instant, active: bool) -> Peer {
         let certificate = generate_self_signed_certificate().expect("a certificate");
         let config = Arc::new(Config::builder().mtu(mtu).build().expect("a configuration"));
         let make = match version {
@@ -40,7 +49,7 @@ impl Peer {
             Version::Auto => Dtls::new_auto,
         };
         let mut dtls = make(config, certificate.clone(), now);
-        dtls.set_active(true);
+        dtls.set_active(active);
         dtls.handle_timeout(now).expect("begins");
         let mut peer = Peer {
             dtls,

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
+use kaname_engine::audio::{AudioCommand, Output};
 use kaname_engine::core::Command;
-use kaname_engine::core::command::{LegId, PayloadMap, SenderConfig, StreamConfig};
+use kaname_engine::core::command::{LegId, LinkId, PayloadMap, SenderConfig, StreamConfig, Transport};
 use kaname_engine::{CountersSnapshot, DataKind, DtlsParams, EngineBusy, ShardId};
 
 use super::super::engine::{MediaEngine, Refused};
@@ -30,6 +31,7 @@ pub(super) struct FakeEngine {
     pub(super) full: AtomicBool,
     /// Its workers take no handshakes.
     pub(super) busy: AtomicBool,
+    pub(super) audio_workers: AtomicUsize,
     /// By shard.
     pub(super) busy_permille: Vec<AtomicU32>,
 }
@@ -37,7 +39,14 @@ pub(super) struct FakeEngine {
 impl FakeEngine {
     pub(super) fn new(shards: usize) -> FakeEngine {
         let busy_permille = (0..shards).map(|_| AtomicU32::new(0)).collect();
-        FakeEngine { shards, told: Mutex::default(), full: false.into(), busy: false.into(), busy_permille }
+        FakeEngine {
+            shards,
+            told: Mutex::default(),
+            full: false.into(),
+            busy: false.into(),
+            audio_workers: 1.into(),
+            busy_permille,
+        }
     }
 
     pub(super) fn take(&self) -> Vec<String> {
@@ -98,6 +107,22 @@ impl MediaEngine for FakeEngine {
         Ok(())
     }
 
+    fn audio_workers(&self) -> usize {
+        self.audio_workers.load(Ordering::Relaxed)
+    }
+
+    fn audio_index(&self, worker: usize) -> usize {
+        self.shards + worker
+    }
+
+    fn audio(&self, worker: usize, command: AudioCommand) -> Result<(), AudioCommand> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(command);
+        }
+        self.told.lock().expect("not poisoned").push(format!("audio {worker}: {}", describe_audio(&command)));
+        Ok(())
+    }
+
     fn busy_permille(&self, shard: ShardId) -> u32 {
         self.busy_permille[shard.0].load(Ordering::Relaxed)
     }
@@ -110,7 +135,10 @@ impl MediaEngine for FakeEngine {
 /// A command in a few words.
 fn describe(command: &Command) -> String {
     match command {
-        Command::AddLeg(config) => format!("add leg {} for {}", config.leg.0, config.ice.remote_ufrag),
+        Command::AddLeg(config) => match &config.transport {
+            Transport::Ice(ice) => format!("add leg {} for {}", config.leg.0, ice.remote_ufrag),
+            Transport::Ports(ports) => format!("add leg {} on port {}", config.leg.0, ports.rtp),
+        },
         Command::RestartIce { leg, ice } => format!("restart leg {} for {}", leg.0, ice.remote_ufrag),
         Command::SetExtensions { leg, extensions } => {
             format!("extensions leg {} mid {:?} rid {:?}", leg.0, extensions.mid, extensions.rid)
@@ -137,6 +165,27 @@ fn describe(command: &Command) -> String {
         Command::ImportStream { stream, link, from, config } => {
             format!("import stream {} from {from} link {} {:?}", stream.0, link.0, config.kind)
         }
+        other => format!("{other:?}"),
+    }
+}
+
+/// The same of an audio worker's.
+fn describe_audio(command: &AudioCommand) -> String {
+    let to = |outputs: &[Output]| {
+        let words: Vec<String> = outputs.iter().map(|o| format!("{}/{}", o.shard.0, o.link.0)).collect();
+        words.join(",")
+    };
+    let from = |link: Option<LinkId>| link.map_or("-".to_owned(), |link| link.0.to_string());
+    match command {
+        AudioCommand::AddTranscoder { id, input, outputs, config } => {
+            format!("transcoder {} from {} to {} {:?}", id.0, from(*input), to(outputs), config.sends.codec)
+        }
+        AudioCommand::SetOutputs { id, outputs } => format!("outputs {} to {}", id.0, to(outputs)),
+        AudioCommand::AddRoom { id, .. } => format!("room {}", id.0),
+        AudioCommand::Join { room, id, input, outputs, .. } => {
+            format!("join {} room {} from {} to {}", id.0, room.0, from(*input), to(outputs))
+        }
+        AudioCommand::Remove { id } => format!("remove {}", id.0),
         other => format!("{other:?}"),
     }
 }

@@ -1,0 +1,75 @@
+//! How recorders come and go.
+
+use super::item::Work;
+use super::record::Point;
+use super::worker::{Place, Worker};
+use super::{AudioError, AudioId, RecordOf, RecordTo, Side};
+use kaname_media::Rate;
+
+impl Worker {
+    pub(super) fn record(&mut self, id: AudioId, of: &[RecordOf], to: RecordTo) -> Result<(), AudioError> {
+        self.vacant(id)?;
+        let rates = of.iter().map(|of| self.rate_of(*of)).collect::<Result<Vec<Rate>, _>>()?;
+        let rate = rates.first().copied().unwrap_or(Rate::K8);
+        let recorder = self.recorders.begin(id, of, to, rate)?;
+        for (channel, of) in of.iter().enumerate() {
+            self.attach(*of, Point::new(recorder, channel));
+        }
+        self.recorded.insert(recorder, of.to_vec());
+        self.names.insert(id, Place::Recorder(recorder));
+        Ok(())
+    }
+
+    /// The rate of what is heard at a point, if it is one.
+    fn rate_of(&mut self, of: RecordOf) -> Result<Rate, AudioError> {
+        match self.place(of.id)? {
+            Place::Item(item) => match (&self.item(item)?.work, of.side) {
+                (Work::Pipe(pipe), _) => Ok(pipe.transcoder.rate()),
+                (Work::Tap(tap), Side::In) => Ok(tap.playout().rate()),
+                (Work::Room(hall), Side::Out) => Ok(hall.room.rate()),
+                _ => Err(AudioError::Unfit),
+            },
+            Place::Member(room, _) if of.side == Side::In => Ok(self.hall_at(room)?.room.rate()),
+            _ => Err(AudioError::Unfit),
+        }
+    }
+
+    fn attach(&mut self, of: RecordOf, point: Point) {
+        self.with_points(of, |points| points.push((of.side, point)));
+    }
+
+    /// Lets a point's recorders be changed; nothing if it is no more.
+    fn with_points(&mut self, of: RecordOf, change: impl FnOnce(&mut Vec<(Side, Point)>)) {
+        match self.place(of.id) {
+            Ok(Place::Item(item)) => match self.item(item).map(|item| &mut item.work) {
+                Ok(Work::Pipe(pipe)) => {
+                    change(&mut pipe.points);
+                    pipe.settle();
+                }
+                Ok(Work::Tap(tap)) => change(&mut tap.points),
+                Ok(Work::Room(hall)) => {
+                    change(&mut hall.points);
+                    hall.room.set_record(!hall.points.is_empty());
+                }
+                _ => {}
+            },
+            Ok(Place::Member(room, place)) => {
+                let hall = self.hall_at(room).ok();
+                if let Some(member) = hall.and_then(|hall| hall.member(place)) {
+                    change(&mut member.points);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends a recorder; its file is completed.
+    pub(super) fn end_recorder(&mut self, id: AudioId) {
+        let Some(&Place::Recorder(place)) = self.names.get(&id) else { return };
+        self.names.remove(&id);
+        for of in self.recorded.remove(&place).unwrap_or_default() {
+            self.with_points(of, |points| points.retain(|(_, point)| point.recorder != place));
+        }
+        self.recorders.end(place);
+    }
+}

@@ -1,0 +1,124 @@
+//! What goes wrong stays small.
+
+use super::item::Work;
+use super::*;
+
+#[test]
+fn a_panic_ends_one_and_the_others_go_on() {
+    let mut scene = Scene::new();
+    scene.told(add(1, 10, &[output(0, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    scene.told(add(2, 11, &[output(0, 21)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    scene.told(add(3, 12, &[output(0, 22)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    // One dies in its turn, one of a packet.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    for item in scene.worker.items[..2].iter_mut().flatten() {
+        item.work = Work::Bomb;
+    }
+    let mut talkers = [11, 12].map(|link| Talker::new(link, Codec::Pcma, 440.0));
+    for _ in 0..50 {
+        talkers.iter_mut().for_each(|talker| talker.say(&mut scene));
+        scene.pass(20);
+    }
+    std::panic::set_hook(hook);
+    let failed: Vec<(u32, String)> = scene
+        .events()
+        .into_iter()
+        .map(|event| match event {
+            AudioEvent::Failed { id, why } => (id.0, why.to_string()),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(failed.len(), 2, "{failed:?}");
+    assert!(failed.iter().any(|(id, why)| *id == 1 && why.contains("had its turn")), "{failed:?}");
+    assert!(failed.iter().any(|(id, why)| *id == 2 && why.contains("bomb")), "{failed:?}");
+    assert!(scene.over(22).len() >= 48);
+    assert_eq!((scene.figure("audio_faults"), scene.figure("audio_items")), (2, 3));
+    assert!(scene.refused(remove(1)).contains("nothing of that name"));
+    assert!(scene.refused(remove(2)).contains("nothing of that name"));
+    scene.told(add(1, 10, &[], transcoder(Codec::Pcma, Codec::Pcmu)));
+}
+
+#[test]
+fn a_worker_that_is_late_catches_up_and_beyond_that_leaves_out() {
+    let mut scene = Scene::new();
+    scene.told(add(1, 10, &[output(0, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    let mut talker = Talker::new(10, Codec::Pcma, 440.0);
+    let mut say = |scene: &mut Scene, packets| {
+        for _ in 0..packets {
+            talker.say(scene);
+            scene.pass(20);
+        }
+    };
+    say(&mut scene, 50);
+    let before = scene.over(20);
+    // 100 ms too late: all of it is made up for, as if nothing had been.
+    scene.now = scene.now + Duration::from_millis(100);
+    scene.round();
+    let caught = scene.over(20);
+    assert_eq!(caught.len(), before.len() + 5);
+    assert!(scene.figure("audio_ticks_late") >= 4 && scene.figure("audio_ticks_skipped") == 0);
+    // Ten minutes and a bit: what goes out is as late, and no burst.
+    scene.now = scene.now + Duration::from_millis(600_010);
+    scene.round();
+    let after = scene.over(20);
+    assert!(after.len() <= caught.len() + 7, "{}", after.len() - caught.len());
+    let skipped = scene.figure("audio_ticks_skipped");
+    assert!((29_993..=29_996).contains(&skipped), "{skipped}");
+    say(&mut scene, 100);
+    let all = scene.over(20);
+    let (first, last) = (&all[0], &all[all.len() - 1]);
+    let passed = last.timestamp.wrapping_sub(first.timestamp) / 8;
+    let expected = 600_110 + 20 * 149;
+    assert!(passed.abs_diff(expected) <= 60, "{passed} {expected}");
+    assert_eq!(last.sequence - first.sequence + 1, all.len() as u64);
+}
+
+#[test]
+fn a_shard_without_room_costs_its_packets_only() {
+    let mut scene = Scene::new();
+    scene.told(add(1, 10, &[output(0, 20), output(1, 21)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    let mut links = scene.mesh.links();
+    let taken: Vec<_> = std::iter::from_fn(|| links.room(0)).collect();
+    drop(links);
+    let mut talker = Talker::new(10, Codec::Pcma, 440.0);
+    for _ in 0..50 {
+        talker.say(&mut scene);
+        scene.pass(20);
+    }
+    assert!(scene.over(20).is_empty() && scene.over(21).len() >= 48);
+    assert_eq!(scene.figure("audio_no_room"), scene.over(21).len() as u64);
+    drop(taken);
+}
+
+#[test]
+fn thousands_come_and_go_and_leave_nothing() {
+    let mut scene = Scene::new();
+    let sound = Prompt::join_tone(Rate::K8);
+    for round in 0..300_u32 {
+        for n in 0..10 {
+            let (id, link) = (round * 100 + n, u64::from(round * 100 + n));
+            scene.told(add(id, link, &[output(0, link)], transcoder(Codec::Pcma, Codec::Pcmu)));
+            scene.told(play(id, 1, &sound, Manner::Mixed));
+        }
+        scene.told(AudioCommand::AddRoom { id: AudioId(round * 100 + 50), config: RoomConfig::default() });
+        for n in 60..63 {
+            let (id, link) = (round * 100 + n, u64::from(round * 100 + n));
+            scene.told(AudioCommand::Join {
+                room: AudioId(round * 100 + 50),
+                id: AudioId(id),
+                input: Some(LinkId(link)),
+                outputs: vec![output(0, link)],
+                config: participant(Codec::Pcma),
+            });
+        }
+        scene.pass(4);
+        (0..10).chain([60, 50]).for_each(|n| scene.told(remove(round * 100 + n)));
+        let worker = &scene.worker;
+        assert!(worker.names.is_empty() && worker.feeds.is_empty() && worker.ways.is_empty());
+        assert!(worker.wheel.is_empty() && worker.members == 0);
+        assert!(worker.items.len() <= 11 && worker.free.len() == worker.items.len());
+        scene.heard.iter_mut().for_each(Vec::clear);
+        scene.events();
+    }
+}

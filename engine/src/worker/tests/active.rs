@@ -1,0 +1,138 @@
+//! Handshakes that we begin.
+
+use kaname_core::command::{Learn, Remote};
+
+use super::contest::{hello, moved, open, passive, signalled, stranger};
+use super::handshake::{failure, secured, set_keys};
+use super::peer::{VERSIONS, Version};
+use super::*;
+use crate::limits::{ACTIVE_TIME, FLIGHT_TIME, REFUSED_TIME};
+use crate::{DtlsPeer, DtlsRole};
+
+fn active(peer: &Peer) -> DtlsParams {
+    DtlsParams { role: DtlsRole::Active, ..passive(peer) }
+}
+
+#[test]
+fn where_we_begin_both_versions_agree_on_keys() {
+    for version in VERSIONS {
+        for peer_is in [signalled(Learn::Window), DtlsPeer::Validated] {
+            let mut bench = Bench::new();
+            let mut peer = Peer::passive(version, bench.now);
+            bench.secure(KEY, DtlsParams { peer: peer_is, ..active(&peer) });
+            assert_eq!(open(&bench), (1, 0));
+            let commands = bench.converse(KEY, &mut peer, || false);
+            let (inbound, outbound) = set_keys(&commands).expect("keys");
+            let (material, _) = peer.keys.as_ref().expect("keys");
+            let key = inbound.profile().key_len();
+            assert_eq!(outbound.key(), &material[..key], "the client's");
+            assert_eq!(inbound.key(), &material[key..2 * key], "the server's");
+            assert_eq!(moved(&commands), None);
+            let dtls = if version == Version::V12 { "DTLS 1.2" } else { "DTLS 1.3" };
+            assert_eq!(secured(&bench.events()), Some(dtls), "{version:?}");
+            assert_eq!(open(&bench), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn our_hello_is_repeated_until_somebody_listens_or_the_time_is_over() {
+    let mut bench = Bench::new();
+    let mut peer = Peer::passive(Version::V12, bench.now);
+    bench.secure(KEY, active(&peer));
+    let began = bench.now;
+    let mut hellos = 0;
+    while bench.now < began + ACTIVE_TIME / 2 {
+        hellos += bench.commands().len();
+        bench.advance(FLIGHT_TIME);
+    }
+    assert!((8..40).contains(&hellos), "with growing pauses: {hellos}");
+    bench.commands();
+    // Now it listens.
+    while !peer.connected && bench.now < began + ACTIVE_TIME {
+        bench.advance(FLIGHT_TIME);
+        bench.converse(KEY, &mut peer, || false);
+    }
+    assert!(peer.connected && secured(&bench.events()).is_some());
+
+    let mut bench = Bench::new();
+    bench.secure(KEY, active(&peer));
+    bench.advance(ACTIVE_TIME);
+    assert_eq!(failure(&bench.events()), Some(SecureError::Timeout));
+    assert_eq!(open(&bench), (0, 0));
+}
+
+#[test]
+fn where_we_begin_strangers_and_nonsense_change_nothing() {
+    for version in VERSIONS {
+        let mut bench = Bench::new();
+        let mut peer = Peer::passive(version, bench.now);
+        bench.secure(KEY, active(&peer));
+        // A ServerHello to somebody else, an alert, nonsense, a hello: from elsewhere and in the peer's name.
+        let forged: [&[u8]; 3] =
+            [&[23; 60], &[21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40], &hello(&bench, version)];
+        let mut rounds = 0;
+        while !peer.connected && rounds < 20 {
+            for from in [path(1), stranger(1)] {
+                forged.iter().for_each(|datagram| bench.deliver_from(KEY, from, datagram));
+            }
+            for command in bench.commands() {
+                if let Command::SendDatagram { path: Some(to), data, .. } = command {
+                    assert_eq!(to, path(1), "nobody else is spoken to");
+                    peer.datagram(&data, bench.now);
+                }
+            }
+            peer.transmits(bench.now).iter().for_each(|datagram| bench.deliver(KEY, datagram));
+            rounds += 1;
+        }
+        bench.converse(KEY, &mut peer, || false);
+        assert!(peer.connected, "{version:?}");
+        assert!(failure(&bench.events()).is_none());
+    }
+}
+
+#[test]
+fn an_answer_forged_in_the_peers_name_costs_a_moment() {
+    let mut bench = Bench::new();
+    let (mut peer, mut forger) =
+        (Peer::passive(Version::V12, bench.now), Peer::passive(Version::V12, bench.now));
+    bench.secure(KEY, active(&peer));
+    // The forger sees everything, answers first, and shakes hands to the end.
+    bench.converse(KEY, &mut forger, || false);
+    assert!(bench.events().is_empty() && bench.counter("dtls_refused") == 1);
+    let mut commands = Vec::new();
+    for _ in 0..4 {
+        bench.advance(FLIGHT_TIME);
+        commands.extend(bench.converse(KEY, &mut peer, || false));
+    }
+    assert!(peer.connected && secured(&bench.events()).is_some());
+
+    // A peer with another certificate is told from that by its persistence.
+    let mut bench = Bench::new();
+    let began = bench.now;
+    bench.secure(KEY, active(&peer));
+    while bench.now < began + REFUSED_TIME {
+        let mut other = Peer::passive(Version::V12, bench.now);
+        bench.converse(KEY, &mut other, || false);
+        bench.advance(FLIGHT_TIME);
+    }
+    assert_eq!(failure(&bench.events()), Some(SecureError::Fingerprint));
+}
+
+#[test]
+fn a_new_address_moves_what_is_not_done_and_leaves_what_is() {
+    let mut bench = Bench::new();
+    let mut peer = Peer::passive(Version::V12, bench.now);
+    bench.secure(KEY, active(&peer));
+    bench.commands();
+    let DtlsPeer::Signalled { local, remote } = signalled(Learn::Window) else { unreachable!() };
+    let remote = Remote { rtp: Some(stranger(1).remote), ..remote };
+    let elsewhere = DtlsParams { peer: DtlsPeer::Signalled { local, remote }, ..active(&peer) };
+    bench.secure(KEY, elsewhere.clone());
+    bench.converse_from(KEY, stranger(1), &mut peer, || false);
+    assert!(peer.connected && secured(&bench.events()).is_some());
+    for again in [elsewhere, active(&peer)] {
+        bench.secure(KEY, again);
+        assert!(bench.commands().is_empty() && bench.events().is_empty(), "it has its keys");
+    }
+}

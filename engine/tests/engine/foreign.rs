@@ -1,0 +1,212 @@
+//! Handshakes of legs on ports of their own with OpenSSL's programs, and with strangers about.
+//!
+//! Where there is no `openssl`, the tests say so and pass.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command as Program, Stdio};
+
+use kaname_engine::core::Command;
+use kaname_engine::core::command::{ExtensionIds, Learn, LegConfig, LegId, Ports, Remote, Transport};
+use kaname_engine::{DtlsParams, DtlsPeer, DtlsRole, EngineEvent, Fingerprint, SecureError};
+
+use crate::ports::open;
+use crate::world::{SHARD, World};
+
+const LEG: LegId = LegId(0x8000_0001);
+
+/// A program that ends with the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A key, a certificate, and its fingerprint.
+struct Files {
+    directory: tempfile::TempDir,
+    fingerprint: Fingerprint,
+}
+
+impl Files {
+    /// `None`: OpenSSL is not here.
+    fn new() -> Option<Files> {
+        let directory = tempfile::tempdir().expect("a directory");
+        let made = Program::new("openssl")
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ])
+            .args(["-subj", "/CN=telephone", "-keyout", "key.pem", "-out", "cert.pem"])
+            .current_dir(directory.path())
+            .output();
+        if made.is_err() {
+            eprintln!("skipped: there is no openssl");
+            return None;
+        }
+        let printed = Program::new("openssl")
+            .args(["x509", "-in", "cert.pem", "-noout", "-fingerprint", "-sha256"])
+            .current_dir(directory.path())
+            .output()
+            .expect("it was there");
+        let text = String::from_utf8(printed.stdout).expect("text");
+        let hash = text.trim().split_once('=').expect("a fingerprint").1;
+        let fingerprint = format!("sha-256 {hash}").parse().expect("a fingerprint");
+        Some(Files { directory, fingerprint })
+    }
+
+    fn run(&self, arguments: &[&str]) -> Running {
+        let shared =
+            ["-dtls1_2", "-cert", "cert.pem", "-key", "key.pem", "-use_srtp", "SRTP_AES128_CM_SHA1_80"];
+        let program = Program::new("openssl")
+            .args(arguments)
+            .args(shared)
+            .args(["-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60"])
+            .current_dir::<&Path>(self.directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        Running(program.expect("openssl starts"))
+    }
+}
+
+/// Waits until it has printed this.
+fn await_words(program: &mut Running, words: &str) {
+    let output = program.0.stdout.take().expect("piped, and not taken yet");
+    let mut lines = BufReader::new(output).lines().map(|line| line.expect("text"));
+    assert!(lines.any(|line| line.contains(words)), "it never said {words}");
+}
+
+/// An address that is free a moment from now.
+fn free() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback")
+}
+
+/// A leg on a port of its own whose peer is said to be there; gives its address.
+fn leg(
+    world: &World,
+    fingerprint: &Fingerprint,
+    role: DtlsRole,
+    learn: Learn,
+    peer: SocketAddr,
+) -> SocketAddr {
+    let (local, address) = open(world, SHARD, "127.0.0.1");
+    let remote = Remote { rtp: Some(peer), rtcp: None, learn };
+    let ports = Ports { rtp: local, rtcp: None, ice: None, remote };
+    let config =
+        LegConfig { leg: LEG, transport: Transport::Ports(ports), extensions: ExtensionIds::default() };
+    world.command(SHARD, Command::AddLeg(Box::new(config)));
+    let peer = DtlsPeer::Signalled { local, remote };
+    let params = DtlsParams { role, peer, data_channels: false, ..DtlsParams::new(fingerprint.clone()) };
+    world.engine.secure(SHARD, LEG, params).expect("room");
+    address
+}
+
+fn is_secured(world: &World) -> bool {
+    world.count(|event| matches!(event, EngineEvent::Secured { leg: LEG, dtls: "DTLS 1.2", .. })) == 1
+}
+
+/// A ClientHello like any other, but for its random.
+fn hello(number: u32) -> Vec<u8> {
+    // Version, random, no session, no cookie, one suite, no compression, no extensions.
+    let mut body = vec![254, 253];
+    body.extend(number.to_be_bytes().repeat(8));
+    body.extend([0, 0, 0, 2, 0xc0, 0x2b, 1, 0, 0, 0]);
+    let len = body.len() as u8;
+    let mut hello = vec![22, 254, 255, 0, 0, 0, 0, 0, 0, 0, 0, 0, len + 12];
+    hello.extend([1, 0, 0, len, 0, 0, 0, 0, 0, 0, 0, len]);
+    hello.extend(body);
+    hello
+}
+
+#[test]
+fn openssl_begins_while_strangers_flood_the_port() {
+    let Some(files) = Files::new() else { return };
+    // Where it was said to be, and behind a NAT.
+    for known in [true, false] {
+        let mut world = World::on("127.0.0.1");
+        let from = free();
+        let signalled = if known { from } else { free() };
+        let address = leg(&world, &files.fingerprint, DtlsRole::Passive, Learn::Window, signalled);
+        let strangers: Vec<_> = (0..20).map(|_| UdpSocket::bind("127.0.0.1:0").expect("loopback")).collect();
+        let mut sent = 0;
+        let mut flood = |count| {
+            for _ in 0..count {
+                sent += 1;
+                strangers[sent % strangers.len()].send_to(&hello(sent as u32), address).expect("sent");
+            }
+        };
+        // Thousands ahead of the peer, and as many while it shakes hands, where its own share is untouched by them.
+        if known {
+            flood(3000);
+        }
+        let (to, from) = (address.to_string(), from.to_string());
+        let mut client = files.run(&["s_client", "-connect", &to, "-bind", &from]);
+        world.until("keys", |world| {
+            flood(if known { 5 } else { 0 });
+            is_secured(world)
+        });
+        await_words(&mut client, "Keying material:");
+        assert_eq!(world.count(|event| matches!(event, EngineEvent::SecureFailed { .. })), 0);
+        // Nobody who did not prove where it is got more than it sent.
+        for stranger in &strangers {
+            stranger.set_nonblocking(true).expect("an option");
+            let received: usize =
+                std::iter::from_fn(|| stranger.recv_from(&mut [0; 2048]).ok()).map(|(len, _)| len).sum();
+            assert!(received <= sent.div_ceil(strangers.len()) * hello(0).len(), "{received} bytes");
+        }
+        if known {
+            world.until("figures", |world| world.engine.counters(SHARD).get("dtls_doubted") > 10);
+        }
+    }
+}
+
+#[test]
+fn we_begin_and_openssl_answers_with_and_without_a_cookie() {
+    let Some(files) = Files::new() else { return };
+    for cookie in [false, true] {
+        let mut world = World::on("127.0.0.1");
+        let there = free();
+        // It need not be there yet: our ClientHello is repeated.
+        leg(&world, &files.fingerprint, DtlsRole::Active, Learn::Window, there);
+        let accept = there.to_string();
+        let arguments = ["s_server", "-accept", &accept, "-verify", "1", "-verify_quiet", "-listen"];
+        let mut server = files.run(&arguments[..if cookie { 7 } else { 6 }]);
+        world.until("keys", |world| is_secured(world));
+        await_words(&mut server, "Keying material:");
+    }
+}
+
+#[test]
+fn another_certificate_at_the_signalled_address_gets_no_keys() {
+    let (Some(files), Some(others)) = (Files::new(), Files::new()) else { return };
+    for role in [DtlsRole::Passive, DtlsRole::Active] {
+        let mut world = World::on("127.0.0.1");
+        let there = free();
+        let address = leg(&world, &others.fingerprint, role, Learn::Window, there);
+        let (to, there) = (address.to_string(), there.to_string());
+        let server = ["s_server", "-accept", &there, "-verify", "1"];
+        let client = ["s_client", "-connect", &to, "-bind", &there];
+        let _running = files.run(if role == DtlsRole::Active { &server } else { &client });
+        world.until("a refusal", |world| {
+            let is_refusal = |event: &EngineEvent| {
+                matches!(event, EngineEvent::SecureFailed { reason: SecureError::Fingerprint, .. })
+            };
+            world.count(is_refusal) == 1
+        });
+        assert!(!is_secured(&world));
+    }
+}

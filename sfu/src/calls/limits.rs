@@ -1,0 +1,25 @@
+//! How much one call, and all of them, may take, each with its reason.
+
+use std::time::Duration;
+
+/// The pulse of the calls: time-outs need no finer one.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// How soon commands that a full queue refused are tried again: a shard empties its queue every batch.
+pub const RETRY: Duration = Duration::from_millis(2);
+
+/// Commands that wait for a shard; beyond, new calls are refused. A call makes about a dozen.
+pub const BACKLOG: usize = 16_384;
+
+/// Bytes of a call-id, tag, branch or label: SIP stacks write up to about 100.
+pub const NAME_BYTES: usize = 512;
+
+/// Sides of one call: an offerer, and the branches that it was forked to, and subscribers.
+pub const PARTIES: usize = 64;
+
+/// How long a shard may take to tell a leg's figures: it answers within a batch; one that has not by then is stuck.
+pub const STATS_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often each leg is asked for its figures, so that silence is noticed: ten thousand calls are 4,000 questions a
+/// second, a thousandth of what shards do.
+pub const LOOK_INTERVAL: Duration = Duration::from_secs(5);

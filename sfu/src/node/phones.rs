@@ -1,0 +1,471 @@
+//! Telephones in rooms. Whoever made the call (see [`crate::calls`]) brings a line: a stream that comes from the telephone
+//! and a sender that goes to it. Here both become part of a room:
+//! - the caller's voice is transcoded to Opus and published as a track, which others subscribe to like any;
+//! - the caller hears the mix of all microphones and telephones of the room but its own.
+//!
+//! Both are an audio worker's work; a room with telephones has one mixer there, and a room without costs nothing.
+
+use std::collections::HashMap;
+
+use kaname_engine::ShardId;
+use kaname_engine::audio::{
+    AudioCommand, AudioEvent, AudioId, Codec as AudioCodec, OpusConfig, Output, ParticipantConfig, Rate,
+    Receives, RoomConfig, SendFormat, SendKeys, Start, StreamFormat, TranscoderConfig,
+};
+use kaname_engine::core::command::{
+    Codec, ImportConfig, LinkId, MediaKind, PayloadMap, PayloadType, SenderId, StreamId,
+};
+use kaname_engine::core::{Command, Time};
+
+use super::api::*;
+use super::error::NodeError;
+use super::model::{Layer, Shape, Span};
+use super::state::State;
+use super::stay::End;
+use crate::sdp::Chosen;
+
+/// Voices that a telephone hears at once: more are a murmur.
+const VOICES: usize = 3;
+/// What telephones are mixed at: all that wideband ones can carry, and little more work than narrowband.
+const MIX_RATE: Rate = Rate::K16;
+/// Milliseconds of a mixed packet, and of a packet for browsers: what all codecs of telephones can do.
+const PTIME_MS: u32 = 20;
+/// Delay of the mixer for a source without jitter, in milliseconds.
+const DELAY_MS: u32 = 10;
+/// The m-line of a telephone's one track.
+const MID: &str = "phone";
+/// Levels that stand for speaking and for silence where only that is known, in -dBov.
+const SPEAKS: u8 = 30;
+const SILENT: u8 = 127;
+
+/// A telephone's connection: made, changed and ended by the calls; the room only listens and talks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PhoneLine {
+    /// Where its leg is.
+    pub shard: ShardId,
+    /// What comes from it.
+    pub stream: StreamId,
+    /// What goes to it.
+    pub sender: SenderId,
+    /// Payload types that it may send.
+    pub receives: Vec<StreamFormat>,
+    /// What it is sent.
+    pub sends: SendFormat,
+    /// It put the room on hold: what comes from it is its own music, which nobody wants.
+    pub held: bool,
+}
+
+/// A telephone that wants into a room.
+#[derive(Clone, Debug)]
+pub struct PhoneRequest {
+    /// Created when it does not exist.
+    pub room: String,
+    /// Who it is, for logs.
+    pub identity: Option<String>,
+    /// What others are shown: a name or a number.
+    pub name: String,
+    /// Its connection.
+    pub line: PhoneLine,
+}
+
+/// A telephone in a room.
+#[derive(Debug)]
+pub(super) struct Phone {
+    line: PhoneLine,
+    /// Its voice for the mixer and for the transcoder.
+    voice: LinkId,
+    /// Makes its track.
+    transcoder: AudioId,
+    /// Where the track goes: one for each shard on which somebody is sent it.
+    outputs: Vec<Output>,
+    /// Its place in the mixer, and what that makes for it.
+    ear: AudioId,
+    mix_stream: StreamId,
+}
+
+/// What mixes for the telephones of a room.
+#[derive(Debug)]
+pub(super) struct Mixer {
+    worker: usize,
+    id: AudioId,
+    /// Tracks that it hears besides the telephones.
+    voices: HashMap<TrackId, (AudioId, LinkId)>,
+    phones: usize,
+}
+
+impl State {
+    /// Where a telephone's leg is best made for this room.
+    pub(super) fn phone_shard(&mut self, room: &str) -> Result<ShardId, NodeError> {
+        super::names::check_room(room)?;
+        match self.rooms.contains_key(room) {
+            true => self.room_for_one_more(room),
+            false => self.least_loaded(),
+        }
+    }
+
+    pub(super) fn join_phone(&mut self, now: Time, request: PhoneRequest) -> Result<Joined, NodeError> {
+        if self.engine.audio_workers() == 0 {
+            return Err(NodeError::NoAudio);
+        }
+        let PhoneRequest { room, identity, name, line } = request;
+        self.check_shard(line.shard)?;
+        let grants =
+            Grants { room: room.clone(), join: true, publish: true, subscribe: true, ..Grants::default() };
+        let joined =
+            self.join_at(now, JoinRequest { room, identity, name, grants, news: false }, Some(line.shard))?;
+        self.connect_phone(&joined.peer.id, line);
+        Ok(Joined { peer: self.peer(&joined.peer.id)?.info(), ..joined })
+    }
+
+    /// The telephone's codecs or its connection changed.
+    pub(super) fn change_phone(&mut self, id: &PeerId, line: PhoneLine) -> Result<(), NodeError> {
+        let peer = self.peer(id)?;
+        let Some(phone) = peer.phone.as_ref().filter(|_| peer.shard == line.shard) else {
+            return Err(NodeError::NoSuchPeer);
+        };
+        let same = PhoneLine { held: line.held, ..phone.line.clone() } == line;
+        let muted = peer.tracks.iter().any(|track| track.muted);
+        if !same {
+            self.disconnect_phone(id);
+            self.connect_phone(id, line);
+        } else if phone.line.held != line.held {
+            let (shard, stream, muted) = (line.shard, line.stream, line.held || muted);
+            let mix = phone.mix_stream;
+            self.command(shard, Command::MuteStream { stream, muted });
+            self.route_mix(&line, mix);
+            if let Some(phone) = self.peers.get_mut(id).and_then(|peer| peer.phone.as_mut()) {
+                phone.line.held = line.held;
+            }
+        }
+        Ok(())
+    }
+
+    fn connect_phone(&mut self, id: &PeerId, line: PhoneLine) {
+        let Some(room) = self.peers.get(id).map(|peer| peer.room.clone()) else { return };
+        let (worker, mixer) = self.mixer(&room);
+        let at = self.engine.audio_index(worker);
+        let shard = line.shard;
+        let [voice, heard, mix] = [self.link(), self.link(), self.link()];
+        let [transcoder, ear] = [AudioId(self.numbers.take()), AudioId(self.numbers.take())];
+        let [stream, mix_stream] = [StreamId(self.numbers.take()), StreamId(self.numbers.take())];
+        self.command(shard, Command::ExportStream { stream: line.stream, link: voice, to: at });
+        self.command(shard, Command::MuteStream { stream: line.stream, muted: line.held });
+        let outputs = vec![Output { shard, link: heard }];
+        let config = Box::new(self.for_browsers(&line));
+        self.audio(
+            worker,
+            AudioCommand::AddTranscoder {
+                id: transcoder,
+                input: Some(voice),
+                outputs: outputs.clone(),
+                config,
+            },
+        );
+        let chosen = Chosen::opus();
+        let config = Box::new(import(chosen.main.number, Codec::Opus, chosen.main.clock_rate));
+        self.command(shard, Command::ImportStream { stream, link: heard, from: at, config });
+        let config = Box::new(self.ear(&line));
+        let join = AudioCommand::Join {
+            room: mixer,
+            id: ear,
+            input: Some(voice),
+            outputs: vec![Output { shard, link: mix }],
+            config,
+        };
+        self.audio(worker, join);
+        let number = line.sends.payload_type;
+        let config = Box::new(import(number, Codec::Other, line.sends.codec.clock_hz()));
+        self.command(shard, Command::ImportStream { stream: mix_stream, link: mix, from: at, config });
+        self.route_mix(&line, mix_stream);
+        if let Some(peer) = self.peers.get_mut(id) {
+            peer.phone = Some(Phone { line, voice, transcoder, outputs, ear, mix_stream });
+        }
+        self.publish_phone(id, &room, stream, chosen);
+    }
+
+    /// The telephone is sent the mix, unless it holds.
+    fn route_mix(&mut self, line: &PhoneLine, mix: StreamId) {
+        let (sender, number) = (line.sender, line.sends.payload_type);
+        let command = match line.held {
+            true => Command::Unroute { sender },
+            false => {
+                let payload_types = vec![PayloadMap { from: number, to: number, rtx: None }];
+                Command::Route { sender, stream: mix, payload_types }
+            }
+        };
+        self.command(line.shard, command);
+    }
+
+    /// The caller's voice becomes a track.
+    fn publish_phone(&mut self, id: &PeerId, room: &str, stream: StreamId, chosen: Chosen) {
+        let shape = Shape {
+            kind: TrackKind::Audio,
+            source: Source::Microphone,
+            chosen,
+            ssrc: None,
+            rtx_ssrc: None,
+            rids: Vec::new(),
+            transport_cc: false,
+        };
+        let layers = vec![Layer { rid: None, stream, packets: 0, alive: None }];
+        self.add_track(id, room, MID, shape, layers);
+    }
+
+    fn disconnect_phone(&mut self, id: &PeerId) {
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        let (Some(phone), room) = (peer.phone.take(), peer.room.clone()) else { return };
+        let tracks: Vec<TrackId> = peer.tracks.iter().map(|track| track.id.clone()).collect();
+        for track in &tracks {
+            self.unpublish(id, track);
+        }
+        self.hang_up(&room, &phone);
+    }
+
+    /// What a telephone had in the audio worker and on its shard ends; its leg is the calls'.
+    pub(super) fn hang_up(&mut self, room: &str, phone: &Phone) {
+        let shard = phone.line.shard;
+        self.command(shard, Command::EndExport { link: phone.voice });
+        self.command(shard, Command::RemoveStream { stream: phone.mix_stream });
+        self.numbers.free(phone.mix_stream.0);
+        let Some(mixer) = self.rooms.get_mut(room).and_then(|room| room.mixer.as_mut()) else { return };
+        let worker = mixer.worker;
+        mixer.phones -= 1;
+        let last = mixer.phones == 0;
+        self.audio(worker, AudioCommand::Remove { id: phone.ear });
+        self.audio(worker, AudioCommand::Remove { id: phone.transcoder });
+        self.numbers.free(phone.ear.0);
+        self.numbers.free(phone.transcoder.0);
+        if last {
+            self.remove_mixer(room);
+        }
+    }
+
+    /// The room's mixer, for one telephone more; it begins with the first.
+    fn mixer(&mut self, name: &str) -> (usize, AudioId) {
+        let known = self.rooms.get_mut(name).and_then(|room| room.mixer.as_mut());
+        if let Some(mixer) = known {
+            mixer.phones += 1;
+            return (mixer.worker, mixer.id);
+        }
+        let worker = self.least_mixing();
+        let id = AudioId(self.numbers.take());
+        let config =
+            RoomConfig { rate: MIX_RATE, tick_ms: PTIME_MS, speakers_max: VOICES, ..RoomConfig::default() };
+        self.audio(worker, AudioCommand::AddRoom { id, config });
+        let mixer = Mixer { worker, id, voices: HashMap::new(), phones: 1 };
+        let Some(room) = self.rooms.get_mut(name) else { return (worker, id) };
+        room.mixer = Some(mixer);
+        let peers = room.peers.clone();
+        let heard: Vec<TrackId> = peers
+            .iter()
+            .filter_map(|id| self.peers.get(id))
+            .filter(|peer| peer.phone.is_none())
+            .flat_map(|peer| peer.tracks.iter().map(|track| track.id.clone()))
+            .collect();
+        for track in heard {
+            self.mixer_hears(&track);
+        }
+        (worker, id)
+    }
+
+    fn remove_mixer(&mut self, name: &str) {
+        let Some(mixer) = self.rooms.get_mut(name).and_then(|room| room.mixer.take()) else { return };
+        for (track, (ear, link)) in mixer.voices {
+            self.audio(mixer.worker, AudioCommand::Remove { id: ear });
+            self.numbers.free(ear.0);
+            if let Some(shard) = self.track(&track).map(|(peer, _)| peer.shard) {
+                self.command(shard, Command::EndExport { link });
+            }
+        }
+        self.audio(mixer.worker, AudioCommand::Remove { id: mixer.id });
+        self.numbers.free(mixer.id.0);
+    }
+
+    /// The worker with the fewest mixers.
+    fn least_mixing(&self) -> usize {
+        let mixers = |worker: usize| {
+            self.rooms
+                .values()
+                .filter_map(|room| room.mixer.as_ref())
+                .filter(|mixer| mixer.worker == worker)
+                .count()
+        };
+        (0..self.engine.audio_workers()).min_by_key(|worker| mixers(*worker)).unwrap_or_default()
+    }
+
+    /// The telephones of the room hear this track, if it is sound.
+    pub(super) fn mixer_hears(&mut self, id: &TrackId) {
+        let Some((peer, track)) = self.track(id) else { return };
+        let (shard, stream, room) = (peer.shard, track.stream(), peer.room.clone());
+        if track.shape.kind != TrackKind::Audio || peer.phone.is_some() {
+            return;
+        }
+        let receives = formats(&track.shape.chosen);
+        let Some(mixer) = self.rooms.get(&room).and_then(|room| room.mixer.as_ref()) else { return };
+        let (worker, mixer) = (mixer.worker, mixer.id);
+        let link = self.link();
+        let ear = AudioId(self.numbers.take());
+        let to = self.engine.audio_index(worker);
+        self.command(shard, Command::ExportStream { stream, link, to });
+        let config = Box::new(ParticipantConfig {
+            receives,
+            sends: None,
+            start: Start::default(),
+            auto_level: true,
+            detect_tones: false,
+            keys: SendKeys::Never,
+            delay_ms_min: DELAY_MS,
+        });
+        self.audio(
+            worker,
+            AudioCommand::Join { room: mixer, id: ear, input: Some(link), outputs: Vec::new(), config },
+        );
+        if let Some(mixer) = self.rooms.get_mut(&room).and_then(|room| room.mixer.as_mut()) {
+            mixer.voices.insert(id.clone(), (ear, link));
+        }
+    }
+
+    /// The telephones of the room no longer hear this track: it ends.
+    pub(super) fn mixer_forgets(&mut self, id: &TrackId) {
+        let Some((peer, _)) = self.track(id) else { return };
+        let (shard, room) = (peer.shard, peer.room.clone());
+        let Some(mixer) = self.rooms.get_mut(&room).and_then(|room| room.mixer.as_mut()) else { return };
+        let Some((ear, link)) = mixer.voices.remove(id) else { return };
+        let worker = mixer.worker;
+        self.command(shard, Command::EndExport { link });
+        self.audio(worker, AudioCommand::Remove { id: ear });
+        self.numbers.free(ear.0);
+    }
+
+    /// A telephone's track goes to another shard: the worker sends it there, as it does to the first.
+    pub(super) fn span_phone(&mut self, track_id: &TrackId, to: ShardId) -> bool {
+        let link = LinkId(self.next_link);
+        let Some(owner) = self.tracks.get(track_id).cloned() else { return false };
+        let Some(peer) = self.peers.get_mut(&owner) else { return false };
+        let room = peer.room.clone();
+        let Some(phone) = peer.phone.as_mut() else { return false };
+        let Some(track) = peer.tracks.iter_mut().find(|track| track.id == *track_id) else { return false };
+        self.next_link += 1;
+        phone.outputs.push(Output { shard: to, link });
+        let change = AudioCommand::SetOutputs { id: phone.transcoder, outputs: phone.outputs.clone() };
+        let (stream, muted) = (track.stream(), track.muted);
+        let main = &track.shape.chosen.main;
+        let config = Box::new(import(main.number, Codec::Opus, main.clock_rate));
+        track.spans.insert(to, Span { subscriptions: 1, links: vec![link] });
+        let Some(worker) =
+            self.rooms.get(&room).and_then(|room| room.mixer.as_ref()).map(|mixer| mixer.worker)
+        else {
+            return true;
+        };
+        let from = self.engine.audio_index(worker);
+        self.command(to, Command::ImportStream { stream, link, from, config });
+        if muted {
+            self.command(to, Command::MuteStream { stream, muted });
+        }
+        self.audio(worker, change);
+        true
+    }
+
+    /// The last subscription there has ended. False: no telephone's track.
+    pub(super) fn unspan_phone(&mut self, track_id: &TrackId, links: &[LinkId]) -> bool {
+        let Some(owner) = self.tracks.get(track_id).cloned() else { return false };
+        let Some(peer) = self.peers.get_mut(&owner) else { return false };
+        let room = peer.room.clone();
+        let Some(phone) = peer.phone.as_mut() else { return false };
+        phone.outputs.retain(|output| !links.contains(&output.link));
+        let change = AudioCommand::SetOutputs { id: phone.transcoder, outputs: phone.outputs.clone() };
+        if let Some(worker) =
+            self.rooms.get(&room).and_then(|room| room.mixer.as_ref()).map(|mixer| mixer.worker)
+        {
+            self.audio(worker, change);
+        }
+        true
+    }
+
+    /// Muting silences a telephone at its source: for those who are sent its track and for the mixer.
+    pub(super) fn mute_phone(&mut self, owner: &PeerId, muted: bool) {
+        let Some(phone) = self.peers.get(owner).and_then(|peer| peer.phone.as_ref()) else { return };
+        let (shard, stream, muted) = (phone.line.shard, phone.line.stream, muted || phone.line.held);
+        self.command(shard, Command::MuteStream { stream, muted });
+    }
+
+    /// News of an audio worker.
+    pub(super) fn audio_event(&mut self, now: Time, event: AudioEvent) {
+        match event {
+            AudioEvent::Speaking { id, on, .. } => {
+                let Some((peer, room)) = self.phone_of(id) else { return };
+                if let Some(room) = self.rooms.get_mut(&room) {
+                    room.speakers.level(now, &peer, if on { SPEAKS } else { SILENT });
+                }
+            }
+            AudioEvent::Failed { id, why } => {
+                let Some((peer, _)) = self.phone_of(id) else { return };
+                tracing::error!(peer = %peer, why = %why, "the audio of a telephone failed; it leaves");
+                self.end(&peer, End::Leave(LeaveReason::Timeout));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whose ear or transcoder it is.
+    fn phone_of(&self, id: AudioId) -> Option<(PeerId, String)> {
+        let is = |phone: &Phone| phone.ear == id || phone.transcoder == id;
+        let peer = self.peers.values().find(|peer| peer.phone.as_ref().is_some_and(is))?;
+        Some((peer.id.clone(), peer.room.clone()))
+    }
+
+    fn link(&mut self) -> LinkId {
+        let link = LinkId(self.next_link);
+        self.next_link += 1;
+        link
+    }
+
+    fn start(&mut self) -> Start {
+        let number = self.random.number();
+        Start { sequence: number as u16 & 0x7fff, timestamp: (number >> 16) as u32 }
+    }
+
+    fn for_browsers(&mut self, line: &PhoneLine) -> TranscoderConfig {
+        TranscoderConfig {
+            receives: line.receives.clone(),
+            sends: SendFormat {
+                codec: AudioCodec::Opus(OpusConfig::default()),
+                payload_type: Chosen::opus().main.number,
+                ptime_ms: PTIME_MS,
+            },
+            noise_type: None,
+            detect_tones: false,
+            keys: SendKeys::Never,
+            auto_level: true,
+            delay_ms_min: DELAY_MS,
+            start: self.start(),
+        }
+    }
+
+    fn ear(&mut self, line: &PhoneLine) -> ParticipantConfig {
+        ParticipantConfig {
+            receives: line.receives.clone(),
+            sends: Some(line.sends),
+            start: self.start(),
+            auto_level: true,
+            detect_tones: false,
+            keys: SendKeys::Never,
+            delay_ms_min: DELAY_MS,
+        }
+    }
+}
+
+/// What the mixer reads of a track: Opus, whatever its numbers.
+fn formats(chosen: &Chosen) -> Vec<StreamFormat> {
+    vec![StreamFormat {
+        payload_type: chosen.main.number,
+        receives: Receives::Audio(AudioCodec::Opus(OpusConfig::default())),
+    }]
+}
+
+fn import(number: u8, codec: Codec, clock_rate: u32) -> ImportConfig {
+    ImportConfig {
+        kind: MediaKind::Audio,
+        payload_types: vec![PayloadType { number, rtx: None, codec, clock_rate }],
+    }
+}
