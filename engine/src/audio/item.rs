@@ -128,7 +128,7 @@ impl Pipe {
     /// Nothing is encoded that nobody hears, and nothing kept that nobody records.
     pub(super) fn settle(&mut self) {
         self.transcoder.set_sends(self.listens && self.outlets.is_wanted());
-        self.transcoder.set_taps(self.points.iter().any(|(side, _)| *side == Side::In));
+        self.transcoder.set_taps(!self.points.is_empty());
     }
 
     fn tick(&mut self, id: AudioId, around: &mut Around<'_, '_>) {

@@ -1,6 +1,7 @@
 //! What comes out of a jitter buffer.
 
 use super::{Audio, Kind, Playout, Scratch, now_us};
+use crate::codec::g711::Law;
 use crate::jitter::stretch::{shrink, stretch};
 
 /// Off by less than this, the delay is right; it is less than any jitter.
@@ -76,6 +77,35 @@ impl Playout {
         self.ready.copy_within(out.len()..self.ready_len, 0);
         self.ready_len -= out.len();
         played
+    }
+
+    /// The common case between telephones: the packet that is due is as long as what is wanted, and its codes only need
+    /// another law. False, and nothing is changed, in all other cases: then [`Playout::pull`].
+    pub(crate) fn pull_codes(&mut self, now_ns: u64, to: Law, out: &mut [u8]) -> bool {
+        if self.ready_len > 0 || !self.is_time(now_ns) {
+            return false;
+        }
+        let error_us = self.adjust(now_ns, out.len());
+        if self.pace(0, out.len(), error_us) != Pace::Keep {
+            return false;
+        }
+        let Some(position) = &self.position else { return false };
+        let sequence = position.next_sequence;
+        let Some(slot) = self.store.first_from(sequence) else { return false };
+        let Kind::Audio(index) = slot.kind else { return false };
+        let due = slot.sequence == sequence && slot.timestamp == position.next_timestamp;
+        if !due || self.current != usize::from(index) {
+            return false;
+        }
+        if !self.audio[usize::from(index)].translate(&slot.payload, to, out) {
+            return false;
+        }
+        self.rest = self.rest.saturating_sub(out.len());
+        self.packet_samples = out.len();
+        self.advance(sequence + 1, out.len());
+        self.note_decoded(false);
+        self.store.remove(sequence);
+        true
     }
 
     /// Lets time pass without decoding, for a stream that nobody listens to now.
