@@ -240,16 +240,14 @@ impl Transcoder {
 
     /// Takes a packet; tells `heard` of keys in it.
     pub fn receive(&mut self, packet: &Packet<'_>, heard: &mut dyn FnMut(KeyEvent)) -> Inserted {
-        let inserted = self.playout.insert(packet);
-        if inserted == Inserted::Event {
-            self.has_events = true;
-            let Transcoder { receiver, sender, tones, config, .. } = self;
+        let Transcoder { playout, receiver, sender, tones, config, has_events, .. } = self;
+        playout.receive(packet, &mut |packet| {
+            *has_events = true;
             receiver.packet(packet.timestamp, packet.payload, packet.arrival_ns, &mut |event| {
                 forward_key(config.keys, sender, tones, event);
                 heard(event);
             });
-        }
-        inserted
+        })
     }
 
     /// Makes the packet of the tick that begins now, if one is to be sent; tells `heard` of keys.

@@ -210,12 +210,11 @@ impl Tap {
     }
 
     fn receive(&mut self, packet: &Packet<'_>, key: &mut dyn FnMut(KeyEvent)) -> Inserted {
-        let inserted = self.playout.insert(packet);
-        if inserted == Inserted::Event {
-            self.has_events = true;
-            self.events.packet(packet.timestamp, packet.payload, packet.arrival_ns, key);
-        }
-        inserted
+        let Tap { playout, events, has_events, .. } = self;
+        playout.receive(packet, &mut |packet| {
+            *has_events = true;
+            events.packet(packet.timestamp, packet.payload, packet.arrival_ns, key);
+        })
     }
 
     fn tick(&mut self, around: &mut Around<'_, '_>, key: &mut dyn FnMut(KeyEvent)) {

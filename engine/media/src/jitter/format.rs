@@ -18,6 +18,8 @@ pub enum Receives {
     ComfortNoise,
     /// Telephone events (RFC 4733).
     Events,
+    /// Redundant audio (RFC 2198): blocks of the other payload types, earlier ones again in front of the newest.
+    Redundant,
 }
 
 /// A payload type and its meaning.

@@ -256,13 +256,12 @@ impl Room {
         events: &mut dyn FnMut(RoomEvent),
     ) -> Result<Inserted, RoomError> {
         let participant = self.find(id)?;
-        let inserted = participant.playout.insert(packet);
-        if inserted == Inserted::Event {
-            participant.events.packet(packet.timestamp, packet.payload, packet.arrival_ns, &mut |key| {
+        let Participant { playout, events: receiver, .. } = participant;
+        Ok(playout.receive(packet, &mut |packet| {
+            receiver.packet(packet.timestamp, packet.payload, packet.arrival_ns, &mut |key| {
                 events(RoomEvent::Key(id, key));
             });
-        }
-        Ok(inserted)
+        }))
     }
 
     /// Louder or softer for the others, as a factor.

@@ -200,7 +200,7 @@ impl Playout {
 
     /// What is lost comes back with the next packet only if that is here in time.
     fn for_redundancy_us(&self) -> i64 {
-        if self.redundant && self.loss > LOSS {
+        if (self.redundant || self.folded) && self.loss > LOSS {
             (self.packet_samples * 1000 / self.rate.per_ms()) as i64
         } else {
             0
@@ -252,7 +252,7 @@ impl Playout {
         self.redundant = redundant;
     }
 
-    fn note_lost(&mut self, packets: i64) {
+    pub(super) fn note_lost(&mut self, packets: i64) {
         self.counters.lost += packets.unsigned_abs();
         self.loss = (self.loss + LOSS_STEP * packets.clamp(0, 10) as f32).min(1.0);
     }
@@ -291,7 +291,7 @@ impl Playout {
                 return self.fill_missing(gap, sequence, missing, scratch);
             }
             match kind {
-                Kind::Event => self.drop_first(next_sequence),
+                Kind::Event | Kind::Redundant => self.drop_first(next_sequence),
                 Kind::Noise => {
                     self.noise.describe(&slot.payload);
                     self.drop_first(sequence);
