@@ -1,5 +1,5 @@
-//! Loops over samples that count, each built thrice: for any machine, and for one with AVX2 or AVX-512. Also the only
-//! place where libraries of the system are called.
+//! Loops over samples that count, each built twice: for any machine, and for one with AVX2. Also the only place where
+//! libraries of the system are called.
 
 mod amr;
 mod g729;
@@ -13,7 +13,7 @@ pub(crate) use g729::{G729DecoderState, G729EncoderState, G729Library};
 /// Sums of products are kept in so many lanes, added at the end: the order that vectors need.
 const LANES: usize = 16;
 
-/// Builds a function again with AVX2 and with AVX-512, and takes the widest that the machine has.
+/// Builds a function a second time with AVX2 and takes that one where the machine has it.
 macro_rules! widened {
     ($(#[$meta:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
         $(#[$meta])*
@@ -27,18 +27,6 @@ macro_rules! widened {
                 #[target_feature(enable = "avx2")]
                 fn wide($($arg: $type),*) $(-> $result)? {
                     portable($($arg),*)
-                }
-                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-                fn widest($($arg: $type),*) $(-> $result)? {
-                    portable($($arg),*)
-                }
-                if std::arch::is_x86_feature_detected!("avx512f")
-                    && std::arch::is_x86_feature_detected!("avx512bw")
-                    && std::arch::is_x86_feature_detected!("avx512dq")
-                    && std::arch::is_x86_feature_detected!("avx512vl")
-                {
-                    // SAFETY: the machine has the features that `widest` was built for: detected right above.
-                    return unsafe { widest($($arg),*) };
                 }
                 if std::arch::is_x86_feature_detected!("avx2") {
                     // SAFETY: the machine has the feature that `wide` was built for: detected one line above.

@@ -2,7 +2,7 @@ use super::*;
 use crate::codec::l16::L16;
 use crate::codec::opus::OpusConfig;
 use crate::codec::{AmrConfig, AmrPacking, Decoder};
-use crate::dtmf::VOLUME;
+use crate::dtmf::{Key, VOLUME};
 use crate::jitter::{Receives, StreamFormat};
 use crate::kit;
 use crate::outgoing::SendFormat;
