@@ -5,10 +5,13 @@
 //! - [`media`]: real encoders on pictures and sounds that can be recognised after decoding.
 //! - [`stamp`]: what was sent, when, and what arrived: loss to the packet and delay to the microsecond.
 //! - [`demo`]: all of it together, for some seconds, with a verdict.
+//! - `calls` (feature `harness`): telephone calls through a relay that speaks `ng`, judged at their far ends.
 //! - `compare`, `rivals`, `report` (feature `harness`): our node beside others under one load, and what came of it as a page.
 //! - [`fleet`]: thousands of light clients in a scenario, measured to the packet.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "harness")]
+pub mod calls;
 pub mod client;
 #[cfg(feature = "harness")]
 pub mod compare;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use kaname_bench::{compare, fleet, report};
+use kaname_bench::{calls, compare, fleet, report};
 
 /// Load for media nodes: fleets of real clients in scenarios, measured to the packet; and nodes beside each other
 #[derive(Parser)]
@@ -19,6 +19,8 @@ enum Command {
     Run(Box<fleet::command::Options>),
     /// Our node beside Debian's Janus and rtpengine: same load, same sink, taking turns
     Compare(compare::command::Options),
+    /// Telephone calls through a media relay that speaks ng: quality, cost, capacity, rate of set-ups
+    Calls(calls::command::Options),
     /// A page with plots from what `run` and `compare` wrote
     Report(report::command::Options),
 }
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
     match CommandLine::parse().command {
         Command::Run(options) => options.run(),
         Command::Compare(options) => compare::command::run(&options),
+        Command::Calls(options) => calls::command::run(&options),
         Command::Report(options) => report::command::run(&options),
     }
 }

@@ -2,14 +2,34 @@
 //! by pure functions over session descriptions, and compiled to legs and routes of the shards.
 
 mod actor;
+mod answer;
 mod config;
 mod counters;
+mod ending;
 mod engine;
+mod error;
+mod figures;
+mod formats;
 mod handle;
 mod ids;
 mod interface;
 pub mod limits;
+mod model;
+mod offer;
+mod outbox;
+mod paint;
+mod plan;
+mod ports;
+mod quality;
+mod random;
+mod range;
+mod record;
+mod requests;
+mod room;
+mod sound;
 mod state;
+mod tools;
+mod write;
 
 pub use config::CallsConfig;
 pub use counters::CallsCounters;

@@ -9,9 +9,9 @@ mod judge;
 mod load;
 mod plan;
 pub mod scenario;
-mod sink;
+pub(crate) mod sink;
 mod table;
-mod tally;
+pub(crate) mod tally;
 mod turns;
 mod view;
 

@@ -138,7 +138,7 @@ fn is_srtp(datagram: &[u8]) -> bool {
 }
 
 /// An SRTP context of the foreign library.
-pub(super) fn context(keys: &Keys) -> Result<Context, RivalError> {
+pub(crate) fn context(keys: &Keys) -> Result<Context, RivalError> {
     let profile = match keys.suite {
         Suite::Cm => ProtectionProfile::Aes128CmHmacSha1_80,
         Suite::Gcm128 => ProtectionProfile::AeadAes128Gcm,

@@ -70,19 +70,19 @@ impl Tally {
 }
 
 /// For times in microseconds, to a thousandth of their value.
-pub(super) fn histogram() -> Histogram<u64> {
+pub(crate) fn histogram() -> Histogram<u64> {
     // The bounds are constants and known to be good.
     Histogram::new_with_bounds(1, DELAY_MAX_US, 3)
         .unwrap_or_else(|error| unreachable!("constant bounds: {error}"))
 }
 
 /// Enters a time.
-pub(super) fn enter(histogram: &mut Histogram<u64>, ns: u64) {
+pub(crate) fn enter(histogram: &mut Histogram<u64>, ns: u64) {
     histogram.saturating_record((ns / 1000).clamp(1, DELAY_MAX_US));
 }
 
 /// The percentiles that rows show; zeros of nothing.
-pub(super) fn percentiles(histogram: &Histogram<u64>) -> RowDelay {
+pub(crate) fn percentiles(histogram: &Histogram<u64>) -> RowDelay {
     if histogram.is_empty() {
         return RowDelay::default();
     }

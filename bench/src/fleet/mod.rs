@@ -18,7 +18,7 @@ mod launch;
 mod limits;
 mod outcome;
 mod presets;
-mod process;
+pub(crate) mod process;
 mod receive;
 mod result;
 mod scenario;

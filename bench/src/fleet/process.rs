@@ -5,13 +5,13 @@ use std::fs;
 
 /// A look at a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// CPU time of each thread in nanoseconds, by thread.
     threads: BTreeMap<u32, u64>,
     /// Voluntary and involuntary context switches of all threads.
     switches: (u64, u64),
     /// Resident set in bytes.
-    pub(super) rss: u64,
+    pub(crate) rss: u64,
     /// Datagrams dropped at its UDP sockets.
     drops: u64,
     /// When, nanoseconds since 1970.
@@ -20,22 +20,22 @@ pub(super) struct Look {
 
 /// What happened between two looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Between {
+pub(crate) struct Between {
     /// Wall-clock seconds.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
     /// CPU nanoseconds of all threads.
-    pub(super) cpu_ns: u64,
+    pub(crate) cpu_ns: u64,
     /// The busiest thread's share of a core.
-    pub(super) busiest: f64,
+    pub(crate) busiest: f64,
     /// Voluntary and involuntary context switches.
-    pub(super) switches: (u64, u64),
+    pub(crate) switches: (u64, u64),
     /// Datagrams dropped.
-    pub(super) drops: u64,
+    pub(crate) drops: u64,
 }
 
 impl Look {
     /// `None` when there is no such process, or the kernel does not say.
-    pub(super) fn at(pid: u32, now_ns: u64) -> Option<Look> {
+    pub(crate) fn at(pid: u32, now_ns: u64) -> Option<Look> {
         let mut look = Look { at_ns: now_ns, ..Look::default() };
         for task in fs::read_dir(format!("/proc/{pid}/task")).ok()? {
             let task = task.ok()?;
@@ -53,7 +53,7 @@ impl Look {
         Some(look)
     }
 
-    pub(super) fn since(&self, before: &Look) -> Between {
+    pub(crate) fn since(&self, before: &Look) -> Between {
         let wall_ns = self.at_ns.saturating_sub(before.at_ns).max(1);
         let used = |(id, ns): (&u32, &u64)| ns.saturating_sub(before.threads.get(id).copied().unwrap_or(0));
         let busiest = self.threads.iter().map(used).max().unwrap_or(0);
@@ -72,13 +72,13 @@ impl Look {
 
 impl Between {
     /// Cores' worth of CPU.
-    pub(super) fn cores(&self) -> f64 {
+    pub(crate) fn cores(&self) -> f64 {
         self.cpu_ns as f64 / 1e9 / self.seconds
     }
 }
 
 /// Proportional set in bytes: dear to read, so it is asked for by itself.
-pub(super) fn pss(pid: u32) -> Option<u64> {
+pub(crate) fn pss(pid: u32) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
     Some(field(&rollup, "Pss:")? * 1024)
 }

@@ -8,11 +8,15 @@ use std::time::Duration;
 use super::link::{Direction, Identity, Link, Media, Offered};
 use super::process::{free_tcp_port, free_udp_port};
 use super::{Feed, Placement, Process, RivalError, Stage, Suite, System, Tap};
+use crate::calls::ng::Client;
 use crate::client::{Trust, web};
 use crate::compare::scenario::{Scenario, Shape};
 
+const NAME: &str = "kaname";
 /// How long it may take to answer.
 const READY_WITHIN: Duration = Duration::from_secs(10);
+/// Ports of calls, as many as rtpengine is given.
+const PORTS: (&str, &str) = ("30000", "59999");
 /// SSRC of the first publisher.
 const SSRC: u32 = 0x0200_0000;
 
@@ -30,18 +34,11 @@ impl Kaname {
 
 impl System for Kaname {
     fn name(&self) -> &'static str {
-        "kaname"
+        NAME
     }
 
     fn version(&self) -> Result<String, RivalError> {
-        let output = Command::new(&self.program).arg("--version").output();
-        let output = output.map_err(|error| {
-            let node = self.program.display();
-            RivalError::Setup(format!(
-                "{node} cannot be started ({error}): build it with `cargo build --release -p kaname-sfu`, or name another with --node"
-            ))
-        })?;
-        Ok(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches("kaname ").to_owned())
+        version(&self.program)
     }
 
     fn can(&self, _scenario: &Scenario, _suite: Suite) -> Result<(), RivalError> {
@@ -96,6 +93,57 @@ impl System for Kaname {
             Ok(())
         })
     }
+}
+
+/// Looks whether the program can be started, and says which version.
+pub(crate) fn version(program: &Path) -> Result<String, RivalError> {
+    let output = Command::new(program).arg("--version").output().map_err(|error| {
+        let node = program.display();
+        RivalError::Setup(format!(
+            "{node} cannot be started ({error}): build it with `cargo build --release -p kaname-sfu`, or name another with --node"
+        ))
+    })?;
+    Ok(String::from_utf8_lossy(&output.stdout).trim().trim_start_matches("kaname ").to_owned())
+}
+
+/// Starts it as a media relay of SIP proxies, and waits until its `ng` door answers.
+pub(crate) fn start_relay(program: &Path, place: &Placement) -> Result<(Process, Client), RivalError> {
+    let folder = Process::folder(NAME)?;
+    let state = folder.path().to_string_lossy().into_owned();
+    let control = format!("127.0.0.1:{}", free_udp_port()?);
+    let http = format!("127.0.0.1:{}", free_tcp_port()?);
+    let arguments = [
+        "--http-listen",
+        &http,
+        "--media-bind",
+        "127.0.0.1",
+        "--media-port",
+        &free_udp_port()?.to_string(),
+        "--media-shards",
+        "1",
+        "--state-directory",
+        &state,
+        "--ng-listen-udp",
+        &control,
+        "--ng-allow",
+        "127.0.0.0/8",
+        "--calls-interfaces",
+        "default/127.0.0.1",
+        "--calls-port-min",
+        PORTS.0,
+        "--calls-port-max",
+        PORTS.1,
+        // Ports of ended calls are taken again at once: rapid set-ups would else wait for them, and rivals know no rest.
+        "--calls-port-rest-seconds",
+        "0",
+        "--log-level",
+        "warn",
+    ];
+    let mut process = Process::start(NAME, folder, place, program, &arguments)?;
+    let relay = control.parse().map_err(|e| RivalError::Setup(format!("{control}: {e}")))?;
+    let mut client = Client::connect(relay)?;
+    process.until("an answer to a ping", READY_WITHIN, || client.ping().ok())?;
+    Ok((process, client))
 }
 
 /// A running node as its clients see it.

@@ -2,10 +2,10 @@
 //! for one scenario, and stopped. What is sent to it and what comes out is [`compare`](crate::compare)'s business.
 
 mod janus;
-mod kaname;
-mod link;
+pub(crate) mod kaname;
+pub(crate) mod link;
 mod process;
-mod rtpengine;
+pub(crate) mod rtpengine;
 
 use std::net::{SocketAddr, UdpSocket};
 
@@ -41,6 +41,12 @@ pub enum RivalError {
     /// This machine failed.
     #[error("this machine: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl From<crate::calls::ng::NgError> for RivalError {
+    fn from(error: crate::calls::ng::NgError) -> Self {
+        RivalError::Setup(error.to_string())
+    }
 }
 
 impl From<crate::client::ClientError> for RivalError {

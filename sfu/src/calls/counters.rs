@@ -28,6 +28,8 @@ pub struct CallsCounters {
     pub refused_total: BTreeMap<&'static str, u64>,
     /// Requests that came again and were answered as before.
     pub repeated_total: u64,
+    /// Records of calls that could not be written.
+    pub records_lost_total: u64,
     /// Packets that the calls which ended received.
     pub packets_total: u64,
     /// What the doors counted.
@@ -55,6 +57,11 @@ impl CallsCounters {
         for (name, help, value) in [
             ("calls_started_total", "Calls begun.", self.calls_total),
             ("calls_seconds_total", "Seconds that ended calls lasted.", self.seconds_total),
+            (
+                "calls_records_lost_total",
+                "Records of calls that could not be written.",
+                self.records_lost_total,
+            ),
             ("calls_packets_total", "Media packets that ended calls received.", self.packets_total),
             (
                 "ng_repeated_total",

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use kaname_engine::EngineEvent;
-use kaname_engine::audio::AudioEvent;
+use kaname_engine::audio::{AudioEvent, AudioId};
 use kaname_engine::core::Event;
 use kaname_engine::core::command::{LegId, LinkId, SenderId, StreamId};
 
@@ -14,11 +14,29 @@ const CALLS_LONG: u64 = 1 << 63;
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     next: u32,
+    next_ssrc: u32,
+    /// What SSRCs are told from those of other nodes by.
+    mask: u32,
     used: HashSet<u32>,
     next_link: u64,
 }
 
 impl Numbers {
+    pub(super) fn new(mask: u32) -> Numbers {
+        Numbers { mask, ..Numbers::default() }
+    }
+
+    /// An SSRC. A counter times an odd number meets every number once; 0 stands for none.
+    pub(super) fn ssrc(&mut self) -> u32 {
+        loop {
+            let ssrc = self.next_ssrc.wrapping_mul(0x9e37_79b1) ^ self.mask;
+            self.next_ssrc = self.next_ssrc.wrapping_add(1);
+            if ssrc != 0 {
+                return ssrc;
+            }
+        }
+    }
+
     fn take(&mut self) -> u32 {
         loop {
             let number = CALLS | self.next;
@@ -39,6 +57,10 @@ impl Numbers {
 
     pub(super) fn sender(&mut self) -> SenderId {
         SenderId(self.take())
+    }
+
+    pub(super) fn audio(&mut self) -> AudioId {
+        AudioId(self.take())
     }
 
     /// Links are never used twice.

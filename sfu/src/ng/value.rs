@@ -41,6 +41,14 @@ impl Value {
         }
     }
 
+    /// The dictionary, if it is one.
+    pub fn dictionary(&self) -> Option<&Dictionary> {
+        match self {
+            Value::Dictionary(dictionary) => Some(dictionary),
+            _ => None,
+        }
+    }
+
     /// The texts of a list; a single text is a list of one. What is not text is left out.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let all = match self {

@@ -32,7 +32,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("kaname-wire", &[]),
     ("kaname-srtp", &["kaname-wire"]),
     ("kaname-srtp-capi", &["kaname-srtp"]),
-    ("kaname-fuzz", &["kaname-srtp", "kaname-srtp-capi"]),
+    ("kaname-fuzz", &["kaname-srtp", "kaname-srtp-capi", "kaname-sfu"]),
     ("kaname-io", &["kaname-wire"]),
     ("kaname-media", &["kaname-wire"]),
     ("kaname-core", &["kaname-wire", "kaname-srtp"]),

@@ -13,7 +13,6 @@ use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_dtls::state::State;
 
-use super::sdp::Answer;
 use crate::rivals::{Keys, RivalError, Suite};
 
 /// RFC 5764 section 4.2.
@@ -22,16 +21,16 @@ const EXPORTER: &str = "EXTRACTOR-dtls_srtp";
 const RECORDS: std::ops::RangeInclusive<u8> = 20..=63;
 
 /// The certificate that all links of a process share.
-pub(in crate::rivals) struct Identity {
+pub(crate) struct Identity {
     certificate: Certificate,
     provider: Arc<AwsLcRsProvider>,
     /// SHA-256 of it, as SDP has it.
-    pub(in crate::rivals) fingerprint: String,
+    pub(crate) fingerprint: String,
 }
 
 impl Identity {
     /// A fresh self-signed one.
-    pub(in crate::rivals) fn new() -> Result<Identity, RivalError> {
+    pub(crate) fn new() -> Result<Identity, RivalError> {
         let provider = Arc::new(AwsLcRsProvider::default());
         let certificate =
             Certificate::generate_self_signed(vec!["bench".to_owned()], provider.crypto()).map_err(failed)?;
@@ -56,16 +55,16 @@ impl Identity {
     }
 }
 
-/// Keys to send with and keys to receive with. Datagrams that are no DTLS go to `other`.
-pub(super) fn handshake(
+/// Keys to send with and keys to receive with, from whoever is at `remote` and has the certificate of `expected`.
+/// Datagrams that are no DTLS go to `other`.
+pub(crate) fn handshake(
     socket: &UdpSocket,
     identity: &Identity,
-    answer: &Answer,
+    (remote, expected): (SocketAddr, &str),
     suite: Suite,
     until: Instant,
     other: impl Fn(&[u8]),
 ) -> Result<(Keys, Keys), RivalError> {
-    let remote = answer.remote;
     let mut endpoint = Endpoint::new(socket.local_addr()?, Default::default(), None);
     let config = Arc::new(identity.config(suite)?);
     endpoint.connect(Instant::now(), remote, config, None).map_err(failed)?;
@@ -93,8 +92,8 @@ pub(super) fn handshake(
                 .first()
                 .map(|der| fingerprint(&identity.provider, der))
                 .transpose()?;
-            if seen.as_ref() != Some(&answer.fingerprint) {
-                return Err(failed(format!("the certificate is not {}", answer.fingerprint)));
+            if seen.as_deref() != Some(expected) {
+                return Err(failed(format!("the certificate is not {expected}")));
             }
             return keys(state, suite);
         }

@@ -10,7 +10,7 @@ mod stun;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-pub(in crate::rivals) use dtls::Identity;
+pub(crate) use dtls::{Identity, handshake};
 use sdp::Answer;
 pub(in crate::rivals) use sdp::{Direction, Media};
 
@@ -73,7 +73,8 @@ impl Offered {
         self.socket.set_read_timeout(Some(ASK_AGAIN))?;
         let keepalive = stun::request(&answer.ufrag, &self.ufrag, &answer.password)?;
         self.check(&keepalive, &answer, until)?;
-        let keys = dtls::handshake(&self.socket, identity, &answer, suite, until, |datagram| {
+        let peer = (answer.remote, answer.fingerprint.as_str());
+        let keys = handshake(&self.socket, identity, peer, suite, until, |datagram| {
             self.answer(datagram, answer.remote)
         })?;
         Ok(Link { socket: self.socket, remote: answer.remote, send: keys.0, receive: keys.1, keepalive })

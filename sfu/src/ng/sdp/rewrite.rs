@@ -147,6 +147,18 @@ pub struct Rewrite {
 
 /// Writes the text with what is decided.
 pub fn rewrite(text: &SessionText, rewrite: &Rewrite) -> String {
-    let _ = rewrite;
-    text.as_str().to_owned()
+    let after = session::connection(text, rewrite);
+    let connection = media::SessionConnection { before: text.session().connection.as_ref(), after };
+    let end = text.line_end();
+    let mut out = String::with_capacity(text.as_str().len() + ROOM);
+    session::write(text, rewrite, after).print(end, &mut out);
+    let unchanged = MediaRewrite::default();
+    for (index, view) in text.medias().iter().enumerate() {
+        let media = rewrite.medias.get(index).unwrap_or(&unchanged);
+        media::write(text, view, media, connection, &rewrite.attributes).print(end, &mut out);
+    }
+    out
 }
+
+/// Bytes that most rewriting adds, so that the text is seldom moved: keys and candidates.
+const ROOM: usize = 2_048;

@@ -90,15 +90,16 @@ pub fn taken_security(view: &MediaView, rules: &SecurityRules) -> Result<Securit
     if dtls.is_some() && !rules.no_dtls {
         return Ok(Security::Dtls);
     }
-    if !view.crypto.is_empty() && !rules.no_sdes {
+    let sdes = view.crypto.iter().any(|line| rules.crypto.takes(line));
+    if sdes && !rules.no_sdes {
         return Ok(Security::Sdes);
     }
     if !view.protocol.is_secure() {
         return Ok(Security::Plain);
     }
-    Err(if dtls.is_some() || !view.crypto.is_empty() {
+    Err(if dtls.is_some() || sdes {
         SecurityRefused::SwitchedOff
-    } else if !view.crypto_refused.is_empty() {
+    } else if !(view.crypto.is_empty() && view.crypto_refused.is_empty()) {
         SecurityRefused::NoSuite
     } else if view.dtls.as_ref().is_some_and(|dtls| dtls.only_weak) {
         SecurityRefused::WeakFingerprint
@@ -113,13 +114,13 @@ pub fn agreed_security(offer: SecurityOffer, answer: &MediaView) -> Result<Secur
     if offer.dtls && dtls.is_some_and(|dtls| !dtls.fingerprints.is_empty()) {
         return Ok(Security::Dtls);
     }
-    if offer.sdes && !answer.crypto.is_empty() {
+    if offer.sdes && answer.crypto.iter().any(|line| line.keying().is_some()) {
         return Ok(Security::Sdes);
     }
     if offer.optional || !(offer.sdes || offer.dtls) {
         return Ok(Security::Plain);
     }
-    Err(if !answer.crypto_refused.is_empty() {
+    Err(if !(answer.crypto.is_empty() && answer.crypto_refused.is_empty()) {
         SecurityRefused::NoSuite
     } else if dtls.is_some_and(|dtls| dtls.only_weak) {
         SecurityRefused::WeakFingerprint

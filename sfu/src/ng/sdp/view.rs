@@ -4,6 +4,9 @@ mod media;
 mod read;
 mod session;
 
+pub(super) use media::media;
+pub(super) use session::session;
+
 use std::net::{IpAddr, SocketAddr};
 
 use kaname_engine::Fingerprint;

@@ -23,12 +23,8 @@ pub struct CodecOffer {
 enum Fate {
     Stays,
     Stripped,
-    /// Not offered on; `by_name`: not by `all`.
-    Masked {
-        by_name: bool,
-    },
-    /// By `all`: `transcode` may restore it.
-    StrippedByAll,
+    /// Not offered on, but used towards the offerer.
+    Masked,
 }
 
 fn fate(format: &Format, rules: &CodecRules) -> Fate {
@@ -36,21 +32,20 @@ fn fate(format: &Format, rules: &CodecRules) -> Fate {
         return Fate::Stripped;
     }
     if names(&rules.mask, format) || names(&rules.consume, format) {
-        return Fate::Masked { by_name: true };
+        return Fate::Masked;
     }
-    let spared = names(&rules.except, format) || names(&rules.offer, format);
+    if names(&rules.except, format) || names(&rules.offer, format) {
+        return Fate::Stays;
+    }
+    // What `all` took and `transcode` names was there all the time: it is restored. `full` takes it for good.
     let restored = rules.transcode.iter().any(|spec| spec.matches(format));
-    let by_all = |list: &[CodecMatch]| list.contains(&CodecMatch::All) && !restored;
-    if spared {
-        Fate::Stays
-    } else if rules.strip.contains(&CodecMatch::Full) {
+    let takes = |list: &[CodecMatch]| {
+        list.contains(&CodecMatch::Full) || list.contains(&CodecMatch::All) && !restored
+    };
+    if takes(&rules.strip) {
         Fate::Stripped
-    } else if by_all(&rules.strip) {
-        Fate::StrippedByAll
-    } else if rules.mask.contains(&CodecMatch::Full) || rules.consume.contains(&CodecMatch::Full) {
-        Fate::Masked { by_name: true }
-    } else if by_all(&rules.mask) || by_all(&rules.consume) {
-        Fate::Masked { by_name: false }
+    } else if takes(&rules.mask) || takes(&rules.consume) {
+        Fate::Masked
     } else {
         Fate::Stays
     }
@@ -65,25 +60,31 @@ pub fn offer(offered: &[Format], rules: &CodecRules, can: Coders<'_>) -> CodecOf
     };
     let mut outcome = CodecOffer {
         formats: pick(|fate| fate == Fate::Stays),
-        usable: pick(|fate| matches!(fate, Fate::Stays | Fate::Masked { .. })),
-        forced: Vec::new(),
-        transcodes: false,
+        usable: pick(|fate| fate != Fate::Stripped),
+        ..CodecOffer::default()
     };
-    let masked = pick(|fate| matches!(fate, Fate::Masked { .. }));
-    add(&mut outcome, offered, rules, can);
+    // Pictures, and sound that this node cannot decode, only pass.
+    if outcome.usable.iter().any(|format| !format.is_supplement() && can(format)) {
+        outcome.forced = forced(&outcome, rules, can);
+        add(&mut outcome, offered, rules, can);
+    }
     // Nothing that could be offered: the flags cannot have meant that.
     if !outcome.formats.iter().any(|format| !format.is_supplement()) {
         return CodecOffer { formats: offered.to_vec(), usable: offered.to_vec(), ..CodecOffer::default() };
     }
     reorder(&mut outcome.formats, &rules.offer);
-    let accepted = |format: &Format| rules.accept.iter().any(|entry| entry.is_all() || entry.names(format));
-    let forced = outcome.usable.iter().filter(|f| masked.contains(f) || accepted(f));
-    outcome.forced = forced.filter(|f| can(f) || f.is_supplement()).map(|f| f.payload_type).collect();
-    outcome.transcodes |= !outcome.forced.is_empty() && rules.may_transcode();
-    if !outcome.transcodes {
-        outcome.forced.clear();
-    }
     outcome
+}
+
+/// Formats of the offerer that are accepted whatever the other side says.
+fn forced(outcome: &CodecOffer, rules: &CodecRules, can: Coders<'_>) -> Vec<u8> {
+    // `mask` alone switches no transcoder on.
+    if !rules.may_transcode() {
+        return Vec::new();
+    }
+    let accepted = |format: &Format| rules.accept.iter().any(|entry| entry.is_all() || entry.names(format));
+    let forced = outcome.usable.iter().filter(|f| !outcome.formats.contains(f) || accepted(f));
+    forced.filter(|f| !f.is_supplement() && can(f)).map(|f| f.payload_type).collect()
 }
 
 /// Adds what `transcode` names, and what goes with it.
@@ -92,7 +93,7 @@ fn add(outcome: &mut CodecOffer, offered: &[Format], rules: &CodecRules, can: Co
     for spec in &rules.transcode {
         let format = wanted(spec);
         let there = outcome.formats.iter().chain(&added).any(|f| is_asked(f, &format, spec));
-        if there || !(can(&format) || format.is_supplement()) {
+        if there || !(can(&format) || format.is_event() || format.is_noise()) {
             continue;
         }
         let taken =
@@ -102,15 +103,18 @@ fn add(outcome: &mut CodecOffer, offered: &[Format], rules: &CodecRules, can: Co
             added.push(Format { payload_type, ..format });
         }
     }
-    outcome.transcodes = !added.is_empty() || !rules.consume.is_empty();
-    if outcome.transcodes && !added.is_empty() {
+    outcome.transcodes = !added.is_empty() || !outcome.forced.is_empty();
+    if !outcome.transcodes {
+        return;
+    }
+    if !added.is_empty() {
         // Whatever is offered may come, and the transcoder must then understand it.
-        outcome.formats.retain(|format| can(format) || format.is_supplement());
+        let understood = |format: &Format| can(format) || format.is_event() || format.is_noise();
+        outcome.formats.retain(understood);
+        outcome.usable.retain(understood);
     }
     outcome.formats.append(&mut added);
-    if outcome.transcodes {
-        add_events(outcome, offered);
-    }
+    add_events(outcome, offered, rules);
 }
 
 fn is_asked(there: &Format, wanted: &Format, spec: &CodecSpec) -> bool {
@@ -118,18 +122,24 @@ fn is_asked(there: &Format, wanted: &Format, spec: &CodecSpec) -> bool {
     there.is_named(&wanted.name) && same_rate && (there.is_event() || there.channels == wanted.channels)
 }
 
-/// RFC 4733 section 2.1: events have the clock of the audio beside them. Where the offerer has events, those for the
-/// clocks of added codecs are offered too.
-fn add_events(outcome: &mut CodecOffer, offered: &[Format]) {
-    let Some(model) = outcome.formats.iter().find(|f| f.is_event()).cloned() else { return };
+/// RFC 4733 section 2.1: events have the clock of the audio beside them, and so has comfort noise. Where the offerer has
+/// events, those for the clocks of added codecs are offered too, and those of clocks without audio are not. Audio comes
+/// first: the first format is the preferred one.
+fn add_events(outcome: &mut CodecOffer, offered: &[Format], rules: &CodecRules) {
+    let masked = |f: &Format| names(&rules.mask, f) || names(&rules.consume, f);
+    let model = outcome.usable.iter().find(|f| f.is_event() && !masked(f)).cloned();
     let audio: Vec<u32> =
         outcome.formats.iter().filter(|f| !f.is_supplement()).map(|f| f.clock_rate).collect();
+    outcome.formats.retain(|format| audio.contains(&format.clock_rate));
+    outcome.formats.sort_by_key(Format::is_supplement);
     for clock_rate in audio {
         if outcome.formats.iter().any(|f| f.is_event() && f.clock_rate == clock_rate) {
             continue;
         }
+        let Some(model) = &model else { return };
+        let same_clock = Some(model.payload_type).filter(|_| model.clock_rate == clock_rate);
         let taken = |number| outcome.formats.iter().chain(offered).any(|f| f.payload_type == number);
-        if let Some(payload_type) = event_number(taken) {
+        if let Some(payload_type) = same_clock.or_else(|| event_number(taken)) {
             outcome.formats.push(Format { payload_type, clock_rate, ..model.clone() });
         }
     }

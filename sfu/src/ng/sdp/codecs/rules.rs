@@ -75,8 +75,7 @@ impl CodecSpec {
         spec.channels = number(parts.next())?.map(u8::try_from).transpose().ok()?.filter(|n| *n > 0);
         spec.bitrate = number(parts.next())?;
         spec.ptime = number(parts.next())?;
-        let words = |part: Option<&str>| part.filter(|p| !p.is_empty()).map(str::to_owned);
-        spec.fmtp = words(parts.next());
+        spec.fmtp = parts.next().filter(|fmtp| !fmtp.is_empty()).map(str::to_owned);
         let options = parts.collect::<Vec<_>>().join("/");
         spec.options = (!options.is_empty()).then_some(options);
         text.bytes().all(|b| b >= b' ').then_some(spec)

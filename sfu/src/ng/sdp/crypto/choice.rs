@@ -60,8 +60,8 @@ impl CryptoRules {
             || if self.only.is_empty() { !self.without.contains(&suite) } else { self.only.contains(&suite) }
     }
 
-    /// Whether a line can be used: the engine can, and what weakens it was asked for.
-    fn takes(&self, line: &CryptoLine) -> bool {
+    /// Whether an offered line can be used: the engine can, and what weakens it was asked for.
+    pub fn takes(&self, line: &CryptoLine) -> bool {
         let weak = line.parameters.unencrypted_srtp || line.parameters.unencrypted_srtcp;
         let asked = self.unencrypted_srtp == Some(true) && self.unencrypted_srtcp == Some(true);
         self.allows(line.suite) && line.keying().is_some() && (!weak || asked)
@@ -83,8 +83,9 @@ impl CryptoRules {
     }
 }
 
-/// What to offer to the other side: the suites that came keep their tags, others are added behind. `earlier` is what
-/// was offered to it before: a suite that is still there keeps its key, so that a re-offer changes nothing.
+/// What to offer to the other side: the suites that came keep their tags, others are added behind. `earlier` is our line
+/// that is in use with it (or those of an offer that was never answered): its suite keeps its key, so that counters go
+/// on over a re-offer. Lines that were in use once must not be among them: a key is never taken up again.
 pub fn offer(
     received: &[CryptoLine],
     rules: &CryptoRules,

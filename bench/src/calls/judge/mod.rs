@@ -1,0 +1,162 @@
+//! How a stream sounds at its far end, against what was sent: likeness, delay, gaps, level.
+//!
+//! Decoding is kaname-media's; so that generator and node do not agree on a mistake, a share of streams goes through
+//! decoders of ffmpeg as well.
+
+mod align;
+mod foreign;
+mod hear;
+
+use self::align::{Reference, energy};
+pub(super) use self::foreign::{Foreign, source_likeness};
+pub(super) use self::hear::Kept;
+use self::hear::{Heard, decode, ordered};
+use super::case::Sound;
+use super::limits::DELAY_MAX;
+use super::sound::{Material, Voice};
+
+/// Sound that is compared at once.
+const SEGMENT_MS: u32 = 400;
+/// Sound in which gaps are looked for.
+const FRAME_MS: u32 = 20;
+/// Sound that has to be found first.
+const SEEK_MS: u32 = 1_200;
+/// How far the delay may move from one segment to the next before it is looked for everywhere.
+const STEP_MS: u32 = 25;
+/// A stretch of sent sound quieter than this is no sound to judge by: the mean of its squares.
+const QUIET: f32 = 150.0 * 150.0;
+/// A segment less like than this is looked for everywhere.
+const LIKE: f32 = 0.7;
+/// A frame of less than this share of the energy that was sent is a gap.
+const GAP_SHARE: f32 = 0.01;
+/// How much ahead of its sender's time sound may seem to come: clocks are read, and codecs' filters are counted.
+const AHEAD_MS: u32 = 40;
+
+/// A window of one stream, as it came.
+pub(super) struct Capture {
+    /// The codec that it was agreed to come in.
+    pub(super) sound: Sound,
+    /// What was sent.
+    pub(super) material: Material,
+    /// When the stream's first packet was due, on the clock of arrivals.
+    pub(super) begin_ns: i64,
+    pub(super) packets: Vec<Kept>,
+    /// Seconds since media began, of the window's begin.
+    pub(super) at_s: f64,
+}
+
+/// What was heard.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Verdict {
+    /// Mean likeness of its segments, 0 to 1.
+    pub(super) quality: f64,
+    /// The same by a foreign decoder.
+    pub(super) foreign: Option<f64>,
+    /// From the sending of sound to its arrival: of each packet, in milliseconds.
+    pub(super) delays_ms: Vec<f64>,
+    /// Frames of 20 ms in which nothing was heard of a sound that was sent, or that stood in no packet.
+    pub(super) gaps: u64,
+    /// Loudness against what was sent, in decibels.
+    pub(super) level_db: f64,
+    /// Packets that could not be decoded.
+    pub(super) undecodable: u64,
+}
+
+/// Judges a window; `foreign` lets its decoder hear it as well.
+pub(super) fn judge(capture: &Capture, foreign: Option<&Foreign>) -> Verdict {
+    let Material::Voice { voice, start } = &capture.material else { return Verdict::default() };
+    let rate = capture.sound.judged_at();
+    let reference = Reference::new(&voice.reference(rate), start * rate.samples(FRAME_MS));
+    let packets = ordered(&capture.packets);
+    let Some(first) = packets.first() else { return Verdict::default() };
+    let heard = decode(&packets, capture.sound);
+    // The place in the stream at which sound would be sent when the first packet came.
+    let now = (first.at_ns as i64 - capture.begin_ns) * i64::from(rate.hz()) / 1_000_000_000;
+    let mut verdict = compare(&reference, &heard, now, rate.samples(1));
+    verdict.undecodable = heard.undecodable;
+    for (delay, (_, at_ns)) in verdict.delays_ms.iter_mut().zip(&heard.arrivals) {
+        *delay += (*at_ns as i64 - capture.begin_ns) as f64 / 1e6;
+    }
+    if let Some(foreign) = foreign {
+        let samples = foreign.decode(&packets, capture.sound);
+        verdict.foreign =
+            samples.map(|samples| compare(&reference, &Heard::whole(&samples), now, rate.samples(1)).quality);
+    }
+    verdict
+}
+
+/// Compares; delays are as if every packet had come when the stream began.
+fn compare(reference: &Reference, heard: &Heard, now: i64, per_ms: usize) -> Verdict {
+    let mut verdict = Verdict::default();
+    let everywhere = |at: i64| {
+        let longest = DELAY_MAX.as_millis() as i64 * per_ms as i64;
+        at - longest..=at + (AHEAD_MS as usize * per_ms) as i64
+    };
+    let Some(seek) = loudest(&heard.samples, SEEK_MS as usize * per_ms) else { return verdict };
+    let from = &heard.samples[seek..];
+    let len = from.len().min(SEEK_MS as usize * per_ms);
+    let mut place = reference.find(&from[..len], everywhere(now + seek as i64)).place - seek as i64;
+    let (segment, step) = (SEGMENT_MS as usize * per_ms, (STEP_MS as usize * per_ms) as i64);
+    let (mut likeness, mut segments, mut sent_energy, mut heard_energy) = (0.0, 0u32, 0.0, 0.0);
+    let mut places = Vec::new();
+    for (number, samples) in heard.samples.chunks_exact(segment).enumerate() {
+        let at = (number * segment) as i64;
+        let expected = place + at;
+        let sent = reference.stretch(expected, segment);
+        // The judge's own decoder begins in the middle of a stream, and has to settle first.
+        if number == 0 || energy(&sent) < QUIET * segment as f32 {
+            places.push(place);
+            continue;
+        }
+        let mut found = reference.find(samples, expected - step..=expected + step);
+        if found.likeness < LIKE {
+            let elsewhere = reference.find(samples, everywhere(now + at));
+            // What is merely as unlike elsewhere is a bad stretch, not one that has moved.
+            if elsewhere.likeness > LIKE {
+                found = elsewhere;
+            }
+        }
+        if found.likeness > LIKE {
+            place = found.place - at;
+        }
+        places.push(place);
+        let sent = reference.stretch(place + at, segment);
+        likeness += f64::from(found.likeness.clamp(0.0, 1.0));
+        segments += 1;
+        sent_energy += f64::from(energy(&sent));
+        heard_energy += f64::from(energy(samples));
+        verdict.gaps += gaps(&sent, samples, FRAME_MS as usize * per_ms);
+    }
+    if segments > 0 {
+        verdict.quality = likeness / f64::from(segments);
+        verdict.level_db = 10.0 * (heard_energy.max(1.0) / sent_energy.max(1.0)).log10();
+    }
+    let place_of = |at: usize| places.get(at / segment).or(places.last()).copied().unwrap_or(place);
+    verdict.delays_ms =
+        heard.arrivals.iter().map(|&(at, _)| -((place_of(at) + at as i64) as f64) / per_ms as f64).collect();
+    verdict
+}
+
+/// Where so many samples are loudest; `None` of silence.
+fn loudest(samples: &[f32], len: usize) -> Option<usize> {
+    let starts = (0..samples.len().saturating_sub(len).max(1)).step_by(len / 4);
+    let of = |start: usize| energy(&samples[start..samples.len().min(start + len)]);
+    let best = starts.max_by(|&a, &b| of(a).total_cmp(&of(b)))?;
+    (!samples.is_empty() && of(best) > 0.0).then_some(best)
+}
+
+/// Frames that were sent loud and came silent.
+fn gaps(sent: &[f32], heard: &[f32], frame: usize) -> u64 {
+    let silent = |(sent, heard): (&[f32], &[f32])| {
+        energy(sent) > 4.0 * QUIET * frame as f32 && energy(heard) < energy(sent) * GAP_SHARE
+    };
+    sent.chunks_exact(frame).zip(heard.chunks_exact(frame)).filter(|&pair| silent(pair)).count() as u64
+}
+
+/// A voice's sound as a judge hears it.
+fn reference(voice: &Voice) -> Reference {
+    Reference::new(&voice.reference(voice.sound.judged_at()), 0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+use super::*;
+use crate::calls::sound::Library;
+
+const BEGIN_NS: i64 = 5_000_000_000;
+const PACKET_NS: u64 = 20_000_000;
+
+/// What a stream's receiver gets from a node that delays by so much and changes nothing.
+fn arrived(sound: Sound, stream: usize, delay_ms: u64, numbers: std::ops::Range<u64>) -> Capture {
+    let material = Library::default().voice(sound, stream).unwrap();
+    let packets = numbers
+        .map(|number| {
+            let mut payload = Vec::new();
+            material.payload(number, &mut payload);
+            let at_ns = BEGIN_NS as u64 + number * PACKET_NS + delay_ms * 1_000_000;
+            let timestamp = 77u32.wrapping_add(number as u32 * sound.ticks());
+            Kept { number, timestamp, at_ns, payload }
+        })
+        .collect();
+    Capture { sound, material, begin_ns: BEGIN_NS, packets, at_s: 0.0 }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+#[test]
+fn what_came_whole_is_like_what_was_sent_in_every_codec() {
+    for (sound, least, look_ahead_ms) in [
+        (Sound::Pcma, 0.995, 0.0..0.2),
+        (Sound::Pcmu, 0.995, 0.0..0.2),
+        (Sound::G722, 0.97, 1.0..2.0),
+        (Sound::Opus, 0.85, 5.0..9.0),
+    ] {
+        let verdict = judge(&arrived(sound, 3, 35, 100..300), None);
+        assert!(verdict.quality > least, "{sound:?}: {}", verdict.quality);
+        let delay = median(verdict.delays_ms) - 35.0;
+        assert!(look_ahead_ms.contains(&delay), "{sound:?}: {delay}");
+        assert!(verdict.level_db.abs() < 0.7, "{sound:?}: {}", verdict.level_db);
+        assert_eq!((verdict.gaps, verdict.undecodable), (0, 0), "{sound:?}");
+    }
+}
+
+#[test]
+fn a_gap_is_found() {
+    let mut capture = arrived(Sound::Pcma, 1, 5, 50..250);
+    let whole = judge(&capture, None);
+    capture.packets.retain(|packet| !(100..115).contains(&packet.number));
+    let holed = judge(&capture, None);
+    assert!(holed.gaps >= 5 && whole.gaps == 0, "{}", holed.gaps);
+    assert!(holed.quality < whole.quality - 0.02, "{} {}", holed.quality, whole.quality);
+}
+
+#[test]
+fn a_wrong_packet_is_found() {
+    let mut capture = arrived(Sound::Pcma, 1, 5, 50..250);
+    let whole = judge(&capture, None).quality;
+    let other = arrived(Sound::Pcma, 2, 5, 50..250);
+    for place in 20..40 {
+        capture.packets[place].payload = other.packets[place].payload.clone();
+    }
+    let mixed = judge(&capture, None).quality;
+    assert!(mixed < whole - 0.05, "{mixed} {whole}");
+    capture.packets[10].payload = vec![];
+    capture.packets[11].timestamp = 0x7000_0000;
+    assert_eq!(judge(&capture, None).undecodable, 2);
+}
+
+#[test]
+fn another_call_or_a_wrong_codec_is_not_taken_for_the_right_one() {
+    let mut crossed = arrived(Sound::Pcma, 1, 5, 50..250);
+    crossed.packets = arrived(Sound::Pcma, 6, 5, 50..250).packets;
+    assert!(judge(&crossed, None).quality < 0.5);
+    // µ-law where A-law was agreed: of the right length, and noise.
+    let mut wrong = arrived(Sound::Pcmu, 1, 5, 50..250);
+    wrong.sound = Sound::Pcma;
+    let quality = judge(&wrong, None).quality;
+    assert!(quality < 0.9, "{quality}");
+    let mut narrow = arrived(Sound::Pcma, 1, 5, 50..250);
+    narrow.sound = Sound::G722;
+    assert!(judge(&narrow, None).quality < 0.5);
+}
+
+#[test]
+fn a_delay_that_grows_is_seen_to_grow() {
+    let mut capture = arrived(Sound::Pcma, 4, 10, 0..250);
+    for packet in capture.packets.iter_mut().filter(|packet| packet.number >= 125) {
+        packet.at_ns += 60_000_000;
+    }
+    let delays = judge(&capture, None).delays_ms;
+    assert!((delays[20] - 10.0).abs() < 1.0 && (delays[240] - 70.0).abs() < 1.0, "{delays:?}");
+}
+
+#[test]
+fn nothing_is_nothing() {
+    let silent = Capture { packets: vec![], ..arrived(Sound::Opus, 0, 0, 0..1) };
+    assert_eq!(judge(&silent, None), Verdict::default());
+}
+
+#[test]
+#[ignore = "full suite: ffmpeg"]
+fn a_foreign_decoder_hears_what_we_encode_and_what_came() {
+    let foreign = Foreign::find().expect("ffmpeg is installed by ./test --full");
+    for (sound, least) in
+        [(Sound::Pcma, 0.995), (Sound::Pcmu, 0.995), (Sound::G722, 0.97), (Sound::Opus, 0.85)]
+    {
+        let capture = arrived(sound, 3, 35, 100..300);
+        let Material::Voice { voice, .. } = &capture.material else { panic!("no voice") };
+        let source = source_likeness(&foreign, voice).unwrap();
+        assert!(source > least, "{sound:?}: {source}");
+        let verdict = judge(&capture, Some(&foreign));
+        let heard = verdict.foreign.unwrap();
+        assert!((heard - verdict.quality).abs() < 0.02, "{sound:?}: {heard} {}", verdict.quality);
+    }
+}
