@@ -36,3 +36,6 @@ pub use counters::CallsCounters;
 pub use engine::{CallEngine, Refused};
 pub use handle::{Calls, CallsHandle, CallsSink};
 pub use interface::{DEFAULT_INTERFACE, Interface, InterfaceParseError};
+
+#[cfg(test)]
+mod tests;
