@@ -26,8 +26,10 @@ mod random;
 mod range;
 mod record;
 mod requests;
+mod room;
 mod sound;
 mod state;
+mod subscribe;
 mod tools;
 mod write;
 

@@ -141,7 +141,7 @@ pub fn start(config: &Config) -> Result<Running, String> {
         max_body_bytes: config.http.max_body_bytes,
         read_timeout: Duration::from_secs(config.http.read_timeout_seconds),
     };
-    let (calls, doors) = open_doors(config, calls, &engine)?;
+    let (calls, doors) = open_doors(config, calls.with_rooms(node.clone()), &engine)?;
     let app = App::new(node.clone(), tokens.clone(), facts, limits).with_calls(calls.clone());
     let server = Server::start(app, listeners, acceptor, config.http.max_connections);
     Ok(Running { node, pages, calls, doors, engine, server, tokens })

@@ -43,8 +43,14 @@ pub(super) enum CallError {
     Port(String),
     #[error("{0}")]
     LoadLimit(&'static str),
+    #[error("rooms are not to be had through this door; offer without the key `room`")]
+    NoRooms,
+    #[error("the room can join no m-line: offer audio as opus, G722, PCMA or PCMU over RTP")]
+    NoSound,
     #[error("{command} is not done by this node; {instead}")]
     NotDone { command: &'static str, instead: &'static str },
+    #[error("the answer leaves out codecs that were offered; say allow-transcoding if that is meant")]
+    NotAllTaken,
     #[error("{0}")]
     Play(String),
 }
@@ -59,11 +65,13 @@ impl CallError {
             CallError::UnknownCall => "unknown_call",
             CallError::UnknownTag => "unknown_tag",
             CallError::NoOffer => "no_offer",
-            CallError::Lines { .. } => "bad_answer",
+            CallError::Lines { .. } | CallError::NotAllTaken => "bad_answer",
             CallError::TooLong { .. } | CallError::TooManyParties => "too_much",
             CallError::UnknownInterface(_) | CallError::NoFamily(_) => "no_interface",
             CallError::NoPorts(_) | CallError::Port(_) => "no_ports",
             CallError::LoadLimit(_) => "load_limit",
+            CallError::NoRooms => "no_rooms",
+            CallError::NoSound => "no_sound",
             CallError::NotDone { .. } => "not_done",
             CallError::Play(_) => "cannot_play",
         }

@@ -14,6 +14,7 @@ use super::limits::LOOK_INTERVAL;
 use super::plan::{Home, Manner, Security, SideKey, Sound, Told};
 use super::ports::OwnPorts;
 use super::random::Random;
+use super::room::Seat;
 use super::sound::Recording;
 use crate::ng::flags::{DtlsMode, Flags, Switch};
 use crate::ng::sdp::codecs::{CodecOffer, CodecRules};
@@ -53,6 +54,8 @@ pub(super) struct Call {
     pub(super) orders: Orders,
     /// Who is played something, by the playing's name.
     pub(super) playing: HashMap<u64, usize>,
+    /// One end of it is a room.
+    pub(super) seat: Option<Seat>,
 }
 
 /// One side of a call, by the tag of its end of the SIP dialogue.
@@ -78,6 +81,8 @@ pub(super) struct Party {
     pub(super) origin: OriginKeeper,
     /// It left; its place is kept, so that the others keep theirs.
     pub(super) gone: bool,
+    /// It has no leg: the audience of a publisher, or the source of a subscriber's copy.
+    pub(super) hidden: bool,
     /// What its m-lines hear, if it is a subscriber.
     pub(super) subscribed: Vec<SideKey>,
     /// What was asked for besides offers and answers.
@@ -265,6 +270,7 @@ impl Call {
             recording: None,
             orders: Orders::default(),
             playing: HashMap::new(),
+            seat: None,
         }
     }
 

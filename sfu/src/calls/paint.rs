@@ -9,7 +9,8 @@ use super::plan::{Hearing, Manner, Picture, Side, SideKey};
 /// Every side that is agreed, with what it hears.
 pub(super) fn paint(call: &Call) -> Picture {
     let mut picture = Picture::new();
-    for (index, party) in call.live() {
+    // A room has no leg.
+    for (index, party) in call.live().filter(|(index, _)| !call.is_room(*index)) {
         for (media, line) in party.medias.iter().enumerate() {
             let key = SideKey { party: index, media };
             let (Some(agreed), Some(ports)) = (&line.agreed, line.ports) else { continue };
@@ -54,6 +55,10 @@ fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<
         Some(Hearing { from: key, manner })
     };
     let from = party.source(key.media);
+    // What a room sends, it routes by itself.
+    if from.is_some_and(|from| call.is_room(from.party)) {
+        return None;
+    }
     let Some((from, peer)) = from.and_then(|from| Some((from, call.parties.get(from.party)?))) else {
         return solo();
     };

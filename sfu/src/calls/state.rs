@@ -19,6 +19,7 @@ use super::model::Call;
 use super::plan::SideKey;
 use super::random::Random;
 use super::record::Records;
+use super::room::RoomWish;
 use super::sound::Loaded;
 use super::tools::Tools;
 use crate::ng::{self, Dictionary, Replies, ReplyTo};
@@ -45,6 +46,8 @@ pub(super) struct State {
     pub(super) rate: Rate,
     /// Where prompts arrive that were read aside.
     pub(super) loaded: mpsc::UnboundedSender<Loaded>,
+    /// Where telephones go that call a room.
+    pub(super) rooms: Option<mpsc::UnboundedSender<RoomWish>>,
     began: Instant,
     next: u64,
 }
@@ -130,6 +133,7 @@ impl State {
             questions: HashMap::new(),
             rate: Rate::default(),
             loaded,
+            rooms: None,
             began: Instant::now(),
             next: 0,
         }

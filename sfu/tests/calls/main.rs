@@ -3,6 +3,7 @@
 mod doors;
 mod dtls;
 mod phone;
+mod rooms;
 mod rtp;
 mod sound;
 mod srtp;

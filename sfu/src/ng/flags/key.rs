@@ -20,18 +20,12 @@ const PTIME_MS_MAX: u32 = 1_000;
 /// Audio is kept in memory for so long.
 const DELAY_MS_MAX: u32 = 10_000;
 
-/// Reads one key; false if nobody knows it.
+/// Reads one key, by its plain name; false if nobody knows it.
 pub(super) fn read(flags: &mut Flags, name: &str, value: &Value) -> Result<bool, FlagError> {
-    // Names are compared without case and with blanks as hyphens, so one spelling of each is enough.
-    let plain: String = name
-        .chars()
-        .take(64)
-        .map(|c| if c == ' ' || c == '_' { '-' } else { c.to_ascii_lowercase() })
-        .collect();
-    Ok(identity(flags, &plain, value)?
-        || media(flags, &plain, value)?
-        || list::read(flags, &plain, value)?
-        || other::read(flags, &plain, value)?)
+    Ok(identity(flags, name, value)?
+        || media(flags, name, value)?
+        || list::read(flags, name, value)?
+        || other::read(flags, name, value)?)
 }
 
 /// Who and where.

@@ -1,5 +1,6 @@
 //! A dictionary, key by key.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use super::{Command, FlagError, Flags, key, limits, word};
@@ -10,22 +11,22 @@ pub(super) fn read(dictionary: &Dictionary) -> Result<Flags, FlagError> {
     let name = dictionary.text("command").unwrap_or_default();
     let command = Command::parse(name).ok_or_else(|| FlagError::Command(Quoted::new(name)))?;
     let mut flags = Flags { command, ..Flags::default() };
-    let mut seen: Vec<&str> = vec!["command"];
+    let mut seen = HashSet::from(["command".to_owned()]);
     for (name, value) in dictionary.iter() {
-        // A key may come twice; the first counts.
-        if !seen.iter().any(|known| word::same(known, name)) {
-            seen.push(name);
-            if !key::read(&mut flags, name, value)? {
-                flags.note_unknown(name);
-            }
+        let plain = word::plain_text(name);
+        // A key may come twice, and the first counts. Lists of codecs that proxies spread over several keys add up.
+        if (plain.starts_with("codec-") || !seen.contains(&plain)) && !key::read(&mut flags, &plain, value)? {
+            flags.note_unknown(name);
         }
+        seen.insert(plain);
     }
     for key in command.needs() {
         let there = match *key {
             "call-id" => !flags.call_id.is_empty(),
             "from-tag" => flags.from_tag.is_some(),
             "to-tag" => flags.to_tag.is_some(),
-            _ => flags.sdp.is_some(),
+            // A room that is to call has no offer to bring.
+            _ => flags.sdp.is_some() || (flags.room.is_some() && command == Command::Offer),
         };
         if !there {
             return Err(FlagError::Missing { command, key });

@@ -190,6 +190,9 @@ fn codecs_in_every_way_of_writing() {
     assert_eq!(rules.transcode[1].name, "PCMA", "a number of a fixed meaning");
     assert_eq!(rules.accept, [CodecMatch::Full]);
     assert_eq!(with_flags(&["codec-strip=[PCMU PCMA]"]).codecs.strip.len(), 2);
+    let keys = offer().with("codec-strip", "PCMU").with("codec strip", "PCMA").with("codec-dance", "PCMA");
+    let flags = Flags::read(&keys).unwrap();
+    assert_eq!((flags.codecs.strip.len(), flags.unknown.len()), (2, 1));
     assert_eq!(with_flags(&["codec-strip=PCMU,PCMA"]).codecs.strip.len(), 2);
 }
 
@@ -241,6 +244,20 @@ fn numbers_and_choices() {
     assert_eq!(Flags::read(&offer().with("TOS", -1)).unwrap().tos, Some(None), "as it is");
     assert_eq!(Flags::read(&offer().with("TOS", 256)).unwrap().tos, None, "the default");
     assert_eq!(Flags::read(&offer().with("code", 15)).unwrap().play.key, Some(15));
+}
+
+#[test]
+fn a_pause_of_a_recording_and_one_between_keys() {
+    let command = |name: &str| Dictionary::new().with("command", name).with("call-id", "c");
+    for pause in [Value::from("yes"), Value::from(1)] {
+        assert!(Flags::read(&command("stop recording").with("pause", pause)).unwrap().has(Switch::Pause));
+    }
+    assert!(!Flags::read(&command("stop recording").with("pause", "no")).unwrap().has(Switch::Pause));
+    assert!(
+        Flags::read(&command("stop recording").with("flags", list(&["pause"]))).unwrap().has(Switch::Pause)
+    );
+    let keys = Flags::read(&command("play DTMF").with("pause", 1)).unwrap();
+    assert_eq!((keys.play.pause_ms, keys.has(Switch::Pause)), (Some(100), false));
 }
 
 #[test]

@@ -97,9 +97,14 @@ impl Format {
     pub fn is_same_codec(&self, other: &Format) -> bool {
         !self.name.is_empty()
             && self.is_named(&other.name)
-            && self.clock_rate == other.clock_rate
-            && self.channels == other.channels
+            && self.has_rate_of(other)
             && self.packing() == other.packing()
+    }
+
+    /// The same clock and as many channels. Opus is announced with two whatever it has (RFC 7587 section 7); some devices
+    /// write one.
+    pub fn has_rate_of(&self, other: &Format) -> bool {
+        self.clock_rate == other.clock_rate && (self.channels == other.channels || self.is_named("opus"))
     }
 
     /// The parameters that make packets of one codec unlike.

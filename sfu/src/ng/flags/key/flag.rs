@@ -2,7 +2,7 @@
 
 use super::{codec, list};
 use crate::ng::flags::reader::checked;
-use crate::ng::flags::word::{after, same};
+use crate::ng::flags::word::{after, plain_text, same};
 use crate::ng::flags::{All, FlagError, Flags, Switch, attributes};
 use crate::ng::sdp::codecs::CodecMatch;
 use crate::ng::sdp::protocol::{Protocol, ProtocolWish};
@@ -137,7 +137,7 @@ fn prefixed(flags: &mut Flags, word: &str) -> Result<bool, FlagError> {
         if let Some(value) =
             after(key, word).and_then(|rest| rest.strip_prefix('-')).filter(|v| !v.is_empty())
         {
-            return super::read(flags, key, &Value::from(value));
+            return super::read(flags, &plain_text(key), &Value::from(value));
         }
     }
     Ok(false)
@@ -159,13 +159,10 @@ fn with_value(flags: &mut Flags, word: &str) -> Result<bool, FlagError> {
         Some(inner) => Value::List(inner.split_whitespace().map(Value::from).collect()),
         None => Value::from(value),
     };
-    if let Some(verb) = after("codec-", key) {
-        return codec::entries(flags, verb, &value);
-    }
     if codec::is_verb(key) {
         return codec::entries(flags, key, &value);
     }
-    super::read(flags, key, &value)
+    super::read(flags, &plain_text(key), &value)
 }
 
 impl Flags {

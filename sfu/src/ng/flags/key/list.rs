@@ -41,7 +41,12 @@ pub(super) fn read(flags: &mut Flags, name: &str, value: &Value) -> Result<bool,
             crate::ng::flags::attributes::dictionary(flags, value)?;
             return Ok(true);
         }
-        _ => return Ok(false),
+        _ => {
+            return match after("codec-", name) {
+                Some(verb) => codec::entries(flags, verb, value),
+                None => Ok(false),
+            };
+        }
     };
     for word in texts(key, value)? {
         if !read(flags, &word) {

@@ -1,7 +1,7 @@
 //! Recording, DTMF, playing and what is left.
 
 use crate::ng::flags::reader::{choice, ip, number, on_off, text, texts};
-use crate::ng::flags::{DtmfBlocking, FlagError, Flags, Switch};
+use crate::ng::flags::{Command, DtmfBlocking, FlagError, Flags, Switch};
 use crate::ng::value::Value;
 use crate::sdp::Quoted;
 use kaname_engine::HashAlgorithm;
@@ -25,7 +25,7 @@ pub(super) fn read(flags: &mut Flags, name: &str, value: &Value) -> Result<bool,
             fingerprint(flags, &name);
         }
         // `stop recording` with it pauses; beside a key to press it is the time between keys.
-        "pause" if value.number().is_none() => {
+        "pause" if flags.command == Command::StopRecording => {
             if on_off("pause", value)? {
                 flags.switches.add(Switch::Pause);
             }

@@ -107,10 +107,12 @@ fn add(outcome: &mut CodecOffer, offered: &[Format], rules: &CodecRules, can: Co
     if !outcome.transcodes {
         return;
     }
-    // Whatever is offered may come, and the transcoder must then understand it.
-    let understood = |format: &Format| can(format) || format.is_event() || format.is_noise();
-    outcome.formats.retain(understood);
-    outcome.usable.retain(understood);
+    if !added.is_empty() {
+        // Whatever is offered may come, and the transcoder must then understand it.
+        let understood = |format: &Format| can(format) || format.is_event() || format.is_noise();
+        outcome.formats.retain(understood);
+        outcome.usable.retain(understood);
+    }
     outcome.formats.append(&mut added);
     add_events(outcome, offered, rules);
 }

@@ -98,9 +98,7 @@ pub fn plan(offer: &CodecOffer, answered: &[Format], rules: &CodecRules, can: Co
 /// may name a lower level of H.264 under its number, and a name may be unknown to us.
 fn counterpart<'l>(list: &'l [Format], format: &Format) -> Option<&'l Format> {
     let numbered = |other: &&Format| {
-        other.payload_type == format.payload_type
-            && other.is_named(&format.name)
-            && (other.clock_rate, other.channels) == (format.clock_rate, format.channels)
+        other.payload_type == format.payload_type && other.is_named(&format.name) && other.has_rate_of(format)
     };
     list.iter().find(|other| other.is_same_codec(format)).or_else(|| list.iter().find(numbered))
 }
@@ -120,7 +118,10 @@ fn chosen(
 ) -> Vec<Format> {
     let mut audio: Vec<Format> = Vec::new();
     let both = common.iter().map(|common| common.offerers);
-    let forced = offer.usable.iter().filter(|format| offer.forced.contains(&format.payload_type));
+    // A stream is transcoded as a whole: where both have something that only passes, nothing is forced beside it.
+    let only_passes = both.clone().any(|format| !format.is_supplement() && !can(format));
+    let forces = !only_passes && answered.iter().any(|format| !format.is_supplement() && can(format));
+    let forced = offer.usable.iter().filter(|f| forces && offer.forced.contains(&f.payload_type));
     for format in both.chain(forced).filter(|format| !format.is_supplement()) {
         if !audio.contains(format) {
             audio.push(format.clone());

@@ -126,7 +126,7 @@ struct Call {
     back: &'static str,
 }
 
-const CALLS: [Call; 17] = [
+const CALLS: [Call; 20] = [
     Call {
         what: "no flags: the answer passes",
         offered: PHONE,
@@ -243,6 +243,33 @@ const CALLS: [Call; 17] = [
         answer: "0 PCMU/8000, 101 telephone-event/8000",
         forth: "0>0 101>101 = 0 101 -",
         back: "0>0 101>101 = 0 101 -",
+    },
+    Call {
+        what: "always transcode, but what both have only passes",
+        offered: "18 G729/8000, 8 PCMA/8000, 101 telephone-event/8000",
+        flags: "accept=all",
+        answered: "18 G729/8000, 101 telephone-event/8000",
+        answer: "18 G729/8000, 101 telephone-event/8000",
+        forth: "18>18 101>101 = 18 101 -",
+        back: "18>18 101>101 = 18 101 -",
+    },
+    Call {
+        what: "a masked codec is not forced beside one that only passes",
+        offered: "111 opus/48000/2, 18 G729/8000",
+        flags: "consume=opus",
+        answered: "18 G729/8000",
+        answer: "18 G729/8000",
+        forth: "18>18 = 18 - -",
+        back: "18>18 = 18 - -",
+    },
+    Call {
+        what: "opus with one channel is opus",
+        offered: "111 opus/48000/2",
+        flags: "",
+        answered: "96 opus/48000",
+        answer: "96 opus/48000",
+        forth: "96>96 111>96 = 96 - -",
+        back: "96>96 111>96 = 96 - -",
     },
     Call {
         what: "comfort noise on the offerer's side only",

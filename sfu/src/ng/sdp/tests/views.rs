@@ -114,6 +114,13 @@ fn dtls_and_ice_of_the_m_line_or_of_the_session() {
 }
 
 #[test]
+fn what_is_of_the_m_line_alone_counts_nowhere_else() {
+    let text = crlf(ASTERISK).replace("t=0 0\r\n", "t=0 0\r\na=rtcp-mux\r\na=rtcp:9\r\na=rtcp-rsize\r\n");
+    let view = SessionText::parse(&text).unwrap().medias()[0].clone();
+    assert!(!view.rtcp_mux && view.rtcp.is_none() && !view.rtcp_rsize);
+}
+
+#[test]
 fn groups_marks_labels_and_fax() {
     let browser = parse(BROWSER);
     assert_eq!(browser.session().bundles, [["0", "1"]]);
