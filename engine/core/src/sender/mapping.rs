@@ -258,7 +258,7 @@ mod tests {
             let mut highest = [100_000u64, 70_000, 500_000];
             for (at_ms, (stream, step, chance, back)) in packets.into_iter().enumerate() {
                 if chance == 0 {
-                    [&mut short, &mut long].map(Mapping::interrupt);
+                    [&mut short, &mut long].into_iter().for_each(Mapping::interrupt);
                 }
                 let last = &mut highest[stream as usize];
                 *last += if chance == 1 { 40_000 } else { step };
