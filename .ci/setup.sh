@@ -31,7 +31,10 @@ install_missing() {
         exit 1
     fi
     say "installing: $missing"
-    DEBIAN_FRONTEND=noninteractive sh -c "$line" >&2
+    DEBIAN_FRONTEND=noninteractive sh -c "$line" >&2 && return 0
+    say "error: apt could not install: $missing"
+    say "  see above; they are packages of Debian 12 or later, from its section \`main\`"
+    exit 1
 }
 
 need_cargo() {

@@ -25,6 +25,7 @@ mod random;
 mod range;
 mod record;
 mod requests;
+mod room;
 mod sound;
 mod state;
 mod tools;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kaname_engine::io::xdp;
-use kaname_engine::{Engine, EngineConfig, IoChoice, ShardId, SteeringChoice, SteeringMode};
+use kaname_engine::{Engine, EngineConfig, ExtraCodecs, IoChoice, ShardId, SteeringChoice, SteeringMode};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::calls::{Calls, CallsConfig, CallsHandle, DEFAULT_INTERFACE, Interface};
@@ -23,6 +23,8 @@ use crate::{banner, net, tls};
 
 /// Telling everyone, and removing their legs.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(10);
+/// How often a node that is to stop looks whether calls are left.
+const DRAIN_LOOK: Duration = Duration::from_millis(200);
 /// Requests under way, and WebSockets that have been told.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 /// The join link of a development node outlives a working day.
@@ -62,6 +64,7 @@ pub fn run(loaded: Loaded, options: Options) -> Result<ExitCode, String> {
         }
         tracing::info!(mode = ?loaded.config.mode, "ready");
         let reason = signals.wait(options.until_stdin_closes).await;
+        running.drain_calls(Duration::from_secs(loaded.config.calls.drain_seconds)).await;
         tracing::info!(reason, "stopping: telling everyone and closing");
         running.stop().await;
         tracing::info!("stopped");
@@ -138,7 +141,7 @@ pub fn start(config: &Config) -> Result<Running, String> {
         max_body_bytes: config.http.max_body_bytes,
         read_timeout: Duration::from_secs(config.http.read_timeout_seconds),
     };
-    let (calls, doors) = open_doors(config, calls, &engine)?;
+    let (calls, doors) = open_doors(config, calls.with_rooms(node.clone()), &engine)?;
     let app = App::new(node.clone(), tokens.clone(), facts, limits).with_calls(calls.clone());
     let server = Server::start(app, listeners, acceptor, config.http.max_connections);
     Ok(Running { node, pages, calls, doors, engine, server, tokens })
@@ -229,8 +232,8 @@ pub fn engine_config(config: &Config) -> EngineConfig {
         tcp: config.media.tcp,
         receive_buffer: config.media.receive_buffer_bytes,
         workers: config.media.workers,
-        audio_workers: EngineConfig::default().audio_workers,
-        codecs: kaname_engine::ExtraCodecs::default(),
+        audio_workers: config.calls.audio_workers,
+        codecs: ExtraCodecs { amr: config.calls.amr, g729: config.calls.g729 },
         steering: match config.media.steering {
             Steering::Auto => SteeringChoice::Auto,
             Steering::Ebpf => SteeringChoice::Ebpf,
@@ -306,6 +309,18 @@ impl Running {
             io_backend: self.engine.io_backend(),
             took,
         }
+    }
+
+    /// Calls go on until they end by themselves, at most for so long; SIP proxies are told to take new ones elsewhere.
+    async fn drain_calls(&self, patience: Duration) {
+        let Some(calls) = &self.calls else { return };
+        calls.drain(true).await;
+        let empty = async {
+            while calls.counters().await.calls > 0 {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+        };
+        let _late = tokio::time::timeout(patience, empty).await;
     }
 
     /// A clean stop: everyone is told, media ends, connections close.

@@ -12,7 +12,12 @@ pub struct Attacker {
 impl Attacker {
     /// A stranger on loopback with a grudge against a media address.
     pub fn new(node: SocketAddr, seed: u64) -> std::io::Result<Attacker> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        Attacker::at(SocketAddr::from(([127, 0, 0, 1], 0)), node, seed)
+    }
+
+    /// A stranger at an address.
+    pub fn at(address: SocketAddr, node: SocketAddr, seed: u64) -> std::io::Result<Attacker> {
+        let socket = UdpSocket::bind(address)?;
         socket.set_nonblocking(true)?;
         Ok(Attacker { socket, node, state: seed | 1 })
     }
@@ -86,6 +91,33 @@ impl Attacker {
         record.extend((0..108).map(|_| self.random() as u8));
         record
     }
+
+    /// A whole DTLS 1.2 ClientHello (RFC 6347, RFC 5764) of somebody who would like to talk.
+    pub fn client_hello(&mut self) -> Vec<u8> {
+        let mut body = vec![0xfe, 0xfd];
+        body.extend((0..32).map(|_| self.random() as u8));
+        // No session, no cookie; ECDHE with AES-128-GCM for both kinds of certificate; no compression.
+        body.extend_from_slice(&[0, 0, 0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0]);
+        let extensions: [&[u8]; 4] = [
+            &[0, 10, 0, 4, 0, 2, 0, 23],      // supported_groups: secp256r1
+            &[0, 11, 0, 2, 1, 0],             // ec_point_formats: uncompressed
+            &[0, 13, 0, 6, 0, 4, 4, 3, 4, 1], // signature_algorithms: ECDSA and RSA with SHA-256
+            &[0, 14, 0, 5, 0, 2, 0, 1, 0],    // use_srtp: AES128_CM_HMAC_SHA1_80
+        ];
+        let extensions = extensions.concat();
+        body.extend_from_slice(&(extensions.len() as u16).to_be_bytes());
+        body.extend_from_slice(&extensions);
+        let len = (body.len() as u32).to_be_bytes();
+        let mut handshake = vec![1];
+        handshake.extend_from_slice(&len[1..]);
+        handshake.extend_from_slice(&[0, 0, 0, 0, 0]);
+        handshake.extend_from_slice(&len[1..]);
+        handshake.extend_from_slice(&body);
+        let mut record = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0];
+        record.extend_from_slice(&(handshake.len() as u16).to_be_bytes());
+        record.extend_from_slice(&handshake);
+        record
+    }
 }
 
 fn attribute(body: &mut Vec<u8>, kind: u16, value: &[u8]) {
@@ -107,6 +139,8 @@ mod tests {
         assert_eq!(stun.len() % 4, 0);
         assert_eq!(attacker.rtp(5).len(), 112);
         assert!(attacker.hello().len() > 100);
+        let hello = attacker.client_hello();
+        assert_eq!(usize::from(u16::from_be_bytes([hello[11], hello[12]])), hello.len() - 13);
         assert!((0..100).any(|_| attacker.garbage().len() > 500));
     }
 }

@@ -8,6 +8,7 @@ pub mod compare;
 pub mod footage;
 pub mod hostile;
 pub mod node;
+pub mod telephony;
 pub mod tidy;
 
 use std::time::Duration;
@@ -35,6 +36,9 @@ pub enum Error {
     /// Test media could not be made.
     #[error("test media: {0}")]
     Footage(String),
+    /// A program of the telephone side.
+    #[error("telephony: {0}")]
+    Telephony(String),
     /// Something did not come in time.
     #[error("hung: {0}")]
     Hung(&'static str),

@@ -29,6 +29,16 @@ pub struct Ready {
     pub io_backend: String,
 }
 
+/// How to start a node.
+pub struct Launch<'a> {
+    /// Where its log goes.
+    pub log: PathBuf,
+    /// The address of its media sockets.
+    pub media: String,
+    /// Further flags.
+    pub flags: &'a [&'a str],
+}
+
 /// A running node. It ends when this is dropped.
 pub struct Node {
     /// What it said when it was ready.
@@ -44,22 +54,27 @@ impl Node {
 
     /// Starts a development node with further flags.
     pub async fn start_with(test: &str, flags: &[&str]) -> Result<Node, Error> {
-        let log = File::create(artefacts(test)?.join("node.log"))?;
+        let log = artefacts(test)?.join("node.log");
+        Node::launch(Launch { log, media: "127.0.0.1".to_owned(), flags }).await
+    }
+
+    /// Starts a development node.
+    pub async fn launch(launch: Launch<'_>) -> Result<Node, Error> {
         let mut command = Command::new(binary()?);
         command
             .args(["serve", "--json", "--until-stdin-closes", "--mode", "development"])
-            .args(["--http-listen", "127.0.0.1:0", "--media-bind", "127.0.0.1", "--media-port", "0"])
+            .args(["--http-listen", "127.0.0.1:0", "--media-bind", &launch.media, "--media-port", "0"])
             .args(["--log-level", "debug"])
-            .args(flags)
+            .args(launch.flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(File::create(&launch.log)?)
             .kill_on_drop(true);
         let mut child = command.spawn()?;
         let out = child.stdout.take().ok_or_else(|| Error::Node("no output".into()))?;
         let mut lines = BufReader::new(out).lines();
         let Some(line) = lines.next_line().await? else {
-            return Err(Error::Node(format!("it did not start; see the log of {test}")));
+            return Err(Error::Node(format!("it did not start; see {}", launch.log.display())));
         };
         let ready = serde_json::from_str(&line).map_err(|e| Error::Node(format!("{e} in {line}")))?;
         Ok(Node { ready, child })
@@ -125,6 +140,18 @@ impl Node {
     /// Whether the process still runs.
     pub fn alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Asks it to end when its work is done, as a service manager does, and does not wait.
+    pub fn terminate(&self) -> Result<(), Error> {
+        let pid = i32::try_from(self.ready.pid).map_err(|e| Error::Node(e.to_string()))?;
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)
+            .map_err(|e| Error::Node(e.to_string()))
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub async fn kill(mut self) -> Result<(), Error> {
+        Ok(self.child.kill().await?)
     }
 
     /// Asks it to end and waits for that; whether it ended well.

@@ -54,7 +54,7 @@ pub(crate) enum Payload {
     /// In the arena: shared plaintext.
     Shared,
     /// In a scratch buffer, with this length: a repair.
-    Scratch { at: usize, len: usize },
+    Scratch { at: u16, len: u16 },
 }
 
 /// One copy of a packet for one destination; holds its slot.
@@ -66,7 +66,7 @@ pub(crate) struct Outgoing {
     pub(crate) slot: u32,
     pub(crate) ssrc: u32,
     pub(crate) sequence: u16,
-    pub(crate) header_len: usize,
+    pub(crate) header_len: u16,
     pub(crate) payload: Payload,
     /// Taken, and waiting for a transmit slot.
     pub(crate) index: Option<kaname_srtp::SendIndex>,

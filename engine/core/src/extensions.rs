@@ -28,9 +28,15 @@ impl Passed {
     }
 }
 
-/// Every identifier is 1 to 255 and stands for one extension only.
-pub(crate) fn are_valid(ids: &ExtensionIds) -> bool {
-    let all = [
+/// All identifiers of a leg in one number, which is compared at once.
+pub(crate) type Shape = u128;
+
+pub(crate) fn shape(ids: &ExtensionIds) -> Shape {
+    all(ids).iter().fold(0, |shape, id| shape << 8 | Shape::from(id.unwrap_or(0)))
+}
+
+fn all(ids: &ExtensionIds) -> [Option<u8>; 9] {
+    [
         ids.mid,
         ids.rid,
         ids.repaired_rid,
@@ -40,7 +46,12 @@ pub(crate) fn are_valid(ids: &ExtensionIds) -> bool {
         ids.video_orientation,
         ids.playout_delay,
         ids.dependency_descriptor,
-    ];
+    ]
+}
+
+/// Every identifier is 1 to 255 and stands for one extension only.
+pub(crate) fn are_valid(ids: &ExtensionIds) -> bool {
+    let all = all(ids);
     let used = || all.iter().flatten();
     used().all(|id| *id != 0) && used().all(|id| used().filter(|other| *other == id).count() == 1)
 }

@@ -19,24 +19,42 @@ pub(crate) use sources::{Owner, Sources};
 
 use crate::bucket::Bucket;
 use crate::command::{ExtensionIds, LegId};
+use crate::extensions::{self, Shape};
 use crate::{Time, limits};
 
 /// Tells keyings of a leg apart, without the key.
 pub(crate) type Print = (u64, Profile);
 
-/// A leg and all that is known of it.
+/// A leg and all that is known of it. What every copy that leaves needs stands first and together, then what every packet
+/// needs that comes in: of a thousand legs each is looked for in memory once a packet.
+#[repr(C, align(64))]
 pub(crate) struct Leg {
+    pub(crate) outbound: Sending,
+    /// Where media goes to: what ICE or the ports say, looked up once.
+    path: Option<Path>,
+    /// A key reached its limit: nothing is sent until new ones come.
+    pub(crate) exhausted: bool,
+    /// Tells legs with the same extension identifiers from others.
+    shape: Shape,
+    pub(crate) packets_out: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) media: Bucket,
+    /// When something believed came in last.
+    pub(crate) heard: Option<Time>,
+    pub(crate) inbound: Receiving,
+    pub(crate) packets_in: u64,
+    pub(crate) bytes_in: u64,
+    /// SSRCs that it receives, and that it sends.
+    pub(crate) sources: Sources,
+    pub(crate) sinks: Sources,
+    /// Where it reaches its peer: at least one of them. With both, ICE says where the peer is.
+    pub(crate) ports: Option<Box<Ports>>,
+    pub(crate) agent: Option<Agent>,
+    /// Where RTCP goes to.
+    rtcp_path: Option<Path>,
+    extensions: ExtensionIds,
     pub(crate) id: LegId,
     pub(crate) began: Time,
-    /// Where it reaches its peer: at least one of them. With both, ICE says where the peer is.
-    pub(crate) agent: Option<Agent>,
-    pub(crate) ports: Option<Box<Ports>>,
-    /// Where media and RTCP go to: what these say, looked up once.
-    path: Option<Path>,
-    rtcp_path: Option<Path>,
-    pub(crate) extensions: ExtensionIds,
-    pub(crate) inbound: Receiving,
-    pub(crate) outbound: Sending,
     /// Of the keyings in use.
     pub(crate) inbound_print: Option<Print>,
     pub(crate) outbound_print: Option<Print>,
@@ -44,16 +62,10 @@ pub(crate) struct Leg {
     pub(crate) outbound_prints: Vec<u64>,
     /// Inbound sessions of a leg on ports of its own that a renegotiation put aside: their keys may come back.
     pub(crate) put_aside: Vec<(Print, Inbound)>,
-    /// A key reached its limit: nothing is sent until new ones come.
-    pub(crate) exhausted: bool,
     pub(crate) streams: Vec<u32>,
     pub(crate) senders: Vec<u32>,
-    /// SSRCs that it receives, and that it sends.
-    pub(crate) sources: Sources,
-    pub(crate) sinks: Sources,
     /// SSRCs that it sent and may never send again under these keys.
     pub(crate) retired: Vec<u32>,
-    pub(crate) media: Bucket,
     pub(crate) rtcp: Bucket,
     pub(crate) datagrams: Bucket,
     /// Names us in reports where no sender does.
@@ -62,12 +74,6 @@ pub(crate) struct Leg {
     pub(crate) arrivals: Option<Arrivals>,
     pub(crate) report_due: Time,
     pub(crate) round_trip: Option<Duration>,
-    /// When something believed came in last.
-    pub(crate) heard: Option<Time>,
-    pub(crate) packets_in: u64,
-    pub(crate) bytes_in: u64,
-    pub(crate) packets_out: u64,
-    pub(crate) bytes_out: u64,
 }
 
 impl Leg {
@@ -86,6 +92,7 @@ impl Leg {
             ports: ports.map(Box::new),
             path: None,
             rtcp_path: None,
+            shape: extensions::shape(&extensions),
             extensions,
             inbound: Receiving::Closed,
             outbound: Sending::Closed,
@@ -124,6 +131,18 @@ impl Leg {
             (None, Some(ports)) => (ports.path(), ports.rtcp_path()),
             (None, None) => (None, None),
         };
+    }
+
+    pub(crate) fn extensions(&self) -> &ExtensionIds {
+        &self.extensions
+    }
+
+    pub(crate) fn set_extensions(&mut self, ids: ExtensionIds) {
+        (self.shape, self.extensions) = (extensions::shape(&ids), ids);
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// Where media goes to.

@@ -226,6 +226,10 @@ pub const SSRC_INTERVAL: Duration = Duration::from_millis(200);
 /// Between two moves that are learned of a peer under SRTP: each is told.
 pub const MOVE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How long authentic packets from where a peer was before a new offer do not bring it back: what was on its way. It may be
+/// there still, behind a NAT, and is learned again then.
+pub const STRAGGLERS: Duration = Duration::from_millis(200);
+
 /// Inbound sessions put aside a leg: a call that goes to music on hold, to a colleague, and back.
 pub const PUT_ASIDE: usize = 2;
 

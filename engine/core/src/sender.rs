@@ -35,23 +35,25 @@ impl Route {
     }
 }
 
-/// A sender and all that is known of it.
+/// A sender and all that is known of it. What every copy reads or counts stands first, in three cache lines: of a thousand
+/// destinations each is looked for in memory once a packet.
+#[repr(C, align(64))]
 pub(crate) struct Sender {
-    pub(crate) id: SenderId,
     pub(crate) leg: u32,
-    pub(crate) kind: MediaKind,
     pub(crate) ssrc: u32,
-    pub(crate) rtx_ssrc: Option<u32>,
-    pub(crate) cname: String,
     pub(crate) mid: Option<Text>,
+    pub(crate) kind: MediaKind,
     pub(crate) route: Option<Route>,
+    pub(crate) mapping: Mapping,
     /// Takes the route's place at its stream's next key frame.
     pub(crate) pending: Option<Route>,
-    pub(crate) mapping: Mapping,
-    pub(crate) rtx_sequence: u16,
-    pub(crate) repairs: Repairs,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    pub(crate) rtx_ssrc: Option<u32>,
+    pub(crate) repairs: Repairs,
+    pub(crate) id: SenderId,
+    pub(crate) rtx_sequence: u16,
+    pub(crate) cname: String,
     pub(crate) retransmitted: u64,
     pub(crate) lost: i64,
     pub(crate) jitter: u32,

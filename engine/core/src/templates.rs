@@ -2,8 +2,8 @@
 
 use kaname_wire::extension::Text;
 
-use crate::command::ExtensionIds;
 use crate::counters::DropReason;
+use crate::extensions::Shape;
 use crate::limits::{HEADER_LEN, TEMPLATES};
 use crate::stage::rewrite::Numbers;
 
@@ -15,7 +15,7 @@ const _: () = assert!(USUAL <= HEADER_LEN && TEMPLATES.is_power_of_two());
 /// The header of one packet for legs with the same extension identifiers and senders with the same mid.
 pub(crate) struct Template {
     slot: Option<u32>,
-    ids: ExtensionIds,
+    shape: Shape,
     mid: Option<Text>,
     len: usize,
     bytes: [u8; HEADER_LEN],
@@ -26,13 +26,7 @@ pub(crate) struct Templates(Vec<Template>);
 
 impl Templates {
     pub(crate) fn new() -> Templates {
-        let empty = || Template {
-            slot: None,
-            ids: ExtensionIds::default(),
-            mid: None,
-            len: 0,
-            bytes: [0; HEADER_LEN],
-        };
+        let empty = || Template { slot: None, shape: 0, mid: None, len: 0, bytes: [0; HEADER_LEN] };
         Templates(std::iter::repeat_with(empty).take(TEMPLATES).collect())
     }
 
@@ -42,10 +36,10 @@ impl Templates {
     }
 
     /// The template for the packet in this slot; not filled if it was another's.
-    pub(crate) fn of(&mut self, slot: u32, ids: &ExtensionIds, mid: &Option<Text>) -> &mut Template {
+    pub(crate) fn of(&mut self, slot: u32, shape: Shape, mid: &Option<Text>) -> &mut Template {
         let template = &mut self.0[slot as usize % TEMPLATES];
-        if template.slot != Some(slot) || template.ids != *ids || template.mid != *mid {
-            (template.slot, template.ids, template.mid) = (Some(slot), *ids, *mid);
+        if template.slot != Some(slot) || template.shape != shape || template.mid != *mid {
+            (template.slot, template.shape, template.mid) = (Some(slot), shape, *mid);
             template.len = 0;
         }
         template

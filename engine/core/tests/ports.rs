@@ -337,6 +337,20 @@ fn a_new_offer_moves_at_once_and_the_old_place_counts_for_nothing() {
 }
 
 #[test]
+fn under_srtp_a_peer_that_stays_where_it_was_is_soon_found_again() {
+    let mut world = World::new();
+    let (mut one, mut two) = call(&mut world, true, Learn::Window);
+    one.at = address("198.51.100.1:61000");
+    one.talk(&mut world, 10);
+    two.media(&mut world);
+    // Behind a NAT: another address is signalled, and its packets come from the same.
+    let new = address("192.0.2.77:5000");
+    world.must(Command::SetRemote { leg: one.leg, remote: signalled(new, Learn::Window) });
+    one.talk(&mut world, 50);
+    assert_eq!((two.media(&mut world).len(), world.learned().len()), (40, 2));
+}
+
+#[test]
 fn the_same_address_again_keeps_what_was_learned() {
     let mut world = World::new();
     let (mut one, mut two) = call(&mut world, false, Learn::Window);

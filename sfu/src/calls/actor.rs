@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::handle::Wish;
 use super::limits::{RETRY, TICK};
+use super::room::RoomNews;
 use super::state::State;
 use crate::ng::{Asked, DoorCounters};
 
@@ -33,6 +34,7 @@ pub(super) struct Inputs {
     pub(super) requests: mpsc::Receiver<Asked>,
     pub(super) wished: mpsc::Receiver<Wish>,
     pub(super) events: mpsc::UnboundedReceiver<(ShardId, EngineEvent)>,
+    pub(super) rooms: Option<mpsc::UnboundedReceiver<RoomNews>>,
     pub(super) doors: Arc<DoorCounters>,
 }
 
@@ -77,10 +79,19 @@ pub(super) async fn run(mut state: State, mut inputs: Inputs) {
                 Some((shard, event)) => state.event(Now::read(), shard, event),
                 None => engine_lives = false,
             },
+            Some(news) = next(&mut inputs.rooms) => state.room_news(Now::read(), news),
             request = inputs.requests.recv(), if doors_live => match request {
                 Some(asked) => state.request(Now::read(), asked),
                 None => doors_live = false,
             },
         }
+    }
+}
+
+/// What a room says; never ready where there are none.
+async fn next(rooms: &mut Option<mpsc::UnboundedReceiver<RoomNews>>) -> Option<RoomNews> {
+    match rooms {
+        Some(rooms) => rooms.recv().await,
+        None => std::future::pending().await,
     }
 }

@@ -67,6 +67,7 @@ impl State {
             self.owners.remove(&number);
         }
         self.end_sound(&mut call);
+        self.leave_seat(&call);
         self.tools.end(now, &mut call);
         self.begin(now, number, Task::End { call: Box::new(call), reason, asker, ended: now }, waits);
     }

@@ -43,6 +43,10 @@ pub(super) enum CallError {
     Port(String),
     #[error("{0}")]
     LoadLimit(&'static str),
+    #[error("rooms are not to be had through this door; offer without the key `room`")]
+    NoRooms,
+    #[error("the room can join no m-line: offer audio as opus, G722, PCMA or PCMU over RTP")]
+    NoSound,
     #[error("{command} is not done by this node; {instead}")]
     NotDone { command: &'static str, instead: &'static str },
     #[error("{0}")]
@@ -64,6 +68,8 @@ impl CallError {
             CallError::UnknownInterface(_) | CallError::NoFamily(_) => "no_interface",
             CallError::NoPorts(_) | CallError::Port(_) => "no_ports",
             CallError::LoadLimit(_) => "load_limit",
+            CallError::NoRooms => "no_rooms",
+            CallError::NoSound => "no_sound",
             CallError::NotDone { .. } => "not_done",
             CallError::Play(_) => "cannot_play",
         }

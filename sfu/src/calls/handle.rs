@@ -11,13 +11,16 @@ use super::config::CallsConfig;
 use super::counters::CallsCounters;
 use super::engine::CallEngine;
 use super::ids;
+use super::room;
 use super::state::State;
 use crate::ng::{Asked, DoorCounters};
+use crate::node::NodeHandle;
 
 /// Calls that are not running yet. Their sink exists before the engine does, since the engine needs it to start.
 #[derive(Debug)]
 pub struct Calls {
     config: CallsConfig,
+    rooms: Option<NodeHandle>,
     events: mpsc::UnboundedReceiver<(ShardId, EngineEvent)>,
 }
 
@@ -48,7 +51,13 @@ impl Calls {
     /// Calls, and the sink for events of their engine.
     pub fn new(config: CallsConfig) -> (Calls, CallsSink) {
         let (sender, events) = mpsc::unbounded_channel();
-        (Calls { config, events }, CallsSink { events: sender })
+        (Calls { config, rooms: None, events }, CallsSink { events: sender })
+    }
+
+    /// Telephones may call the rooms of this node.
+    #[must_use]
+    pub fn with_rooms(self, node: NodeHandle) -> Calls {
+        Calls { rooms: Some(node), ..self }
     }
 
     /// Starts the actor as a task of the current tokio runtime: it does what comes out of `requests`.
@@ -59,8 +68,11 @@ impl Calls {
         doors: Arc<DoorCounters>,
     ) -> CallsHandle {
         let (wishes, wished) = mpsc::channel(WISHES);
-        let state = State::new(engine, self.config);
-        tokio::spawn(actor::run(state, actor::Inputs { requests, wished, events: self.events, doors }));
+        let mut state = State::new(engine, self.config);
+        let (asks, rooms) = self.rooms.map(room::ask_rooms).unzip();
+        state.rooms = asks;
+        let inputs = actor::Inputs { requests, wished, events: self.events, rooms, doors };
+        tokio::spawn(actor::run(state, inputs));
         CallsHandle { wishes }
     }
 }

@@ -12,6 +12,7 @@ use super::limits::LOOK_INTERVAL;
 use super::plan::{Home, Manner, Security, SideKey, Sound, Told};
 use super::ports::OwnPorts;
 use super::random::Random;
+use super::room::Seat;
 use crate::ng::flags::{DtlsMode, Flags, Switch};
 use crate::ng::sdp::codecs::{CodecOffer, CodecRules};
 use crate::ng::sdp::crypto::{CryptoLine, CryptoPair};
@@ -46,6 +47,8 @@ pub(super) struct Call {
     /// When its legs are asked for figures again.
     pub(super) next_look: Instant,
     pub(super) recording: Option<super::sound::Recording>,
+    /// One end of it is a room.
+    pub(super) seat: Option<Seat>,
 }
 
 /// One side of a call, by the tag of its end of the SIP dialogue.
@@ -228,6 +231,7 @@ impl Call {
             cname: random.letters(16),
             next_look: now.at + LOOK_INTERVAL,
             recording: None,
+            seat: None,
         }
     }
 

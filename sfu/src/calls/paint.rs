@@ -8,7 +8,8 @@ use super::plan::{Hearing, Manner, Picture, Side, SideKey};
 /// Every side that is agreed, with what it hears.
 pub(super) fn paint(call: &Call) -> Picture {
     let mut picture = Picture::new();
-    for (index, party) in call.live() {
+    // A room has no leg.
+    for (index, party) in call.live().filter(|(index, _)| !call.is_room(*index)) {
         for (media, line) in party.medias.iter().enumerate() {
             let key = SideKey { party: index, media };
             let (Some(agreed), Some(ports)) = (&line.agreed, line.ports) else { continue };
@@ -46,6 +47,10 @@ fn remote(agreed: &Agreed, learn: Learn) -> Remote {
 /// Whom a side hears, and how.
 fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<Hearing> {
     let from = SideKey { party: party.peer?, media: key.media };
+    // What a room sends, it routes by itself.
+    if call.is_room(from.party) {
+        return None;
+    }
     let peer = call.parties.get(from.party).filter(|peer| !peer.gone)?;
     let source = peer.medias.get(from.media)?.agreed.as_ref()?;
     if call.dropped || !source.sends || !agreed.receives {

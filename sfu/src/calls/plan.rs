@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use kaname_engine::audio::AudioCommand;
 use kaname_engine::core::Command;
-use kaname_engine::core::command::{LegId, LinkId, StreamId};
+use kaname_engine::core::command::{LegId, LinkId, SenderId, StreamId};
 use kaname_engine::{DtlsParams, ShardId};
 
 use super::ids::Numbers;
@@ -69,6 +69,11 @@ impl Told {
             };
             [Some(side.leg.0), Some(side.stream.0), worked].into_iter().flatten().map(|number| (number, *key))
         })
+    }
+
+    /// What comes from a side, and what goes to it.
+    pub(super) fn line(&self, key: SideKey) -> Option<(StreamId, SenderId)> {
+        self.sides.get(&key).map(|side| (side.stream, side.sender))
     }
 
     /// Directions that are transcoded.

@@ -10,6 +10,7 @@ use super::limits::NAME_BYTES;
 use super::model::{Call, Party};
 use super::offer::offer;
 use super::plan::Home;
+use super::room::{Seat, answer_to_room, offer_to_room};
 use super::state::{Asker, CallKey, Question, State, Task};
 use crate::ng::flags::{Command, Flags, Secret, Switch, Traffic};
 use crate::ng::sdp::SessionText;
@@ -98,6 +99,9 @@ impl State {
 
     fn offer(&mut self, now: Now, flags: &Flags) -> Result<String, CallError> {
         check_names(flags)?;
+        if flags.room.is_some() || self.has_seat(&flags.call_id) {
+            return self.offer_to_room(now, flags, flags.room.as_deref().unwrap_or_default());
+        }
         let text = SessionText::parse(flags.sdp.as_ref().map_or("", Secret::as_str))?;
         let (key, is_new) = match self.names.get(&flags.call_id) {
             Some(key) => (*key, false),
@@ -116,15 +120,47 @@ impl State {
         })
     }
 
+    fn has_seat(&self, call_id: &str) -> bool {
+        let call = self.names.get(call_id).and_then(|key| self.calls.get(key));
+        call.is_some_and(|call| call.seat.is_some())
+    }
+
+    /// A call of which this node is one end. A re-offer needs no `room`: it is known.
+    fn offer_to_room(&mut self, now: Now, flags: &Flags, room: &str) -> Result<String, CallError> {
+        if self.rooms.is_none() {
+            return Err(CallError::NoRooms);
+        }
+        let (key, is_new) = match self.names.get(&flags.call_id) {
+            Some(key) => (*key, false),
+            None => (self.add(now, flags)?, true),
+        };
+        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
+        note(call, now, flags);
+        call.seat.get_or_insert_with(|| Seat::new(flags, room));
+        let described = offer_to_room(&mut self.tools, now, call, flags);
+        if described.is_err() && is_new {
+            self.forget(now, key);
+        } else {
+            self.replan(key, true);
+            self.settle_seat(key);
+        }
+        described
+    }
+
     fn answer_call(&mut self, now: Now, flags: &Flags) -> Result<String, CallError> {
         check_names(flags)?;
         let text = SessionText::parse(flags.sdp.as_ref().map_or("", Secret::as_str))?;
         let key = *self.names.get(&flags.call_id).ok_or(CallError::UnknownCall)?;
         let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
         note(call, now, flags);
-        let described = answer(&mut self.tools, now, call, flags, &text)?;
+        let described = match call.is_of_room() {
+            // The answer goes no further.
+            true => answer_to_room(&mut self.tools, now, call, flags, &text)?,
+            false => answer(&mut self.tools, now, call, flags, &text)?,
+        };
         call.last_media = now.at;
         self.replan(key, true);
+        self.settle_seat(key);
         Ok(described)
     }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use kaname_engine::core::Command;
 use kaname_engine::core::event::LegStats;
+use tokio::sync::mpsc;
 
 use super::actor::Now;
 use super::config::CallsConfig;
@@ -18,6 +19,7 @@ use super::model::Call;
 use super::plan::SideKey;
 use super::random::Random;
 use super::record::Records;
+use super::room::RoomWish;
 use super::tools::Tools;
 use crate::ng::{self, Dictionary, Replies, ReplyTo};
 
@@ -41,6 +43,8 @@ pub(super) struct State {
     /// Questions that shards have not answered yet.
     pub(super) questions: HashMap<u64, Question>,
     pub(super) rate: Rate,
+    /// Where telephones go that call a room.
+    pub(super) rooms: Option<mpsc::UnboundedSender<RoomWish>>,
     began: Instant,
     next: u64,
 }
@@ -124,6 +128,7 @@ impl State {
             jobs: HashMap::new(),
             questions: HashMap::new(),
             rate: Rate::default(),
+            rooms: None,
             began: Instant::now(),
             next: 0,
         }

@@ -166,8 +166,14 @@ pub struct Calls {
     pub unanswered_seconds: u64,
     /// How long a deleted call lives on, in seconds.
     pub delete_delay_seconds: u64,
+    /// How long a node that is told to stop lets calls go on, in seconds.
+    pub drain_seconds: u64,
     /// Threads that transcode, mix, play and record.
     pub audio_workers: usize,
+    /// AMR and AMR-WB, where the machine has their libraries.
+    pub amr: bool,
+    /// G.729, where the machine has its library.
+    pub g729: bool,
     /// Where recordings go; `None`: there are none.
     pub recordings: Option<PathBuf>,
     /// Where sounds to play come from; `None`: from nowhere.
@@ -329,7 +335,10 @@ impl Default for Config {
                 hold_seconds: 3_600,
                 unanswered_seconds: 300,
                 delete_delay_seconds: 0,
+                drain_seconds: 0,
                 audio_workers: 1,
+                amr: false,
+                g729: false,
                 recordings: None,
                 prompts: None,
                 records_file: None,

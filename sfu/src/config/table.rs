@@ -298,10 +298,28 @@ pub static KEYS: &[Key] = &[
         "How long a call lives on after `delete`, where the request does not say: a late answer of another branch can bring it back."
     ),
     key!(
+        "calls.drain_seconds",
+        calls.drain_seconds,
+        Kind::Integer { min: 0, max: 86_400 },
+        "How long a node that is told to stop (SIGTERM) lets calls go on. Meanwhile new ones are answered `load limit`. A second signal ends it at once."
+    ),
+    key!(
         "calls.audio_workers",
         calls.audio_workers,
         Kind::Integer { min: 1, max: 64 },
         "Threads that transcode, mix, play and record."
+    ),
+    key!(
+        "calls.amr",
+        calls.amr,
+        Kind::Bool,
+        "Whether AMR and AMR-WB are transcoded, with the system's libraries (libopencore-amrnb, libopencore-amrwb, libvo-amrwbenc)."
+    ),
+    key!(
+        "calls.g729",
+        calls.g729,
+        Kind::Bool,
+        "Whether G.729 is transcoded, with the system's library (libbcg729). That library is under the GPL, version 3 or later: whoever runs the node decides."
     ),
     key!(
         "calls.recordings",

@@ -130,7 +130,9 @@ impl State {
             self.connect_phone(id, line);
         } else if phone.line.held != line.held {
             let (shard, stream, muted) = (line.shard, line.stream, line.held || muted);
+            let mix = phone.mix_stream;
             self.command(shard, Command::MuteStream { stream, muted });
+            self.route_mix(&line, mix);
             if let Some(phone) = self.peers.get_mut(id).and_then(|peer| peer.phone.as_mut()) {
                 phone.line.held = line.held;
             }
@@ -174,12 +176,24 @@ impl State {
         let number = line.sends.payload_type;
         let config = Box::new(import(number, Codec::Other, line.sends.codec.clock_hz()));
         self.command(shard, Command::ImportStream { stream: mix_stream, link: mix, from: at, config });
-        let payload_types = vec![PayloadMap { from: number, to: number, rtx: None }];
-        self.command(shard, Command::Route { sender: line.sender, stream: mix_stream, payload_types });
+        self.route_mix(&line, mix_stream);
         if let Some(peer) = self.peers.get_mut(id) {
             peer.phone = Some(Phone { line, voice, transcoder, outputs, ear, mix_stream });
         }
         self.publish_phone(id, &room, stream, chosen);
+    }
+
+    /// The telephone is sent the mix, unless it holds.
+    fn route_mix(&mut self, line: &PhoneLine, mix: StreamId) {
+        let (sender, number) = (line.sender, line.sends.payload_type);
+        let command = match line.held {
+            true => Command::Unroute { sender },
+            false => {
+                let payload_types = vec![PayloadMap { from: number, to: number, rtx: None }];
+                Command::Route { sender, stream: mix, payload_types }
+            }
+        };
+        self.command(line.shard, command);
     }
 
     /// The caller's voice becomes a track.

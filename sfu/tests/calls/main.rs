@@ -1,7 +1,10 @@
 //! Calls behind real doors on a real engine: what a SIP proxy sees, and what phones hear.
 
 mod doors;
+mod dtls;
 mod phone;
+mod rooms;
 mod rtp;
 mod srtp;
 mod support;
+mod transcode;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use kaname_engine::{Engine, EngineConfig};
 use kaname_sfu::calls::{Calls, CallsConfig, CallsHandle, Interface};
 use kaname_sfu::ng::{self, Carrier, Dictionary, DoorAddresses, DoorCounters, Doors, Request, Value};
+use kaname_sfu::node::{Node, NodeConfig, NodeHandle};
 use tokio::net::UdpSocket;
 
 /// Long enough that only a fault meets it.
@@ -16,6 +17,7 @@ pub(crate) struct World {
     pub(crate) calls: CallsHandle,
     pub(crate) counters: Arc<DoorCounters>,
     doors: Doors,
+    pub(crate) node: NodeHandle,
     _engine: Arc<Engine>,
 }
 
@@ -50,15 +52,22 @@ impl World {
 
     pub(crate) fn open(config: CallsConfig, allow: &str) -> World {
         let (calls, sink) = Calls::new(config);
+        let (node, rooms) = Node::new(NodeConfig::default());
         let engine = EngineConfig { pin: false, ..EngineConfig::default() };
-        let engine = Engine::start(engine, move |shard, event| drop(sink.push(shard, event))).unwrap();
-        let engine = Arc::new(engine);
+        let engine = Engine::start(engine, move |shard, event| {
+            if let Some(event) = sink.push(shard, event) {
+                rooms.push(shard, event);
+            }
+        });
+        let engine = Arc::new(engine.unwrap());
+        let node = node.start(Arc::clone(&engine) as _).unwrap();
+        let calls = calls.with_rooms(node.clone());
         let (inbox, requests) = ng::inbox(vec![allow.parse().unwrap()]);
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let addresses = DoorAddresses { udp: vec![any], tcp: vec![any], http: vec![any] };
         let doors = Doors::open(&addresses, &inbox).unwrap();
         let calls = calls.start(Arc::clone(&engine) as _, requests, Arc::clone(inbox.counters()));
-        World { calls, counters: Arc::clone(inbox.counters()), doors, _engine: engine }
+        World { calls, counters: Arc::clone(inbox.counters()), doors, node, _engine: engine }
     }
 
     pub(crate) fn address(&self, carrier: Carrier) -> SocketAddr {

@@ -46,7 +46,7 @@ impl State {
             return Err(CommandError::Invalid);
         }
         let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
-        leg.extensions = ids;
+        leg.set_extensions(ids);
         Ok(())
     }
 

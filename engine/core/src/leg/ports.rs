@@ -149,7 +149,7 @@ impl Ports {
         }
         let is_open = match claim.plain {
             true => self.is_open_in_the_clear(from, claim.ssrc, now),
-            false => self.is_open(from, limits::HANDOVER_SILENCE, now),
+            false => self.is_open(from, limits::STRAGGLERS, now),
         };
         if !is_open {
             return Err(DropReason::ForeignSource);
@@ -251,7 +251,7 @@ impl Ports {
         } else {
             self.is_peer(from)
         };
-        let may_prove = !plain && self.is_open(from, limits::HANDOVER_SILENCE, now);
+        let may_prove = !plain && self.is_open(from, limits::STRAGGLERS, now);
         if is_known || may_prove { Ok(()) } else { Err(DropReason::ForeignSource) }
     }
 

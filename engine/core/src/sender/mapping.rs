@@ -33,17 +33,18 @@ pub(crate) struct Origin {
     pub(crate) offset: u32,
 }
 
-/// The numbers of one sender.
+/// The numbers of one sender: those of a sender that never switched are within one cache line.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Mapping {
-    /// The latest last; never empty once the first packet went.
-    segments: ArrayVec<Segment, { limits::SEGMENTS }>,
     /// What comes behind the highest number sent.
     next: u64,
+    last_sent: Option<Time>,
+    last_timestamp: u32,
     /// The next packet begins a segment, whatever its stream.
     broken: bool,
-    last_timestamp: u32,
-    last_sent: Option<Time>,
+    /// The latest last; never empty once the first packet went.
+    segments: ArrayVec<Segment, { limits::SEGMENTS }>,
 }
 
 impl Mapping {
@@ -65,7 +66,29 @@ impl Mapping {
 
     /// What the packet is called. `None`: it comes from before the switch to its stream, or from a gap that was
     /// closed.
+    #[inline]
     pub(crate) fn map(
+        &mut self,
+        stream: StreamId,
+        sequence: u64,
+        timestamp: u32,
+        now: Time,
+        clock_rate: u32,
+    ) -> Option<Mapped> {
+        // Nearly always it is the next packet of the stretch that the last one was of.
+        if let Some(last) = self.segments.last().filter(|last| last.stream == stream && !self.broken) {
+            let mapped = sequence.wrapping_sub(last.from).wrapping_add(last.to);
+            if sequence >= last.from && mapped >= self.next && mapped <= self.next + limits::GAP_MAX {
+                let mapped = Mapped { sequence: mapped, timestamp: timestamp.wrapping_add(last.offset) };
+                self.advance(mapped, now);
+                return Some(mapped);
+            }
+        }
+        self.map_any(stream, sequence, timestamp, now, clock_rate)
+    }
+
+    #[inline(never)]
+    fn map_any(
         &mut self,
         stream: StreamId,
         sequence: u64,
@@ -85,13 +108,19 @@ impl Mapping {
         }
         let mapped = self.look_up(stream, sequence, timestamp)?;
         if mapped.sequence >= self.next {
-            self.next = mapped.sequence + 1;
-            // The moment that a timestamp stands for is when it was new: an event (RFC 4733) keeps it to its end.
-            if self.last_timestamp != mapped.timestamp || self.last_sent.is_none() {
-                (self.last_timestamp, self.last_sent) = (mapped.timestamp, Some(now));
-            }
+            self.advance(mapped, now);
         }
         Some(mapped)
+    }
+
+    /// The packet is ahead of all that were sent.
+    #[inline]
+    fn advance(&mut self, mapped: Mapped, now: Time) {
+        self.next = mapped.sequence + 1;
+        // The moment that a timestamp stands for is when it was new: an event (RFC 4733) keeps it to its end.
+        if self.last_timestamp != mapped.timestamp || self.last_sent.is_none() {
+            (self.last_timestamp, self.last_sent) = (mapped.timestamp, Some(now));
+        }
     }
 
     fn begin(&mut self, stream: StreamId, sequence: u64, timestamp: u32, now: Time, clock_rate: u32) {

@@ -9,6 +9,7 @@ use crate::{Time, limits};
 
 /// The budget and memory of one sender's repairs.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Repairs {
     /// Bytes that may be sent again.
     budget: u32,

@@ -48,7 +48,7 @@ fn inspect(
     let State { legs, streams, events, counters, agenda, .. } = state;
     let leg = legs.get_mut(leg_index).ok_or(DropReason::UnclaimedSsrc)?;
     let stream = streams.get_mut(owner.index).ok_or(DropReason::UnclaimedSsrc)?;
-    let ids = leg.extensions;
+    let ids = *leg.extensions();
     if leg.sources.get(view.ssrc()).is_none() {
         bind(leg, stream, owner, &view, now)?;
     }

@@ -73,9 +73,9 @@ fn find(state: &mut State, datagram: &Datagram<'_>, now: Time) -> Result<(u32, O
 /// transfer or a music server may change it (inspect decides, once it is authentic).
 fn claim(streams: &Table<StreamId, Stream>, leg: &Leg, header: &RtpHeader<'_>) -> Option<Owner> {
     let text = |id: Option<u8>| id.and_then(|id| header.extension(id)).and_then(read_text);
-    let mid = text(leg.extensions.mid);
-    let rid = text(leg.extensions.rid);
-    let repaired = text(leg.extensions.repaired_rid);
+    let mid = text(leg.extensions().mid);
+    let rid = text(leg.extensions().rid);
+    let repaired = text(leg.extensions().repaired_rid);
     let number = header.payload_type();
     let mut found = None;
     for &index in &leg.streams {

@@ -107,9 +107,9 @@ fn reserve<'a>(
         }
         let payload_len = match packet.payload {
             Payload::Shared => arena.meta(packet.slot).payload_len(),
-            Payload::Scratch { len, .. } => len,
+            Payload::Scratch { len, .. } => usize::from(len),
         };
-        let len = packet.header_len + payload_len + overhead;
+        let len = usize::from(packet.header_len) + payload_len + overhead;
         let Some(out) = tx.take(&path, len) else { break };
         ready.push(Ready { at: at + done, out });
         taken.count(packet, payload_len, len);
@@ -128,10 +128,10 @@ fn write<'a>(
     taken: &mut Taken,
 ) -> usize {
     for (at, (packet, header)) in packets.iter().zip(headers).enumerate() {
-        let header = &header[..packet.header_len];
+        let header = &header[..usize::from(packet.header_len)];
         let payload = match packet.payload {
             Payload::Shared => arena.payload(packet.slot),
-            Payload::Scratch { at, len } => &scratch[at][..len],
+            Payload::Scratch { at, len } => &scratch[usize::from(at)][..usize::from(len)],
         };
         let len = header.len() + payload.len();
         let Some(out) = tx.take(path, len) else { return at };
@@ -195,10 +195,10 @@ fn encrypt(state: &mut State, departing: &mut Departing, ready: ArrayVec<Ready<'
             latest = outbound.map(|outbound| (packet.leg, outbound.keys()));
         }
         let (Some((_, keys)), Some(index)) = (latest, packet.index.take()) else { continue };
-        let header = &headers[at][..packet.header_len];
+        let header = &headers[at][..usize::from(packet.header_len)];
         let payload = match packet.payload {
             Payload::Shared => arena.payload(packet.slot),
-            Payload::Scratch { at, len } => &scratch[at][..len],
+            Payload::Scratch { at, len } => &scratch[usize::from(at)][..usize::from(len)],
         };
         match ProtectJob::new(keys, index, header, payload, out) {
             Ok(job) => jobs.push(job),

@@ -30,7 +30,7 @@ fn rewrite(state: &mut State, departing: &mut Departing, repair: Repair) -> Resu
     let sequence = sender.rtx_sequence;
     let numbers = Numbers { ssrc, payload_type: repair.payload_type, sequence, timestamp: repair.timestamp };
     let header_len =
-        header(arena, repair.slot, sender, &leg.extensions, numbers, &mut departing.headers[at])?;
+        header(arena, repair.slot, sender, leg.extensions(), numbers, &mut departing.headers[at])?;
     let scratch = departing.scratch_used;
     let len = rtx::write(&mut departing.scratch[scratch], repair.sequence, arena.payload(repair.slot))
         .ok_or(DropReason::DoesNotFit)?;
@@ -42,8 +42,8 @@ fn rewrite(state: &mut State, departing: &mut Departing, repair: Repair) -> Resu
         slot: repair.slot,
         ssrc,
         sequence,
-        header_len,
-        payload: Payload::Scratch { at: scratch, len },
+        header_len: header_len as u16,
+        payload: Payload::Scratch { at: scratch as u16, len: len as u16 },
         index: None,
     });
     Ok(())

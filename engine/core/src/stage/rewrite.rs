@@ -72,10 +72,10 @@ fn copy(
     let numbers = Numbers { ssrc: to.ssrc, payload_type: payload.to, sequence, timestamp };
     let Departing { packets, headers, templates, .. } = departing;
     let out = &mut headers[packets.len()];
-    let template = templates.of(slot, &leg.extensions, &to.mid);
+    let template = templates.of(slot, leg.shape(), &to.mid);
     let header_len = match template.filled() {
         Some(len) => len,
-        None => template.fill(|out| header(arena, slot, to, &leg.extensions, numbers, out))?,
+        None => template.fill(|out| header(arena, slot, to, leg.extensions(), numbers, out))?,
     };
     template.write(numbers, out);
     arena.retain(slot);
@@ -85,7 +85,7 @@ fn copy(
         slot,
         ssrc: to.ssrc,
         sequence,
-        header_len,
+        header_len: header_len as u16,
         payload: Payload::Shared,
         index: None,
     });

@@ -25,7 +25,8 @@ pub(super) fn read(dictionary: &Dictionary) -> Result<Flags, FlagError> {
             "call-id" => !flags.call_id.is_empty(),
             "from-tag" => flags.from_tag.is_some(),
             "to-tag" => flags.to_tag.is_some(),
-            _ => flags.sdp.is_some(),
+            // A room that is to call has no offer to bring.
+            _ => flags.sdp.is_some() || (flags.room.is_some() && command == Command::Offer),
         };
         if !there {
             return Err(FlagError::Missing { command, key });

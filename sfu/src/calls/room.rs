@@ -1,0 +1,343 @@
+//! Calls into rooms and out of them: one end is a telephone, the other is a room of this node.
+//!
+//! The room is a party like any other, under a tag that no SIP end can have: it answers what a telephone offers, or
+//! offers what it can, and offer and answer are settled as between two telephones. But it has no leg. What comes from the
+//! telephone and what goes to it is the room's business: it gets the telephone's line (see [`PhoneLine`]).
+
+use kaname_engine::audio::TranscoderConfig;
+use tokio::sync::mpsc;
+
+use super::actor::Now;
+use super::answer::answer;
+use super::error::CallError;
+use super::model::Call;
+use super::offer::offer;
+use super::plan::{Manner, SideKey};
+use super::state::{CallKey, State};
+use super::tools::Tools;
+use crate::ng::flags::{DtlsMode, Flags, IceMode, Secret};
+use crate::ng::sdp::mux::MuxRules;
+use crate::ng::sdp::protocol::{Protocol, ProtocolWish};
+use crate::ng::sdp::{Format, MediaView, SessionText};
+use crate::node::{LeaveReason, NodeHandle, PeerId, PhoneLine, PhoneRequest};
+
+/// The room's tag: RFC 3261 allows no blank in a tag.
+const TAG: &str = "the room";
+
+/// Where the room is said to be: nothing is ever sent there, as the room has no leg (RFC 863).
+const NOWHERE: &str = "127.0.0.1";
+const DISCARD: u16 = 9;
+
+/// A telephone's seat in a room.
+#[derive(Debug)]
+pub(super) struct Seat {
+    room: String,
+    /// What others see.
+    name: String,
+    /// The room called the telephone.
+    calls_out: bool,
+    stay: Stay,
+    /// The line that the room was told last.
+    line: Option<PhoneLine>,
+}
+
+#[derive(Debug)]
+enum Stay {
+    /// The room was not asked yet.
+    Outside,
+    /// It was, and has not said anything.
+    Asked,
+    In(PeerId),
+}
+
+/// What the rooms are asked for, one after the other.
+#[derive(Debug)]
+pub(super) enum RoomWish {
+    Join(CallKey, PhoneRequest),
+    Change(PeerId, PhoneLine),
+    Leave(PeerId),
+}
+
+/// What the rooms say.
+#[derive(Debug)]
+pub(super) enum RoomNews {
+    Joined(CallKey, PeerId),
+    Refused(CallKey, String),
+    /// The stay is over: kicked, or the room was deleted.
+    Ended(CallKey),
+}
+
+/// Asks the rooms, in order, so that a change is never carried out ahead of the join that it follows.
+pub(super) fn ask_rooms(
+    node: NodeHandle,
+) -> (mpsc::UnboundedSender<RoomWish>, mpsc::UnboundedReceiver<RoomNews>) {
+    let (wishes, mut wished) = mpsc::unbounded_channel();
+    let (news, heard) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(wish) = wished.recv().await {
+            match wish {
+                RoomWish::Join(key, request) => {
+                    let told = match node.join_phone(request).await {
+                        Ok(joined) => {
+                            let (news, ended) = (news.clone(), joined.ended);
+                            tokio::spawn(async move {
+                                let _over = ended.await;
+                                let _stopped = news.send(RoomNews::Ended(key));
+                            });
+                            RoomNews::Joined(key, joined.peer.id)
+                        }
+                        Err(error) => RoomNews::Refused(key, error.to_string()),
+                    };
+                    let _stopped = news.send(told);
+                }
+                RoomWish::Change(peer, line) => {
+                    if let Err(error) = node.change_phone(peer.clone(), line).await {
+                        tracing::debug!(peer = %peer, %error, "a telephone that changed had left its room");
+                    }
+                }
+                RoomWish::Leave(peer) => {
+                    // It may have been removed meanwhile.
+                    let _gone = node.leave(peer, LeaveReason::Left).await;
+                }
+            }
+        }
+    });
+    (wishes, heard)
+}
+
+impl Seat {
+    pub(super) fn new(flags: &Flags, room: &str) -> Seat {
+        let name = [&flags.display_name, &flags.from_number].into_iter().flatten().next();
+        Seat {
+            room: room.to_owned(),
+            name: name.map_or("telephone", String::as_str).to_owned(),
+            calls_out: flags.sdp.is_none(),
+            stay: Stay::Outside,
+            line: None,
+        }
+    }
+}
+
+/// An offer to a room, answered at once; or a room's own offer, where none came.
+pub(super) fn offer_to_room(
+    tools: &mut Tools,
+    now: Now,
+    call: &mut Call,
+    flags: &Flags,
+) -> Result<String, CallError> {
+    let described = match &flags.sdp {
+        Some(sdp) => take_offer(tools, now, call, flags, sdp),
+        None => make_offer(tools, now, call, flags),
+    };
+    close_room_ports(tools, now, call);
+    described
+}
+
+fn take_offer(
+    tools: &mut Tools,
+    now: Now,
+    call: &mut Call,
+    flags: &Flags,
+    sdp: &Secret,
+) -> Result<String, CallError> {
+    let text = SessionText::parse(sdp.as_str())?;
+    // Towards the room all is plain: there is no way in between.
+    let towards_room = Flags {
+        to_tag: Some(TAG.to_owned()),
+        protocol: ProtocolWish::Exactly(Protocol::Avp),
+        ice: IceMode::Remove,
+        rtcp_mux: MuxRules::default(),
+        ..flags.clone()
+    };
+    offer(tools, now, call, &towards_room, &text)?;
+    let answered = answer_of_room(tools, &text).ok_or(CallError::NoSound)?;
+    let towards_phone = Flags { to_tag: Some(TAG.to_owned()), protocol: ProtocolWish::Keep, ..flags.clone() };
+    answer(tools, now, call, &towards_phone, &SessionText::parse(&answered)?)
+}
+
+fn make_offer(tools: &mut Tools, now: Now, call: &mut Call, flags: &Flags) -> Result<String, CallError> {
+    let text = SessionText::parse(&offer_of_room(tools))?;
+    let to_tag = flags.to_tag.clone().or_else(|| phone(call).map(|party| call.parties[party].tag.clone()));
+    let towards_phone = Flags { from_tag: Some(TAG.to_owned()), to_tag, ..flags.clone() };
+    offer(tools, now, call, &towards_phone, &text)
+}
+
+/// A telephone's answer to what its room offered.
+pub(super) fn answer_to_room(
+    tools: &mut Tools,
+    now: Now,
+    call: &mut Call,
+    flags: &Flags,
+    text: &SessionText,
+) -> Result<String, CallError> {
+    let towards_room = Flags {
+        from_tag: Some(TAG.to_owned()),
+        to_tag: flags.to_tag.clone().or_else(|| flags.from_tag.clone()),
+        ice: IceMode::Remove,
+        dtls: DtlsMode::default(),
+        ..flags.clone()
+    };
+    let described = answer(tools, now, call, &towards_room, text);
+    close_room_ports(tools, now, call);
+    described
+}
+
+/// The party that is a room has no leg, and needs no ports.
+fn close_room_ports(tools: &mut Tools, now: Now, call: &mut Call) {
+    let home = call.told.home();
+    if let Some(room) = call.parties.iter_mut().find(|party| party.tag == TAG) {
+        tools.close_ports(now, home, room);
+    }
+}
+
+/// The party at the telephone.
+fn phone(call: &Call) -> Option<usize> {
+    call.live().find(|(_, party)| party.tag != TAG).map(|(index, _)| index)
+}
+
+/// What the room answers: the first sound that it can code, and nothing else. `None`: there is no such sound.
+fn answer_of_room(tools: &Tools, offer: &SessionText) -> Option<String> {
+    let speaks = |view: &&MediaView| view.kind == "audio" && view.protocol.is_rtp() && !view.is_off();
+    let chosen = offer.medias().iter().filter(speaks).find_map(|view| {
+        let codec = view.formats.iter().find(|format| tools.can(format))?;
+        let events = view.formats.iter().find(|it| it.is_event() && it.clock_rate == codec.clock_rate);
+        Some((view.index, std::iter::once(codec).chain(events).collect::<Vec<_>>()))
+    })?;
+    let mut text = head();
+    for view in offer.medias() {
+        if view.index == chosen.0 {
+            line(&mut text, &chosen.1);
+        } else {
+            let word = view.format_words.first().map_or("0", String::as_str);
+            text.push_str(&format!("m={} 0 {} {word}\r\n", view.kind, view.protocol.name()));
+        }
+    }
+    Some(text)
+}
+
+/// What a room can offer, the best first.
+fn offer_of_room(tools: &Tools) -> String {
+    let opus = Format::new(111, "opus", 48_000, 2).with_fmtp("useinbandfec=1");
+    let all = [
+        opus,
+        Format::fixed(9),
+        Format::fixed(8),
+        Format::fixed(0),
+        Format::new(110, "telephone-event", 48_000, 1).with_fmtp("0-16"),
+        Format::new(101, "telephone-event", 8_000, 1).with_fmtp("0-16"),
+    ];
+    let able: Vec<&Format> = all.iter().filter(|format| format.is_event() || tools.can(format)).collect();
+    let mut text = head();
+    line(&mut text, &able);
+    text
+}
+
+fn head() -> String {
+    format!("v=0\r\no=- 0 0 IN IP4 {NOWHERE}\r\ns=-\r\nc=IN IP4 {NOWHERE}\r\nt=0 0\r\n")
+}
+
+fn line(text: &mut String, formats: &[&Format]) {
+    let numbers: Vec<String> = formats.iter().map(|format| format.payload_type.to_string()).collect();
+    text.push_str(&format!("m=audio {DISCARD} RTP/AVP {}\r\n", numbers.join(" ")));
+    for format in formats {
+        text.push_str(&format!("a=rtpmap:{}\r\n", format.rtpmap()));
+        if let Some(fmtp) = &format.fmtp {
+            text.push_str(&format!("a=fmtp:{} {fmtp}\r\n", format.payload_type));
+        }
+    }
+}
+
+impl Call {
+    /// Whether this party is a room, and so has no leg.
+    pub(super) fn is_room(&self, party: usize) -> bool {
+        self.parties.get(party).is_some_and(|party| party.tag == TAG)
+    }
+
+    /// Whether it was the room that called.
+    pub(super) fn is_of_room(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.calls_out)
+    }
+
+    /// The telephone's line, as it is now.
+    fn line(&self) -> Option<PhoneLine> {
+        let party = phone(self)?;
+        let room = self.parties.iter().find(|party| party.tag == TAG)?;
+        let spoken = |media: &&super::model::Media| media.agreed.as_ref().is_some_and(|agreed| !agreed.video);
+        let media = self.parties[party].medias.iter().position(|media| spoken(&media))?;
+        let to_phone = self.parties[party].medias[media].agreed.as_ref()?;
+        let to_room = room.medias.get(media)?.agreed.as_ref()?;
+        let (stream, sender) = self.told.line(SideKey { party, media })?;
+        Some(PhoneLine {
+            shard: self.shard(),
+            stream,
+            sender,
+            receives: worked(to_room)?.receives.clone(),
+            sends: worked(to_phone)?.sends,
+            held: !to_phone.receives || to_phone.remote.held,
+        })
+    }
+}
+
+/// How sound gets to a side through a worker.
+fn worked(agreed: &super::model::Agreed) -> Option<&TranscoderConfig> {
+    [Some(&agreed.flow), agreed.worked.as_ref()].into_iter().flatten().find_map(|manner| match manner {
+        Manner::Transcode { config, .. } => Some(&**config),
+        Manner::Pass(_) => None,
+    })
+}
+
+impl State {
+    /// Tells the room what its telephone's line is now.
+    pub(super) fn settle_seat(&mut self, key: CallKey) {
+        let (Some(call), Some(rooms)) = (self.calls.get_mut(&key), &self.rooms) else { return };
+        let line = call.line();
+        let (Some(seat), Some(line)) = (&mut call.seat, line) else { return };
+        if seat.line.as_ref() == Some(&line) {
+            return;
+        }
+        let wish = match &seat.stay {
+            Stay::Outside => {
+                seat.stay = Stay::Asked;
+                let identity = Some(call.id.clone());
+                let (room, name) = (seat.room.clone(), seat.name.clone());
+                RoomWish::Join(key, PhoneRequest { room, identity, name, line: line.clone() })
+            }
+            // Told once it is there.
+            Stay::Asked => return,
+            Stay::In(peer) => RoomWish::Change(peer.clone(), line.clone()),
+        };
+        seat.line = Some(line);
+        let _stopped = rooms.send(wish);
+    }
+
+    /// The telephone leaves its room: its call is over.
+    pub(super) fn leave_seat(&mut self, call: &Call) {
+        if let (Some(Seat { stay: Stay::In(peer), .. }), Some(rooms)) = (&call.seat, &self.rooms) {
+            let _stopped = rooms.send(RoomWish::Leave(peer.clone()));
+        }
+    }
+
+    pub(super) fn room_news(&mut self, now: Now, news: RoomNews) {
+        match news {
+            RoomNews::Joined(key, peer) => {
+                match self.calls.get_mut(&key).and_then(|call| call.seat.as_mut()) {
+                    Some(seat) => {
+                        seat.stay = Stay::In(peer);
+                        self.settle_seat(key);
+                    }
+                    // It hung up while the door was being opened.
+                    None => {
+                        if let Some(rooms) = &self.rooms {
+                            let _stopped = rooms.send(RoomWish::Leave(peer));
+                        }
+                    }
+                }
+            }
+            RoomNews::Refused(key, why) => {
+                tracing::warn!(call = ?self.calls.get(&key).map(|call| &call.id), why, "a room refused a telephone");
+                self.end(now, key, "refused by the room", None);
+            }
+            RoomNews::Ended(key) => self.end(now, key, "left the room", None),
+        }
+    }
+}
