@@ -142,8 +142,8 @@ fn split(text: &str) -> Result<Vec<Line>, SdpError> {
     let mut ended = false;
     while start < text.len() {
         let end = text[start..].find('\n').map_or(text.len(), |at| start + at + 1);
-        let body_end = end - text[start..end].strip_suffix('\n').map_or(0, |_| 1);
-        let body = text[start..body_end].strip_suffix('\r').unwrap_or(&text[start..body_end]);
+        let full = &text[start..end];
+        let body = full.strip_suffix("\r\n").or_else(|| full.strip_suffix('\n')).unwrap_or(full);
         let number = lines.len() + 1;
         bounded(number, limits::LINES, Place::Session, "lines")?;
         check(number, body, ended)?;
@@ -170,6 +170,10 @@ fn check(number: usize, body: &str, ended: bool) -> Result<(), SdpError> {
     }
     if body.contains('\0') {
         return refuse("it holds a NUL");
+    }
+    // Their words are put together anew, without what could do harm.
+    if body.starts_with(['m', 'o']) && body.chars().any(|c| c.is_control() && c != '\t') {
+        return refuse("it holds a control character");
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Tables of calls: what one side offers, what flags say, what the other answers, and what comes of it.
 
+mod property;
+
 use super::*;
 
 /// A list as an m-line with its rtpmaps would have it: `8 PCMA/8000`.

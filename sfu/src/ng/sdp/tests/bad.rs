@@ -115,6 +115,13 @@ fn line_ends_within_values() {
 }
 
 #[test]
+fn a_text_that_ends_within_a_line_end() {
+    assert!(refused(&media("m=x 4000 y \u{1}\r\n")).contains("control character"));
+    let words = refused(&media("m=audio 4000 RTP/AVP 8\r"));
+    assert!(words.contains("carriage return"), "what is added behind would read as another line: {words}");
+}
+
+#[test]
 fn everything_has_a_bound() {
     let m = "m=audio 4000 RTP/SAVP 0\r\n";
     let many = |line: &str, n: usize| media(&(m.to_owned() + &line.repeat(n)));

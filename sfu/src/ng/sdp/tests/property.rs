@@ -32,11 +32,31 @@ fn text() -> impl Strategy<Value = String> {
     })
 }
 
+/// What breaks texts when it stands in the wrong place.
+const FRAGMENTS: [&str; 16] = [
+    "\r",
+    "\n",
+    "\r\n",
+    "\0",
+    "\u{1}",
+    "\u{85}",
+    " ",
+    ":",
+    "/",
+    "-",
+    "127",
+    "65536",
+    "m=",
+    "a=",
+    "c=IN IP6 ::",
+    "é",
+];
+
 /// One of the texts of known programs with some lines swapped, doubled, cut or changed.
 fn mutated() -> impl Strategy<Value = String> {
     let which = proptest::sample::select(ALL.to_vec());
     let changes =
-        proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..4), 0..4);
+        proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..5), 0..4);
     (which, changes).prop_map(|((_, text), changes)| {
         let mut lines: Vec<String> = crlf(text).split_inclusive('\n').map(str::to_owned).collect();
         for (one, other, kind) in changes {
@@ -45,9 +65,15 @@ fn mutated() -> impl Strategy<Value = String> {
                 0 => lines.swap(one, other),
                 1 => lines[one] = lines[other].clone(),
                 2 => lines.insert(one, lines[other].clone()),
+                3 => {
+                    let fragment = FRAGMENTS[other % FRAGMENTS.len()];
+                    let at = (other * 7) % (lines[one].len() + 1);
+                    let at = (0..=at).rev().find(|at| lines[one].is_char_boundary(*at)).unwrap_or(0);
+                    lines[one].insert_str(at, fragment);
+                }
                 _ => {
-                    let at = lines[one].len() / 2;
-                    lines[one].truncate(at);
+                    let half = lines[one].chars().count() / 2;
+                    lines[one] = lines[one].chars().take(half).collect();
                 }
             }
         }
