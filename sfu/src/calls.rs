@@ -20,6 +20,7 @@ mod outbox;
 mod paint;
 mod plan;
 mod ports;
+mod prompts;
 mod quality;
 mod random;
 mod range;

@@ -19,7 +19,7 @@ mod web;
 
 pub use allow::{Network, NetworkParseError};
 pub use doors::{Carrier, DoorAddresses, DoorError, Doors, OpenDoor};
-pub use inbox::{Asked, DoorCounters, Inbox, ReplyTo, error, inbox};
+pub use inbox::{Asked, DoorCounters, Inbox, ReplyTo, Waiting, error, inbox};
 pub use message::{Malformed, Request, Writing, reply};
 pub use replies::{Replies, Seen};
 pub use value::{Dictionary, Value};

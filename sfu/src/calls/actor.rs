@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::handle::Wish;
 use super::limits::{RETRY, TICK};
 use super::room::RoomNews;
+use super::sound::Loaded;
 use super::state::State;
 use crate::ng::{Asked, DoorCounters};
 
@@ -35,6 +36,7 @@ pub(super) struct Inputs {
     pub(super) wished: mpsc::Receiver<Wish>,
     pub(super) events: mpsc::UnboundedReceiver<(ShardId, EngineEvent)>,
     pub(super) rooms: Option<mpsc::UnboundedReceiver<RoomNews>>,
+    pub(super) loaded: mpsc::UnboundedReceiver<Loaded>,
     pub(super) doors: Arc<DoorCounters>,
 }
 
@@ -80,6 +82,7 @@ pub(super) async fn run(mut state: State, mut inputs: Inputs) {
                 None => engine_lives = false,
             },
             Some(news) = next(&mut inputs.rooms) => state.room_news(Now::read(), news),
+            Some(loaded) = inputs.loaded.recv() => state.prompt_loaded(Now::read(), loaded),
             request = inputs.requests.recv(), if doors_live => match request {
                 Some(asked) => state.request(Now::read(), asked),
                 None => doors_live = false,

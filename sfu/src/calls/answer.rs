@@ -244,6 +244,14 @@ fn media(
         protocol: view.protocol.name().to_owned(),
         ..flows(tools, &plan.to_answerer, wishes.ptime_ms.or(view.ptime), wishes, view)
     };
+    let [offerer, answerer] = [(offerer, &rtp.theirs), (answerer, view)].map(|(agreed, view)| {
+        let towards = Towards { ptime_ms: view.ptime, rules: &wishes.codecs };
+        let codecs = tools.engine.codecs();
+        let solo = formats::solo(&agreed.formats, towards, &mut tools.random);
+        let solo = solo.and_then(|config| formats::codable(config, codecs));
+        let tap = formats::tap(&view.formats, codecs);
+        Agreed { solo: solo.map(|config| Manner::Solo(Box::new(config))), tap, ..agreed }
+    });
     let settled =
         Settled { offerer, answerer, offerer_view: rtp.theirs.clone(), offerer_keys, answerer_keys };
     Ok(Some((settled, change)))
@@ -253,15 +261,11 @@ fn media(
 fn flows(tools: &mut Tools, flow: &Flow, ptime_ms: Option<u32>, wishes: &Wishes, view: &MediaView) -> Agreed {
     let towards = Towards { ptime_ms, rules: &wishes.codecs };
     let manner = formats::manner(flow, towards, &mut tools.random);
-    let codable = |config: &kaname_engine::audio::TranscoderConfig| {
-        let codecs = tools.engine.codecs();
-        codecs.has(config.sends.codec)
-    };
     let worked = match &manner {
-        Manner::Transcode { .. } => None,
         Manner::Pass(_) => formats::transcoder(flow, towards, &mut tools.random)
-            .filter(codable)
+            .and_then(|config| formats::codable(config, tools.engine.codecs()))
             .map(|config| Manner::Transcode { config: Box::new(config), silent: false }),
+        _ => None,
     };
     Agreed {
         security: Security::Plain,
@@ -272,6 +276,8 @@ fn flows(tools: &mut Tools, flow: &Flow, ptime_ms: Option<u32>, wishes: &Wishes,
         formats: Vec::new(),
         flow: manner,
         worked,
+        solo: None,
+        tap: None,
         sends: false,
         receives: false,
         video: view.kind.eq_ignore_ascii_case("video"),

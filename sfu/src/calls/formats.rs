@@ -1,15 +1,15 @@
 //! Formats of session descriptions in the words of the engine.
 
 use kaname_engine::audio::{
-    AmrConfig, AmrPacking, Codec, OpusConfig, Rate, Receives, SendFormat, SendKeys, Start, StreamFormat,
-    TranscoderConfig,
+    AmrConfig, AmrPacking, Codec, Codecs, OpusConfig, Rate, Receives, SendFormat, SendKeys, Start,
+    StreamFormat, TapConfig, TranscoderConfig,
 };
 use kaname_engine::core::command::{Codec as CoreCodec, PayloadMap, PayloadType};
 
 use super::plan::{Manner, Sound};
 use super::random::Random;
 use crate::ng::sdp::Format;
-use crate::ng::sdp::codecs::{Carry, CodecRules, Flow};
+use crate::ng::sdp::codecs::{Carry, CodecRules, Flow, Route};
 
 /// Milliseconds of audio in a packet when nobody says more.
 const PTIME_MS: u32 = 20;
@@ -140,7 +140,8 @@ pub(super) fn transcoder(flow: &Flow, towards: Towards<'_>, random: &mut Random)
     };
     let ptime_ms = settings.and_then(|spec| spec.ptime).or(towards.ptime_ms);
     let ptime_ms = ptime_ms.filter(|ms| codec.takes_ptime(*ms)).unwrap_or(PTIME_MS);
-    let events = flow.events.as_ref().filter(|events| events.clock_rate == codec.clock_hz());
+    // Telephones with Opus often name keys at 8 kHz only: they get them under that type, on the clock of the audio.
+    let events = flow.events.as_ref();
     let comes_as_events = has(|receives| matches!(receives, Receives::Events));
     let keys = match events {
         Some(events) => SendKeys::Events(events.payload_type),
@@ -163,6 +164,46 @@ pub(super) fn transcoder(flow: &Flow, towards: Towards<'_>, random: &mut Random)
     })
 }
 
+/// A worker that plays to who takes these formats, and hears nobody.
+pub(super) fn solo(
+    formats: &[Format],
+    towards: Towards<'_>,
+    random: &mut Random,
+) -> Option<TranscoderConfig> {
+    let audio = formats.iter().find(|format| codec(format).is_some())?;
+    let events = formats.iter().find(|format| format.is_event() && format.clock_rate == audio.clock_rate);
+    let flow = Flow {
+        // What never comes has to be named all the same.
+        routes: vec![Route { format: audio.clone(), carry: Carry::Transcode }],
+        sends: Some(audio.clone()),
+        events: events.cloned(),
+        noise: None,
+    };
+    transcoder(&flow, towards, random)
+}
+
+/// Without what the machine has no codec for; `None` if nothing is left to do.
+pub(super) fn codable(mut config: TranscoderConfig, codecs: &Codecs) -> Option<TranscoderConfig> {
+    config.receives.retain(|format| is_codable(format, codecs));
+    let hears = config.receives.iter().any(|format| matches!(format.receives, Receives::Audio(_)));
+    (hears && codecs.has(config.sends.codec)).then_some(config)
+}
+
+fn is_codable(format: &StreamFormat, codecs: &Codecs) -> bool {
+    match format.receives {
+        Receives::Audio(codec) => codecs.has(codec),
+        Receives::ComfortNoise | Receives::Events | Receives::Redundant => true,
+    }
+}
+
+/// A worker that listens to who sends these formats.
+pub(super) fn tap(formats: &[Format], codecs: &Codecs) -> Option<TapConfig> {
+    let known = formats.iter().filter_map(receives).filter(|format| is_codable(format, codecs));
+    let receives: Vec<StreamFormat> = known.collect();
+    let is_audio = |format: &StreamFormat| matches!(format.receives, Receives::Audio(_));
+    receives.iter().any(is_audio).then_some(TapConfig { receives, detect_tones: false, delay_ms_min: 0 })
+}
+
 /// What a worker makes of a format; `None`: nothing, it is not named to it.
 pub(super) fn receives(format: &Format) -> Option<StreamFormat> {
     let receives = match format {
@@ -176,7 +217,6 @@ pub(super) fn receives(format: &Format) -> Option<StreamFormat> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ng::sdp::codecs::Route;
 
     fn random() -> Random {
         Random(Box::new(|bytes| bytes.fill(7)))

@@ -11,6 +11,7 @@ use super::config::CallsConfig;
 use super::counters::CallsCounters;
 use super::engine::CallEngine;
 use super::ids;
+use super::random::Random;
 use super::room;
 use super::state::State;
 use crate::ng::{Asked, DoorCounters};
@@ -68,10 +69,11 @@ impl Calls {
         doors: Arc<DoorCounters>,
     ) -> CallsHandle {
         let (wishes, wished) = mpsc::channel(WISHES);
-        let mut state = State::new(engine, self.config);
+        let (sender, loaded) = mpsc::unbounded_channel();
+        let mut state = State::new(engine, self.config, Random::system(), sender);
         let (asks, rooms) = self.rooms.map(room::ask_rooms).unzip();
         state.rooms = asks;
-        let inputs = actor::Inputs { requests, wished, events: self.events, rooms, doors };
+        let inputs = actor::Inputs { requests, wished, events: self.events, loaded, rooms, doors };
         tokio::spawn(actor::run(state, inputs));
         CallsHandle { wishes }
     }

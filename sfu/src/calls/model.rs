@@ -1,9 +1,11 @@
 //! A call: its parties, and what is between each of them and us.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
 
 use kaname_engine::ShardId;
+use kaname_engine::audio::TapConfig;
 use kaname_engine::core::command::Learn;
 use kaname_engine::core::event::LegStats;
 
@@ -13,6 +15,7 @@ use super::plan::{Home, Manner, Security, SideKey, Sound, Told};
 use super::ports::OwnPorts;
 use super::random::Random;
 use super::room::Seat;
+use super::sound::Recording;
 use crate::ng::flags::{DtlsMode, Flags, Switch};
 use crate::ng::sdp::codecs::{CodecOffer, CodecRules};
 use crate::ng::sdp::crypto::{CryptoLine, CryptoPair};
@@ -46,7 +49,11 @@ pub(super) struct Call {
     pub(super) cname: String,
     /// When its legs are asked for figures again.
     pub(super) next_look: Instant,
-    pub(super) recording: Option<super::sound::Recording>,
+    pub(super) recording: Option<Recording>,
+    /// What was asked for all parties at once.
+    pub(super) orders: Orders,
+    /// Who is played something, by the playing's name.
+    pub(super) playing: HashMap<u64, usize>,
     /// One end of it is a room.
     pub(super) seat: Option<Seat>,
 }
@@ -74,20 +81,34 @@ pub(super) struct Party {
     pub(super) origin: OriginKeeper,
     /// It left; its place is kept, so that the others keep theirs.
     pub(super) gone: bool,
+    /// What its m-lines hear, if it is a subscriber.
+    pub(super) subscribed: Vec<SideKey>,
     /// What was asked for besides offers and answers.
     pub(super) orders: Orders,
+    /// What it hears goes through a worker, so that sounds and keys can be put into it.
+    pub(super) worked: bool,
 }
 
 /// What commands asked of a party's sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Orders {
+    /// Its keys go nowhere.
     pub(super) block_dtmf: bool,
+    /// Nothing of it but keys goes anywhere.
     pub(super) block_media: bool,
+    /// Silence goes out in place of what it says.
     pub(super) silence_media: bool,
-    /// Its sound goes through a worker, so that keys can be put into it.
-    pub(super) worker: bool,
-    /// A worker listens, to record it.
-    pub(super) tapped: bool,
+}
+
+impl Orders {
+    /// What holds when both were asked for.
+    pub(super) fn and(self, other: Orders) -> Orders {
+        Orders {
+            block_dtmf: self.block_dtmf || other.block_dtmf,
+            block_media: self.block_media || other.block_media,
+            silence_media: self.silence_media || other.silence_media,
+        }
+    }
 }
 
 /// One m-line of a party.
@@ -128,6 +149,10 @@ pub(super) struct Agreed {
     pub(super) flow: Manner,
     /// The same through a worker, where only that can do what is asked for.
     pub(super) worked: Option<Manner>,
+    /// What it is sent when nobody speaks to it, but something is played.
+    pub(super) solo: Option<Manner>,
+    /// How a worker listens to it, if it can.
+    pub(super) tap: Option<TapConfig>,
     pub(super) sends: bool,
     pub(super) receives: bool,
     pub(super) video: bool,
@@ -213,6 +238,16 @@ pub(super) fn address_of(flags: &Flags) -> Option<IpAddr> {
     flags.media_address.or(flags.received_from.filter(|_| by_source))
 }
 
+impl Party {
+    /// Whom one of its m-lines hears: that of its peer, or what it subscribed to.
+    pub(super) fn source(&self, media: usize) -> Option<SideKey> {
+        match self.subscribed.get(media) {
+            Some(source) => Some(*source),
+            None => Some(SideKey { party: self.peer?, media }),
+        }
+    }
+}
+
 impl Call {
     pub(super) fn new(now: Now, id: &str, home: Home, worker: usize, tos: u8, random: &mut Random) -> Call {
         Call {
@@ -232,6 +267,8 @@ impl Call {
             next_look: now.at + LOOK_INTERVAL,
             recording: None,
             seat: None,
+            orders: Orders::default(),
+            playing: HashMap::new(),
         }
     }
 

@@ -1,8 +1,9 @@
 //! From a call to the picture of what the engine is to do.
 
+use kaname_engine::audio::SendKeys;
 use kaname_engine::core::command::{Codec, IceCredentials, Learn, MediaKind, PayloadMap, Remote};
 
-use super::model::{Agreed, Call, Media, Party};
+use super::model::{Agreed, Call, Media, Orders, Party};
 use super::plan::{Hearing, Manner, Picture, Side, SideKey};
 
 /// Every side that is agreed, with what it hears.
@@ -23,7 +24,7 @@ pub(super) fn paint(call: &Call) -> Picture {
                 sound: agreed.sound.clone(),
                 cname: call.cname.clone(),
                 hears: hearing(call, party, key, agreed),
-                tapped: party.orders.tapped && !agreed.video,
+                tap: agreed.tap.clone().filter(|_| call.recording.is_some() && !agreed.video),
             };
             picture.insert(key, side);
         }
@@ -46,35 +47,51 @@ fn remote(agreed: &Agreed, learn: Learn) -> Remote {
 
 /// Whom a side hears, and how.
 fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<Hearing> {
-    let from = SideKey { party: party.peer?, media: key.media };
+    if !agreed.receives {
+        return None;
+    }
+    let solo = || {
+        let manner = agreed.solo.clone().filter(|_| party.worked)?;
+        Some(Hearing { from: key, manner })
+    };
+    let from = party.source(key.media);
+    let Some((from, peer)) = from.and_then(|from| Some((from, call.parties.get(from.party)?))) else {
+        return solo();
+    };
     // What a room sends, it routes by itself.
     if call.is_room(from.party) {
         return None;
     }
-    let peer = call.parties.get(from.party).filter(|peer| !peer.gone)?;
-    let source = peer.medias.get(from.media)?.agreed.as_ref()?;
-    if call.dropped || !source.sends || !agreed.receives {
-        return None;
+    let source = peer.medias.get(from.media).and_then(|line| line.agreed.as_ref());
+    let Some(source) = source.filter(|source| source.sends && !peer.gone && !call.dropped) else {
+        return solo();
+    };
+    let orders = peer.orders.and(call.orders);
+    match manner(agreed, source, orders, party.worked) {
+        Manner::Pass(map) if map.is_empty() => solo(),
+        manner => Some(Hearing { from, manner }),
     }
-    let orders = peer.orders;
-    let needs_worker = orders.silence_media || orders.worker;
+}
+
+fn manner(agreed: &Agreed, source: &Agreed, orders: Orders, worked: bool) -> Manner {
+    let is_silent = orders.silence_media || orders.block_media;
     let manner = match (&agreed.flow, &agreed.worked) {
-        (Manner::Pass(_), Some(worked)) if needs_worker => worked.clone(),
+        (Manner::Pass(_), Some(by_worker)) if worked || orders.silence_media => by_worker.clone(),
         (flow, _) => flow.clone(),
     };
-    let manner = match manner {
-        Manner::Pass(map) => Manner::Pass(allowed(map, source, orders.block_dtmf, orders.block_media)),
+    match manner {
+        // What no worker can make silent does not pass.
+        Manner::Pass(map) => Manner::Pass(allowed(map, source, orders.block_dtmf, is_silent)),
         Manner::Transcode { mut config, .. } => {
             if orders.block_dtmf {
-                config.keys = kaname_engine::audio::SendKeys::Never;
+                config.keys = SendKeys::Never;
                 config.detect_tones = false;
+            } else if worked && config.keys == SendKeys::Never {
+                config.keys = SendKeys::Tones;
             }
-            Manner::Transcode { config, silent: orders.silence_media || orders.block_media }
+            Manner::Transcode { config, silent: is_silent }
         }
-    };
-    match &manner {
-        Manner::Pass(map) if map.is_empty() => None,
-        _ => Some(Hearing { from, manner }),
+        Manner::Solo(config) => Manner::Solo(config),
     }
 }
 

@@ -7,7 +7,7 @@ mod side;
 
 use std::collections::BTreeMap;
 
-use kaname_engine::audio::AudioCommand;
+use kaname_engine::audio::{AudioCommand, AudioId};
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{LegId, LinkId, SenderId, StreamId};
 use kaname_engine::{DtlsParams, ShardId};
@@ -60,13 +60,20 @@ impl Told {
         self.sides.iter().map(|(key, side)| (*key, side.leg))
     }
 
+    /// The worker's thing that makes what this side hears.
+    pub(super) fn maker(&self, key: SideKey) -> Option<AudioId> {
+        self.sides.get(&key)?.hears.as_ref()?.worker()
+    }
+
+    /// The worker's things that listen.
+    pub(super) fn taps(&self) -> impl Iterator<Item = (SideKey, AudioId)> {
+        self.sides.iter().filter_map(|(key, side)| Some((*key, side.tap.as_ref()?.id)))
+    }
+
     /// Everything with a name of its own, with whose it is.
     pub(super) fn numbers(&self) -> impl Iterator<Item = (u32, SideKey)> {
         self.sides.iter().flat_map(|(key, side)| {
-            let worked = match &side.hears {
-                Some(Heard::Transcoded { id, .. }) => Some(id.0),
-                _ => None,
-            };
+            let worked = side.hears.as_ref().and_then(Heard::worker).map(|id| id.0);
             [Some(side.leg.0), Some(side.stream.0), worked].into_iter().flatten().map(|number| (number, *key))
         })
     }
@@ -96,6 +103,7 @@ impl Told {
             }
         }
         self.change_exports(wanted, ids, &mut steps);
+        self.change_taps(wanted, ids, &mut steps);
         for (key, side) in wanted {
             self.change_hearing(*key, side.hears.as_ref(), ids, &mut steps);
         }

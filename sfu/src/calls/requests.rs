@@ -48,6 +48,9 @@ impl State {
             tracing::debug!(command = flags.command.name(), %unknown, "ng: nobody knows this key or flag");
         }
         *self.counters.requests_total.entry(flags.command.name()).or_default() += 1;
+        if flags.command == Command::PlayMedia {
+            return self.play_media(now, asker, flags);
+        }
         self.perform(now, asker, &flags);
     }
 

@@ -1,24 +1,351 @@
-//! What is done to the sound of a call besides carrying it.
+//! What is done to the sound of a call besides carrying it: blocked, silenced, played into, recorded.
 
-use kaname_engine::audio::AudioEvent;
+use std::path::PathBuf;
+
+use kaname_engine::audio::{
+    AudioCommand, AudioEvent, AudioId, Key, Manner, Prompt, RecordFormat, RecordOf, RecordTo, Side,
+};
 
 use super::actor::Now;
 use super::error::CallError;
-use super::model::Call;
-use super::state::State;
+use super::model::{Call, Orders};
+use super::plan::SideKey;
+use super::prompts;
+use super::requests::ok;
+use super::state::{Asker, CallKey, State};
 use crate::ng::Dictionary;
-use crate::ng::flags::Flags;
+use crate::ng::flags::{All, Command, DtmfBlocking, Flags, Switch};
 
 /// A recording under way.
-#[derive(Debug)]
-pub(super) struct Recording {}
+#[derive(Clone, Debug)]
+pub(super) struct Recording {
+    /// The recorder.
+    pub(super) id: AudioId,
+    pub(super) path: PathBuf,
+    pub(super) paused: bool,
+}
+
+/// Length of a key that is pressed, in milliseconds, and its volume in -dBm0, when nothing is said.
+const KEY_MS: u32 = 250;
+const KEY_VOLUME: u8 = 8;
 
 impl State {
-    pub(super) fn sound_command(&mut self, _now: Now, flags: &Flags) -> Result<Dictionary, CallError> {
-        Err(CallError::NotDone { command: flags.command.name(), instead: "ask for it in a later version" })
+    pub(super) fn sound_command(&mut self, now: Now, flags: &Flags) -> Result<Dictionary, CallError> {
+        let key = *self.names.get(&flags.call_id).ok_or(CallError::UnknownCall)?;
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.last_signal = now;
+        }
+        match flags.command {
+            Command::BlockDtmf => self.block_keys(key, flags),
+            Command::UnblockDtmf => self.order(key, flags, |orders| orders.block_dtmf = false),
+            Command::BlockMedia => self.order(key, flags, |orders| orders.block_media = true),
+            Command::UnblockMedia => self.order(key, flags, |orders| orders.block_media = false),
+            Command::SilenceMedia => self.order(key, flags, |orders| orders.silence_media = true),
+            Command::UnsilenceMedia => self.order(key, flags, |orders| orders.silence_media = false),
+            Command::StopMedia => self.stop_media(key, flags),
+            Command::PlayDtmf => self.play_keys(key, flags),
+            Command::StartRecording => self.start_recording(now, key, flags),
+            Command::StopRecording if flags.has(Switch::Pause) => self.pause_recording(key, true),
+            Command::StopRecording => self.stop_recording(key),
+            Command::PauseRecording => self.pause_recording(key, true),
+            Command::StartForwarding | Command::StopForwarding => Err(CallError::NotDone {
+                command: flags.command.name(),
+                instead: "use start recording, or subscribe request to be sent the sound",
+            }),
+            other => Err(CallError::NotDone { command: other.name(), instead: "send an offer instead" }),
+        }
     }
 
-    pub(super) fn audio_event(&mut self, _now: Now, _event: AudioEvent) {}
+    fn block_keys(&mut self, key: CallKey, flags: &Flags) -> Result<Dictionary, CallError> {
+        match flags.dtmf.blocking {
+            None | Some(DtmfBlocking::Drop) => self.order(key, flags, |orders| orders.block_dtmf = true),
+            Some(DtmfBlocking::Off) => self.order(key, flags, |orders| orders.block_dtmf = false),
+            Some(_) => Err(CallError::NotDone {
+                command: "block DTMF in this DTMF-security mode",
+                instead: "the modes drop and off are done",
+            }),
+        }
+    }
 
-    pub(super) fn end_sound(&mut self, _call: &mut Call) {}
+    /// Changes what is asked for, of the parties that are named, or of the call as a whole.
+    fn order(
+        &mut self,
+        key: CallKey,
+        flags: &Flags,
+        change: impl Fn(&mut Orders),
+    ) -> Result<Dictionary, CallError> {
+        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
+        match select(call, flags)? {
+            Some(parties) => parties.into_iter().for_each(|party| change(&mut call.parties[party].orders)),
+            None => {
+                change(&mut call.orders);
+                if flags.all != All::None {
+                    call.parties.iter_mut().for_each(|party| change(&mut party.orders));
+                }
+            }
+        }
+        self.replan(key, false);
+        Ok(ok())
+    }
+
+    /// A prompt is there: those who are named hear it.
+    pub(super) fn play(
+        &mut self,
+        key: CallKey,
+        flags: &Flags,
+        prompt: &Prompt,
+    ) -> Result<Dictionary, CallError> {
+        let times = Some(flags.play.repeat_times.unwrap_or(1).max(1));
+        let (call, parties) = self.listeners(key, flags)?;
+        let listens = |party: &usize| call.parties[*party].medias.iter().any(|line| line.agreed.is_some());
+        let parties: Vec<usize> = parties.into_iter().filter(listens).collect();
+        for party in &parties {
+            call.parties[*party].worked = true;
+        }
+        self.replan(key, false);
+        let mut heard = false;
+        for party in parties {
+            let token = self.fresh();
+            let Some(call) = self.calls.get_mut(&key) else { continue };
+            for (to, worker) in makers(call, party) {
+                heard = true;
+                call.playing.insert(token, party);
+                let command = AudioCommand::Play {
+                    to,
+                    token,
+                    prompt: prompt.clone(),
+                    times,
+                    gain: 1.0,
+                    manner: Manner::Mixed,
+                };
+                self.tools.outbox.audio(worker, command);
+            }
+        }
+        if !heard {
+            return Err(CallError::Play(
+                "nobody who is named has agreed on a codec that can be coded here, and listens".to_owned(),
+            ));
+        }
+        let ms = prompt.samples().len() / prompt.rate().per_ms();
+        Ok(ok().with("duration", i64::try_from(ms).unwrap_or(i64::MAX)))
+    }
+
+    /// Those who are to hear something; all of the call if nobody is named.
+    fn listeners(&mut self, key: CallKey, flags: &Flags) -> Result<(&mut Call, Vec<usize>), CallError> {
+        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
+        let parties = match select(call, flags)? {
+            Some(parties) => parties,
+            None if flags.all != All::None => call.live().map(|(index, _)| index).collect(),
+            None => {
+                return Err(CallError::Play(
+                    "name who is meant: from-tag, label, address, or all".to_owned(),
+                ));
+            }
+        };
+        Ok((call, parties))
+    }
+
+    fn stop_media(&mut self, key: CallKey, flags: &Flags) -> Result<Dictionary, CallError> {
+        let (call, parties) = self.listeners(key, flags)?;
+        let makers: Vec<_> = parties.iter().flat_map(|party| makers(call, *party)).collect();
+        for (to, worker) in makers {
+            self.tools.outbox.audio(worker, AudioCommand::StopPlaying { to, token: None });
+        }
+        Ok(ok().with("last-frame-pos", 0))
+    }
+
+    /// Keys that somebody is said to press: those who hear them get them in the way they take keys.
+    fn play_keys(&mut self, key: CallKey, flags: &Flags) -> Result<Dictionary, CallError> {
+        let Some(pressed) = flags.play.key.and_then(Key::from_event) else {
+            return Err(CallError::Play("name the key: code or digit, 0 to 9, *, #, A to D".to_owned()));
+        };
+        let (call, parties) = self.listeners(key, flags)?;
+        let hear = |index: &usize| {
+            let party = &call.parties[*index];
+            (0..party.medias.len())
+                .any(|media| party.source(media).is_some_and(|from| parties.contains(&from.party)))
+        };
+        let listeners: Vec<usize> = call.live().map(|(index, _)| index).filter(hear).collect();
+        for listener in &listeners {
+            call.parties[*listener].worked = true;
+        }
+        self.replan(key, false);
+        let mut heard = false;
+        let (ms, volume) =
+            (flags.play.duration_ms.unwrap_or(KEY_MS), flags.play.volume.unwrap_or(KEY_VOLUME));
+        for listener in listeners {
+            let Some(call) = self.calls.get(&key) else { continue };
+            for (id, worker) in makers(call, listener) {
+                heard = true;
+                self.tools.outbox.audio(worker, AudioCommand::Press { id, key: pressed, ms, volume });
+            }
+        }
+        if heard { Ok(ok()) } else { Err(CallError::Play("nobody hears who is named".to_owned())) }
+    }
+
+    fn start_recording(&mut self, now: Now, key: CallKey, flags: &Flags) -> Result<Dictionary, CallError> {
+        let folder = self.tools.config.recordings.clone();
+        let folder = folder
+            .ok_or(CallError::Play("recordings are off; set calls.recordings to a folder".to_owned()))?;
+        let Some(call) = self.calls.get(&key) else { return Err(CallError::UnknownCall) };
+        if call.recording.is_some() {
+            return self.pause_recording(key, false);
+        }
+        let name = match &flags.output_destination {
+            Some(name) => prompts::inside(&folder, name).map_err(CallError::Play)?,
+            None => folder.join(format!("{}-{}.wav", prompts::safe(&call.id), now.unix)),
+        };
+        let id = self.tools.ids.audio();
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.recording = Some(Recording { id, path: name.clone(), paused: false });
+        }
+        self.replan(key, false);
+        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
+        // A recorder has two channels: the two who talk first.
+        let of: Vec<RecordOf> =
+            call.told.taps().take(2).map(|(_, id)| RecordOf { id, side: Side::In }).collect();
+        if of.is_empty() {
+            call.recording = None;
+            self.tools.ids.free(id.0);
+            return Err(CallError::Play("nobody has agreed on a codec that can be decoded here".to_owned()));
+        }
+        let stereo = of.len() == 2;
+        let to = RecordTo { path: name.clone(), format: RecordFormat::Wav, stereo, overwrite: false };
+        let worker = call.worker;
+        self.owners.insert(id.0, (key, SideKey { party: 0, media: 0 }));
+        self.tools.outbox.audio(worker, AudioCommand::Record { id, of, to: Box::new(to) });
+        Ok(ok().with("file", name.display().to_string()))
+    }
+
+    fn pause_recording(&mut self, key: CallKey, paused: bool) -> Result<Dictionary, CallError> {
+        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
+        let Some(recording) = &mut call.recording else {
+            return Ok(ok().with("warning", "the call is not being recorded"));
+        };
+        recording.paused = paused;
+        let (id, worker) = (recording.id, call.worker);
+        self.tools.outbox.audio(worker, AudioCommand::PauseRecording { id, paused });
+        Ok(ok())
+    }
+
+    fn stop_recording(&mut self, key: CallKey) -> Result<Dictionary, CallError> {
+        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
+        let Some(recording) = call.recording.take() else {
+            return Ok(ok().with("warning", "the call was not being recorded"));
+        };
+        let worker = call.worker;
+        self.tools.outbox.audio(worker, AudioCommand::Remove { id: recording.id });
+        self.replan(key, false);
+        Ok(ok().with("file", recording.path.display().to_string()))
+    }
+
+    /// The call is over: so is its recording.
+    pub(super) fn end_sound(&mut self, call: &mut Call) {
+        if let Some(recording) = call.recording.take() {
+            self.tools.outbox.audio(call.worker, AudioCommand::Remove { id: recording.id });
+        }
+    }
+
+    pub(super) fn audio_event(&mut self, _now: Now, event: AudioEvent) {
+        match event {
+            AudioEvent::PlayEnded { id, token, .. } => self.play_ended(id, token),
+            AudioEvent::Recorded { id, path, ms, lost_ms } => {
+                self.owners.remove(&id.0);
+                self.tools.ids.free(id.0);
+                tracing::info!(file = %path.display(), ms, lost_ms, "recorded");
+            }
+            AudioEvent::Key { id, event } => {
+                if let Some((call, side)) = self.owner(id.0) {
+                    tracing::debug!(call = %call.id, party = side.party, ?event, "key");
+                }
+            }
+            AudioEvent::Failed { id, why } => self.audio_failed(id, "ended", &why.to_string()),
+            AudioEvent::Refused { id, command, why } => self.audio_failed(id, command, &why.to_string()),
+            AudioEvent::Speaking { .. } | AudioEvent::Figures { .. } => {}
+        }
+    }
+
+    fn play_ended(&mut self, id: AudioId, token: u64) {
+        let Some((key, _)) = self.owners.get(&id.0).copied() else { return };
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let Some(party) = call.playing.remove(&token) else { return };
+        // The worker is no longer in the way once nothing is played any more.
+        if !call.playing.values().any(|other| *other == party) {
+            call.parties[party].worked = false;
+            self.replan(key, false);
+        }
+    }
+
+    fn audio_failed(&mut self, id: AudioId, command: &'static str, why: &str) {
+        *self.counters.commands_failed_total.entry("audio").or_default() += 1;
+        let call = self.owner(id.0).map(|(call, _)| call.id.clone());
+        tracing::warn!(call, command, why, "an audio worker refused, or gave up");
+    }
+
+    /// Reads a prompt without holding up anybody, and plays it then.
+    pub(super) fn play_media(&mut self, now: Now, asker: Asker, flags: Flags) {
+        let Some(key) = self.names.get(&flags.call_id).copied() else {
+            return self.refuse(now, asker, CallError::UnknownCall, false);
+        };
+        let source = prompts::Source::of(&flags.play, self.tools.config.prompts.as_deref());
+        let source = match source {
+            Ok(source) => source,
+            Err(why) => return self.refuse(now, asker, CallError::Play(why), false),
+        };
+        let loaded = self.loaded.clone();
+        tokio::task::spawn_blocking(move || {
+            let prompt = source.read();
+            // The calls have stopped when nobody receives; then nobody misses it.
+            let _stopped = loaded.send(Loaded { key, asker, flags: Box::new(flags), prompt });
+        });
+    }
+
+    /// A prompt was read, or could not be.
+    pub(super) fn prompt_loaded(&mut self, now: Now, loaded: Loaded) {
+        let Loaded { key, asker, flags, prompt } = loaded;
+        let outcome = prompt.map_err(CallError::Play).and_then(|prompt| self.play(key, &flags, &prompt));
+        match outcome {
+            Ok(answer) => self.answer(now, asker, &answer),
+            Err(error) => self.refuse(now, asker, error, false),
+        }
+    }
+}
+
+/// A prompt that was read for a request.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    key: CallKey,
+    asker: Asker,
+    flags: Box<Flags>,
+    prompt: Result<Prompt, String>,
+}
+
+/// The worker's things that make what a party hears.
+fn makers(call: &Call, party: usize) -> Vec<(AudioId, usize)> {
+    let lines = 0..call.parties[party].medias.len();
+    lines.filter_map(|media| Some((call.told.maker(SideKey { party, media })?, call.worker))).collect()
+}
+
+/// The parties that a request names; `None`: none in particular.
+fn select(call: &Call, flags: &Flags) -> Result<Option<Vec<usize>>, CallError> {
+    if let Some(tag) = flags.from_tag.as_deref().filter(|tag| !tag.is_empty()) {
+        return call.by_tag(tag).map(|party| Some(vec![party])).ok_or(CallError::UnknownTag);
+    }
+    if let Some(label) = &flags.label {
+        let named =
+            call.live().filter(|(_, party)| party.label.as_ref() == Some(label)).map(|(index, _)| index);
+        let named: Vec<usize> = named.collect();
+        return if named.is_empty() { Err(CallError::UnknownTag) } else { Ok(Some(named)) };
+    }
+    if let Some(address) = flags.address {
+        let is_there = |line: &super::model::Media| {
+            let connection = line.theirs.as_ref().and_then(|view| view.connection.as_ref());
+            connection.and_then(|host| host.ip()) == Some(address)
+        };
+        let named =
+            call.live().filter(|(_, party)| party.medias.iter().any(is_there)).map(|(index, _)| index);
+        let named: Vec<usize> = named.collect();
+        return if named.is_empty() { Err(CallError::UnknownTag) } else { Ok(Some(named)) };
+    }
+    Ok(None)
 }

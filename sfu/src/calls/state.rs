@@ -20,6 +20,7 @@ use super::plan::SideKey;
 use super::random::Random;
 use super::record::Records;
 use super::room::RoomWish;
+use super::sound::Loaded;
 use super::tools::Tools;
 use crate::ng::{self, Dictionary, Replies, ReplyTo};
 
@@ -45,6 +46,8 @@ pub(super) struct State {
     pub(super) rate: Rate,
     /// Where telephones go that call a room.
     pub(super) rooms: Option<mpsc::UnboundedSender<RoomWish>>,
+    /// Where prompts arrive that were read aside.
+    pub(super) loaded: mpsc::UnboundedSender<Loaded>,
     began: Instant,
     next: u64,
 }
@@ -110,11 +113,12 @@ pub(super) enum Question {
 }
 
 impl State {
-    pub(super) fn new(engine: Arc<dyn CallEngine>, config: CallsConfig) -> State {
-        State::with_random(engine, config, Random::system())
-    }
-
-    pub(super) fn with_random(engine: Arc<dyn CallEngine>, config: CallsConfig, random: Random) -> State {
+    pub(super) fn new(
+        engine: Arc<dyn CallEngine>,
+        config: CallsConfig,
+        random: Random,
+        loaded: mpsc::UnboundedSender<Loaded>,
+    ) -> State {
         let records = Records::open(config.records_file.as_deref());
         State {
             tools: Tools::new(engine, config, random),
@@ -129,6 +133,7 @@ impl State {
             questions: HashMap::new(),
             rate: Rate::default(),
             rooms: None,
+            loaded,
             began: Instant::now(),
             next: 0,
         }

@@ -111,6 +111,8 @@ pub struct Media {
     pub xdp_mode: XdpMode,
     /// Handshake threads.
     pub workers: usize,
+    /// Microseconds that a packet thread which is busy with calls rests between two looks.
+    pub coalesce_us: u64,
     /// Whether each packet thread is pinned to its core.
     pub pin: bool,
     /// Receive buffer to ask of the kernel for each media socket, in bytes.
@@ -313,6 +315,7 @@ impl Default for Config {
                 interface: None,
                 xdp_mode: XdpMode::Auto,
                 workers: 1,
+                coalesce_us: 250,
                 pin: true,
                 receive_buffer_bytes: DEFAULT_RECEIVE_BUFFER,
             },

@@ -1,8 +1,8 @@
 //! What all doors share: who may ask, where requests go, and how replies find their way back.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc::error::TrySendError;
@@ -31,8 +31,11 @@ pub enum ReplyTo {
     /// A message of a TCP connection or WebSocket.
     Stream(mpsc::Sender<Arc<[u8]>>),
     /// The body of an HTTP response.
-    Response(Arc<std::sync::Mutex<Option<oneshot::Sender<Arc<[u8]>>>>>),
+    Response(Arc<Mutex<Waiting>>),
 }
+
+/// Whoever waits for the body of a response, until it has one.
+pub type Waiting = Option<oneshot::Sender<Arc<[u8]>>>;
 
 /// Counts of the doors.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ mod dtls;
 mod phone;
 mod rooms;
 mod rtp;
+mod sound;
 mod srtp;
 mod support;
 mod transcode;

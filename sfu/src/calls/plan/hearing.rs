@@ -4,6 +4,7 @@ use kaname_engine::audio::{AudioCommand, AudioId, Output, SendKeys, Setting, Tra
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{Codec, ImportConfig, LinkId, PayloadMap, PayloadType, StreamId};
 
+use super::side::Applied;
 use super::{Hearing, Manner, Picture, SideKey, Step, Told};
 use crate::calls::ids::Numbers;
 
@@ -11,6 +12,23 @@ use crate::calls::ids::Numbers;
 #[derive(Debug)]
 pub(super) struct Export {
     pub(super) link: LinkId,
+}
+
+/// A worker that listens.
+#[derive(Debug)]
+pub(super) struct Tap {
+    pub(super) id: AudioId,
+    input: LinkId,
+}
+
+impl Applied {
+    /// Nobody listens from now on.
+    pub(super) fn end_tap(&mut self, ids: &mut Numbers, steps: &mut Vec<Step>) {
+        if let Some(Tap { id, .. }) = self.tap.take() {
+            steps.push(Step::Audio(AudioCommand::Remove { id }));
+            ids.free(id.0);
+        }
+    }
 }
 
 /// What a side was told to hear.
@@ -23,8 +41,8 @@ pub(super) enum Heard {
     },
     Transcoded {
         from: SideKey,
-        /// What the worker has of the source.
-        input: LinkId,
+        /// What the worker has of the source, if there is one.
+        input: Option<LinkId>,
         id: AudioId,
         /// What the worker makes of it, here.
         made: StreamId,
@@ -34,6 +52,14 @@ pub(super) enum Heard {
 }
 
 impl Heard {
+    /// Who makes it, if a worker does.
+    pub(super) fn worker(&self) -> Option<AudioId> {
+        match self {
+            Heard::Passed { .. } => None,
+            Heard::Transcoded { id, .. } => Some(*id),
+        }
+    }
+
     pub(super) fn from(&self) -> SideKey {
         match self {
             Heard::Passed { from, .. } | Heard::Transcoded { from, .. } => *from,
@@ -63,6 +89,28 @@ impl Told {
         }
     }
 
+    /// Workers listen to those sides that are wanted to be listened to.
+    pub(super) fn change_taps(&mut self, wanted: &Picture, ids: &mut Numbers, steps: &mut Vec<Step>) {
+        for (key, side) in &mut self.sides {
+            let config = wanted.get(key).and_then(|side| side.tap.as_ref());
+            let link = side.export.as_ref().map(|export| export.link);
+            match (config.zip(link), &mut side.tap) {
+                (Some((config, input)), None) => {
+                    let id = ids.audio();
+                    let config = Box::new(config.clone());
+                    steps.push(Step::Audio(AudioCommand::AddTap { id, input, config }));
+                    side.tap = Some(Tap { id, input });
+                }
+                (Some((_, input)), Some(tap)) if tap.input != input => {
+                    tap.input = input;
+                    steps.push(Step::Audio(AudioCommand::SetInput { id: tap.id, input: Some(input) }));
+                }
+                (None, Some(_)) => side.end_tap(ids, steps),
+                _ => {}
+            }
+        }
+    }
+
     /// The side hears what is wanted from now on.
     pub(super) fn change_hearing(
         &mut self,
@@ -77,11 +125,12 @@ impl Told {
             Some((Hearing { from, manner: Manner::Pass(map) }, (stream, _))) => {
                 self.pass(key, *from, stream, map, ids, steps);
             }
-            Some((Hearing { from, manner: Manner::Transcode { config, silent } }, (_, Some(input)))) => {
+            Some((Hearing { from, manner: Manner::Transcode { config, silent } }, (_, input))) => {
                 self.transcode(key, *from, input, (config, *silent), ids, steps);
             }
-            // The export is made ahead of this.
-            Some((_, (_, None))) => {}
+            Some((Hearing { from, manner: Manner::Solo(config) }, _)) => {
+                self.transcode(key, *from, None, (config, false), ids, steps);
+            }
         }
     }
 
@@ -110,7 +159,7 @@ impl Told {
         &mut self,
         key: SideKey,
         from: SideKey,
-        input: LinkId,
+        input: Option<LinkId>,
         (config, silent): (&TranscoderConfig, bool),
         ids: &mut Numbers,
         steps: &mut Vec<Step>,
@@ -137,7 +186,7 @@ impl Told {
             let config = Box::new(config.clone());
             steps.push(Step::Audio(AudioCommand::AddTranscoder {
                 id,
-                input: Some(input),
+                input,
                 outputs,
                 config: config.clone(),
             }));
@@ -152,7 +201,7 @@ impl Told {
         *heard = from;
         if *fed != input {
             *fed = input;
-            steps.push(Step::Audio(AudioCommand::SetInput { id: *id, input: Some(input) }));
+            steps.push(Step::Audio(AudioCommand::SetInput { id: *id, input }));
         }
         if !is_same(told, config) {
             let numbers_change = sent(told) != sent(config);
@@ -205,7 +254,7 @@ fn needed(wanted: &Picture) -> Vec<SideKey> {
         Some(Hearing { from, manner: Manner::Transcode { .. } }) => Some(*from),
         _ => None,
     });
-    let tapped = wanted.iter().filter(|(_, side)| side.tapped).map(|(key, _)| *key);
+    let tapped = wanted.iter().filter(|(_, side)| side.tap.is_some()).map(|(key, _)| *key);
     sources.chain(tapped).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kaname_engine::Fingerprint;
-use kaname_engine::audio::TranscoderConfig;
+use kaname_engine::audio::{TapConfig, TranscoderConfig};
 use kaname_engine::core::command::{IceCredentials, MediaKind, PayloadMap, PayloadType, Remote};
 use kaname_engine::srtp::Keying;
 
@@ -36,7 +36,7 @@ pub(in crate::calls) struct Side {
     /// What it is sent; `None`: nothing now.
     pub(in crate::calls) hears: Option<Hearing>,
     /// A worker listens to what comes, besides those who hear it.
-    pub(in crate::calls) tapped: bool,
+    pub(in crate::calls) tap: Option<TapConfig>,
 }
 
 /// What may come from a side. Another one begins a new stream.
@@ -82,6 +82,8 @@ pub(in crate::calls) struct Hearing {
 pub(in crate::calls) enum Manner {
     /// Packets pass as they are, under other payload types.
     Pass(Vec<PayloadMap>),
+    /// Nobody is heard, but what a worker plays.
+    Solo(Box<TranscoderConfig>),
     /// A worker makes them anew.
     Transcode {
         /// From what to what.

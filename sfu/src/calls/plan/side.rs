@@ -8,7 +8,7 @@ use kaname_engine::core::command::{
 use kaname_engine::srtp::Keying;
 use kaname_engine::{DtlsParams, DtlsPeer, DtlsRole};
 
-use super::hearing::{Export, Heard};
+use super::hearing::{Export, Heard, Tap};
 use super::{Security, Side, Step};
 use crate::calls::ids::Numbers;
 
@@ -18,10 +18,9 @@ pub(in crate::calls) struct Applied {
     pub(in crate::calls) leg: LegId,
     pub(in crate::calls) stream: StreamId,
     pub(in crate::calls) sender: SenderId,
-    /// What it sends under.
-    pub(in crate::calls) ssrc: u32,
     pub(super) export: Option<Export>,
     pub(super) hears: Option<Heard>,
+    pub(super) tap: Option<Tap>,
     side: Side,
 }
 
@@ -40,7 +39,7 @@ impl Applied {
         let config =
             SenderConfig { kind: side.kind, ssrc, rtx_ssrc: None, cname: side.cname.clone(), mid: None };
         steps.push(Step::Core(Command::AddSender { leg, sender, config: Box::new(config) }));
-        Applied { leg, stream, sender, ssrc, export: None, hears: None, side: side.clone() }
+        Applied { leg, stream, sender, export: None, hears: None, tap: None, side: side.clone() }
     }
 
     /// Whether the leg can stay as it is: ports and ICE or none belong to a leg for good.
@@ -76,7 +75,8 @@ impl Applied {
         self.side = side.clone();
     }
 
-    pub(super) fn end(self, ids: &mut Numbers, steps: &mut Vec<Step>) {
+    pub(super) fn end(mut self, ids: &mut Numbers, steps: &mut Vec<Step>) {
+        self.end_tap(ids, steps);
         steps.push(Step::Core(Command::RemoveLeg { leg: self.leg }));
         for number in [self.leg.0, self.stream.0, self.sender.0] {
             ids.free(number);
