@@ -113,8 +113,6 @@ pub struct Media {
     pub coalesce_us: u64,
     /// Handshake threads.
     pub workers: usize,
-    /// Microseconds that a packet thread which is busy with calls rests between two looks.
-    pub coalesce_us: u64,
     /// Whether each packet thread is pinned to its core.
     pub pin: bool,
     /// Receive buffer to ask of the kernel for each media socket, in bytes.
@@ -318,7 +316,6 @@ impl Default for Config {
                 xdp_mode: XdpMode::Auto,
                 coalesce_us: 250,
                 workers: 1,
-                coalesce_us: 250,
                 pin: true,
                 receive_buffer_bytes: DEFAULT_RECEIVE_BUFFER,
             },

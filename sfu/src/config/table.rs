@@ -178,12 +178,6 @@ pub static KEYS: &[Key] = &[
         Kind::Integer { min: 1, max: 64 },
         "Threads for DTLS handshakes and data channels."
     ),
-    key!(
-        "media.coalesce_us",
-        media.coalesce_us,
-        Kind::Integer { min: 0, max: 250 },
-        "How long a packet thread that is busy with telephone calls may rest between two looks, in microseconds: it then finds several packets at once. 0: it wakes up for each."
-    ),
     key!("media.pin", media.pin, Kind::Bool, "Whether each packet thread stays on its core."),
     key!(
         "media.receive_buffer_bytes",
