@@ -70,6 +70,10 @@ pub const PROOFS: u32 = 10;
 /// certificate than the signalled one: what it showed may be forged.
 pub const REFUSED_TIME: Duration = Duration::from_secs(5);
 
+/// Ahead of our first ClientHello: the commands that make its leg reach the shard by another way, and a shard that is busy
+/// with calls rests for up to [`COALESCE_MAX`] before it looks.
+pub const ACTIVE_DELAY: Duration = Duration::from_millis(2);
+
 /// How long we send ClientHellos where we begin: from the answer to a peer that listens only once its user has answered.
 pub const ACTIVE_TIME: Duration = Duration::from_secs(60);
 

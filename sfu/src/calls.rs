@@ -29,6 +29,7 @@ mod requests;
 mod room;
 mod sound;
 mod state;
+mod subscribe;
 mod tools;
 mod write;
 
@@ -37,3 +38,6 @@ pub use counters::CallsCounters;
 pub use engine::{CallEngine, Refused};
 pub use handle::{Calls, CallsHandle, CallsSink};
 pub use interface::{DEFAULT_INTERFACE, Interface, InterfaceParseError};
+
+#[cfg(test)]
+mod tests;

@@ -240,6 +240,7 @@ pub fn engine_config(config: &Config) -> EngineConfig {
             Steering::HandOver => SteeringChoice::HandOver,
         },
         io: io_choice(config),
+        coalesce: Duration::from_micros(config.media.coalesce_us),
         pin: config.media.pin,
     }
 }

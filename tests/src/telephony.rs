@@ -3,6 +3,7 @@
 
 pub mod baresip;
 pub mod card;
+mod certificate;
 pub mod exchange;
 pub mod kamailio;
 pub mod lab;

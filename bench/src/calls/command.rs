@@ -221,30 +221,86 @@ fn room_for_sockets(calls: u32) {
     }
 }
 
+impl Default for Options {
+    /// What the command line says when it says nothing.
+    fn default() -> Self {
+        Options {
+            case: Vec::new(),
+            calls: None,
+            seconds: 4,
+            system: "kaname".into(),
+            node: None,
+            ng: None,
+            pid: None,
+            allow_remote: false,
+            compare: None,
+            rounds: 2,
+            ramp: false,
+            setup_rate: false,
+            minutes: None,
+            suite: Suite::Cm.name().into(),
+            one_way: false,
+            json: false,
+            record: None,
+            ordinary: false,
+            quiet: false,
+        }
+    }
+}
+
+/// What [`run`] prints of plain runs and comparisons.
+///
+/// # Errors
+/// When calls could not be made at all; what is wrong with those that were stands in the rows.
+pub fn rows(options: &Options) -> Result<Vec<CallRow>, CallError> {
+    compare::rows(&mut Asked::of(options)?)
+}
+
 #[cfg(test)]
 impl Options {
-    /// One short quiet round of a case as an ordinary process.
+    /// One short quiet round of cases as an ordinary process.
     pub(super) fn of(system: &str, cases: &[&str], calls: u32) -> Options {
         Options {
             case: cases.iter().map(|&case| case.to_owned()).collect(),
             calls: Some(calls),
             seconds: 2,
             system: system.into(),
-            node: None,
-            ng: None,
-            pid: None,
-            allow_remote: false,
-            compare: None,
             rounds: 1,
-            ramp: false,
-            setup_rate: false,
-            minutes: None,
-            suite: "CM".into(),
-            one_way: false,
-            json: true,
-            record: None,
             ordinary: true,
             quiet: true,
+            ..Options::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_command_line() {
+        let parsed = CommandLine::parse_from(["calls"]).options;
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Options::default()));
+    }
+
+    #[test]
+    fn one_thing_is_done_at_a_time() {
+        for both in [
+            &["calls", "--ramp", "--setup-rate"][..],
+            &["calls", "--ramp", "--compare", "rtpengine"],
+            &["calls", "--minutes", "1", "--setup-rate"],
+            &["calls", "--calls", "0"],
+            &["calls", "--pid", "1"],
+        ] {
+            assert!(CommandLine::try_parse_from(both).is_err(), "{both:?}");
         }
     }
 }

@@ -6,11 +6,12 @@ use super::CallError;
 use super::case::Case;
 use super::command::Asked;
 use super::node::System;
-use super::outcome::Outcome;
+use super::outcome::{Bounds, Outcome};
 use super::row::{CallRow, with_ratios};
 
-/// Turns taken again when the generator itself was late, before that stands as the row's refusal.
-const TRIES_MORE: u32 = 2;
+/// Turns taken again when the generator was late or the node was kept from its processor, before that stands as the row's
+/// refusal.
+const TRIES_MORE: u32 = 3;
 
 /// One system in one case.
 struct Cell {
@@ -56,8 +57,9 @@ fn take(asked: &mut Asked<'_>, case: Case, round: u32, cell: &mut Cell) -> Resul
             .start(&asked.bench.place)
             .and_then(|mut node| asked.bench.take(&mut node, &turn, &mut |_, _| ()));
         match taken {
-            Ok(outcome) if outcome.is_late() && again > 0 => {
-                asked.say(&format!("{what}: the generator itself was late, once more"));
+            Ok(outcome) if (outcome.is_late() || outcome.is_disturbed()) && again > 0 => {
+                let why = outcome.faults(&Bounds::default()).swap_remove(0);
+                asked.say(&format!("{what}: {why}; once more"));
             }
             Ok(outcome) => {
                 let us = outcome.cpu_us_per_packet.map_or("no".into(), |us| format!("{us:.2} us of"));

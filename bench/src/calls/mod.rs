@@ -28,6 +28,7 @@ mod tally;
 mod tests;
 mod track;
 mod turn;
+mod usage;
 
 pub use case::{CASES, Case};
 pub use outcome::Outcome;

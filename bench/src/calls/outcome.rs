@@ -8,6 +8,11 @@ use super::limits::LATE_US;
 use super::tally::Tally;
 use crate::compare::tally::percentiles;
 
+/// Share of a core from which on threads of one node wait for each other.
+const BUSY: f64 = 0.7;
+/// Waiting, as a share of the time, that nobody but others explains.
+const WAITED: f64 = 0.25;
+
 /// From the sending of sound to its arrival at the far end, in milliseconds: forwarding, jitter buffers and the codecs'
 /// look-ahead together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +42,8 @@ pub struct Outcome {
     pub cpu_us_per_packet: Option<f64>,
     /// CPU of the node as a share of one core.
     pub cpu_share: Option<f64>,
+    /// Time in which threads of the node were ready and something else had their processor, as a share of the time.
+    pub waited_share: Option<f64>,
     /// Packets that were due.
     pub due: u64,
     /// Packets due that did not come.
@@ -114,6 +121,7 @@ impl Outcome {
             packets_per_second: (tally.came_meanwhile as f64 / tally.seconds.max(f64::MIN_POSITIVE)).round(),
             cpu_us_per_packet: tally.cpu_us_per_packet(),
             cpu_share: tally.cpu_share(),
+            waited_share: tally.waited_share(),
             due: tally.due,
             lost: tally.lost,
             copies: counts.copies,
@@ -167,6 +175,12 @@ impl Outcome {
         self.late_us > LATE_US
     }
 
+    /// Whether something else had the node's processor: a node that is far from busy waits for nobody but others.
+    pub fn is_disturbed(&self) -> bool {
+        self.cpu_share.is_some_and(|share| share < BUSY)
+            && self.waited_share.is_some_and(|share| share > WAITED)
+    }
+
     /// What is wrong with it, the generator's own lateness first.
     pub fn faults(&self, bounds: &Bounds) -> Vec<String> {
         let mut faults = Vec::new();
@@ -176,6 +190,11 @@ impl Outcome {
             }
         };
         fault(self.is_late(), format!("the generator itself was late: p99 {} us", self.late_us));
+        let waited = self.waited_share.unwrap_or(0.0) * 100.0;
+        fault(
+            self.is_disturbed(),
+            format!("other work had the node's processor: its threads waited {waited:.0} % of the time"),
+        );
         fault(self.unauthentic > 0, format!("{} packets did not authenticate", self.unauthentic));
         fault(self.wrong_type > 0, format!("{} packets of a payload type not agreed", self.wrong_type));
         fault(
@@ -257,6 +276,8 @@ mod tests {
         assert_eq!(good().faults(&bounds), Vec::<String>::new());
         let faulty = |outcome: Outcome| outcome.faults(&bounds).join("; ");
         assert!(faulty(Outcome { late_us: 6_000, ..good() }).contains("generator itself"));
+        let waited = Outcome { cpu_share: Some(0.1), waited_share: Some(0.5), ..good() };
+        assert!(faulty(waited).contains("other work"));
         assert!(faulty(Outcome { lost: 11, ..good() }).contains("11 of 10000"));
         assert!(faulty(Outcome { quality: 0.7, ..good() }).contains("0.8 is the least"));
         assert!(faulty(Outcome { case: "pcma-g722".into(), ..good() }).contains("0.95"));

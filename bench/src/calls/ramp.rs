@@ -27,8 +27,8 @@ pub(super) enum Limit {
     Setup(String),
     /// Something else was wrong with the calls.
     Quality(String),
-    /// The generator was short of time: the node may carry more.
-    Generator,
+    /// The generator was short of time, or something else had the node's processor: the node may carry more.
+    Machine,
     /// As many calls as the generator makes.
     Most,
 }
@@ -132,8 +132,8 @@ fn step(asked: &mut Asked<'_>, node: &mut Running, case: Case, calls: u32) -> Re
     };
     let faults = outcome.faults(&Bounds::default());
     let limit = faults.first().map(|fault| {
-        if outcome.is_late() {
-            Limit::Generator
+        if outcome.is_late() || outcome.is_disturbed() {
+            Limit::Machine
         } else if outcome.cpu_share.is_some_and(|share| share >= SATURATED) {
             Limit::NodeCpu
         } else if between.is_some_and(|between| between.drops > 0) {

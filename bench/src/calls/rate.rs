@@ -355,3 +355,6 @@ fn text(rates: &Rates) -> String {
         reached(rates.calls_per_second >= GOALS.1)
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::track::Counts;
+use super::usage::Usage;
 use crate::compare::tally::histogram;
 
 /// Counts over all streams of one turn.
@@ -19,8 +20,8 @@ pub(super) struct Tally {
     /// Seconds that were counted, and packets that came in them.
     pub(super) seconds: f64,
     pub(super) came_meanwhile: u64,
-    /// CPU time of the node in these seconds.
-    pub(super) cpu_us: Option<f64>,
+    /// What the node used in these seconds.
+    pub(super) usage: Option<Usage>,
     /// The longest time in which a stream brought nothing.
     pub(super) pause_ms: f64,
     /// Keys that were pressed, and keys that were heard as the one pressed.
@@ -43,7 +44,7 @@ impl Tally {
             lost: 0,
             seconds: 0.0,
             came_meanwhile: 0,
-            cpu_us: None,
+            usage: None,
             pause_ms: 0.0,
             keys: (0, 0),
             late: histogram(),
@@ -54,12 +55,18 @@ impl Tally {
 
     /// CPU time of the node a packet that came.
     pub(super) fn cpu_us_per_packet(&self) -> Option<f64> {
-        self.cpu_us.filter(|_| self.came_meanwhile > 0).map(|us| us / self.came_meanwhile as f64)
+        let usage = self.usage.filter(|_| self.came_meanwhile > 0);
+        usage.map(|usage| usage.ran.as_secs_f64() * 1e6 / self.came_meanwhile as f64)
     }
 
     /// CPU of the node as a share of one core.
     pub(super) fn cpu_share(&self) -> Option<f64> {
-        self.cpu_us.filter(|_| self.seconds > 0.0).map(|us| us / 1e6 / self.seconds)
+        self.usage.filter(|_| self.seconds > 0.0).map(|usage| usage.ran.as_secs_f64() / self.seconds)
+    }
+
+    /// Time in which threads of the node waited for a processor, as a share of the counted time.
+    pub(super) fn waited_share(&self) -> Option<f64> {
+        self.usage.filter(|_| self.seconds > 0.0).map(|usage| usage.waited.as_secs_f64() / self.seconds)
     }
 
     /// How late sources were: 99th percentile in microseconds.

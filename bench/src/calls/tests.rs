@@ -1,18 +1,13 @@
 //! Against a real relay.
 
-use super::command::{Asked, Options};
-use super::row::CallRow;
-use super::{CASES, compare};
-
-fn rows(options: &Options) -> Vec<CallRow> {
-    compare::rows(&mut Asked::of(options).expect("options")).expect("rows")
-}
+use super::CASES;
+use super::command::{Asked, Options, rows};
 
 /// Every kind of call through a relay that is not ours.
 #[test]
 #[ignore = "full suite: rtpengine-daemon, ffmpeg, two processors"]
 fn calls_of_every_kind_go_through_rtpengine_and_are_heard() {
-    let rows = rows(&Options::of("rtpengine", &[], 3));
+    let rows = rows(&Options::of("rtpengine", &[], 3)).expect("rows");
     assert_eq!(rows.len(), CASES.len());
     for row in rows {
         assert_eq!((row.refused, row.lost), (None, 0), "{}", row.case);

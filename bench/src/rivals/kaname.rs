@@ -17,6 +17,8 @@ const NAME: &str = "kaname";
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// Ports of calls, as many as rtpengine is given.
 const PORTS: (&str, &str) = ("30000", "59999");
+/// Its media port while it relays calls.
+const MEDIA_PORTS: std::ops::Range<u16> = 29_000..30_000;
 /// SSRC of the first publisher.
 const SSRC: u32 = 0x0200_0000;
 
@@ -118,7 +120,7 @@ pub(crate) fn start_relay(program: &Path, place: &Placement) -> Result<(Process,
         "--media-bind",
         "127.0.0.1",
         "--media-port",
-        &free_udp_port()?.to_string(),
+        &media_port()?.to_string(),
         "--media-shards",
         "1",
         "--state-directory",
@@ -144,6 +146,13 @@ pub(crate) fn start_relay(program: &Path, place: &Placement) -> Result<(Process,
     let mut client = Client::connect(relay)?;
     process.until("an answer to a ping", READY_WITHIN, || client.ping().ok())?;
     Ok((process, client))
+}
+
+/// A port that is free now and none of those of calls.
+fn media_port() -> Result<u16, RivalError> {
+    let free = |port: &u16| std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let found = MEDIA_PORTS.into_iter().find(free);
+    found.ok_or_else(|| RivalError::Setup(format!("no UDP port is free in {MEDIA_PORTS:?}")))
 }
 
 /// A running node as its clients see it.

@@ -254,7 +254,7 @@ pub enum Manner {
     /// With it.
     #[default]
     Mixed,
-    /// Instead of it, while it lasts. In a room the same as [`Manner::Mixed`].
+    /// Instead of it, while it lasts. Played to a whole room it is the same as [`Manner::Mixed`].
     Alone,
 }
 

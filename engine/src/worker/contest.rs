@@ -22,7 +22,7 @@ use super::dtls::{Association, Broken, News, Part};
 use super::hello::{Hello, RANDOM, client_hello, is_first_hello, is_foreign, is_server_hello};
 use crate::counters::count;
 use crate::limits::{
-    ACTIVE_TIME, FLIGHT_TIME, MAX_HALF_OPEN, MAX_PROVEN, MAX_UNPROVEN, MAX_UNPROVEN_KNOWN,
+    ACTIVE_DELAY, ACTIVE_TIME, FLIGHT_TIME, MAX_HALF_OPEN, MAX_PROVEN, MAX_UNPROVEN, MAX_UNPROVEN_KNOWN,
     MAX_UNPROVEN_STRANGERS, REFUSED_TIME,
 };
 use crate::{DtlsParams, DtlsPeer, DtlsRole, Fingerprint, SecureError};
@@ -40,8 +40,8 @@ pub(super) enum Outcome {
 /// The handshake that we began.
 struct Own {
     association: Option<Box<Association>>,
-    /// The latest attempt began then.
-    tried: Instant,
+    /// When the next attempt begins, unless one goes on.
+    next: Instant,
     /// The first did.
     began: Instant,
 }
@@ -67,8 +67,11 @@ impl Contest {
             DtlsPeer::Validated => None,
             DtlsPeer::Signalled { local, remote } => Some((local, remote)),
         };
-        let own =
-            (params.role == DtlsRole::Active).then_some(Own { association: None, tried: now, began: now });
+        let own = (params.role == DtlsRole::Active).then_some(Own {
+            association: None,
+            next: now + ACTIVE_DELAY,
+            began: now,
+        });
         (port.is_some() || own.is_some()).then(|| Contest {
             fingerprint: params.remote_fingerprint.clone(),
             port,
@@ -89,24 +92,24 @@ impl Contest {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let of_own = self.own.as_ref().map(|own| {
-            let next = own.association.as_ref().map_or(Some(own.tried + FLIGHT_TIME), |a| a.deadline());
+            let next = own.association.as_ref().map_or(Some(own.next), |a| a.deadline());
             next.map_or(own.began + ACTIVE_TIME, |next| next.min(own.began + ACTIVE_TIME))
         });
         let of_refusal = self.refused.map(|(at, _)| at + REFUSED_TIME);
         self.candidates.iter().map(Candidate::deadline).chain(of_own).chain(of_refusal).min()
     }
 
-    /// Sends our ClientHello, if it is for us to begin.
-    pub(super) fn begin(&mut self, context: &mut Context<'_>) -> Outcome {
+    /// Sends our ClientHello.
+    fn begin(&mut self, context: &mut Context<'_>) -> Outcome {
         let to = self.to();
         let Some(own) = &mut self.own else { return Outcome::Open };
         if context.half_open >= MAX_HALF_OPEN {
             count(&context.counters().dtls_dropped_half_open);
-            own.tried = context.now;
+            own.next = context.now + FLIGHT_TIME;
             return Outcome::Open;
         }
         count(&context.counters().dtls_started);
-        own.tried = context.now;
+        own.next = context.now + FLIGHT_TIME;
         let identity = context.identity;
         let mut association =
             Box::new(Association::new(identity, Part::Client, self.fingerprint.clone(), context.now));
@@ -190,7 +193,7 @@ impl Contest {
                 let fed = settle(result, news, to, context);
                 self.judge_own(fed, context)
             }
-            None if context.now >= own.tried + FLIGHT_TIME => self.begin(context),
+            None if context.now >= own.next => self.begin(context),
             _ => Outcome::Open,
         }
     }

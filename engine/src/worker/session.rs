@@ -102,7 +102,7 @@ impl Session {
     }
 
     /// The same fingerprint again changes only what goes with it.
-    pub(super) fn secure(&mut self, params: DtlsParams, context: &mut Context<'_>) {
+    pub(super) fn secure(&mut self, params: DtlsParams, context: &Context<'_>) {
         let same = self.params.as_ref().is_some_and(|p| p.remote_fingerprint == params.remote_fingerprint);
         // Who may try is no longer the same.
         let elsewhere = matches!(self.state, State::Contested(_)) && self.params.as_ref() != Some(&params);
@@ -110,12 +110,9 @@ impl Session {
             *self = Session { timer: self.timer, ..Session::new() };
         }
         if matches!(self.state, State::Waiting)
-            && let Some(mut contest) = Contest::new(&params, context.now)
+            && let Some(contest) = Contest::new(&params, context.now)
         {
-            let outcome = contest.begin(context);
             self.state = State::Contested(Box::new(contest));
-            self.params = Some(params);
-            return self.decide(outcome, context);
         }
         if self.channels.is_none() && matches!(self.state, State::Secured(_)) && params.data_channels {
             self.channels = Some(Channels::new(&params));

@@ -117,7 +117,7 @@ impl State {
             ended: ended.unix,
             seconds,
             reason,
-            parties: call.parties.iter().map(party_record).collect(),
+            parties: call.parties.iter().filter(|party| !party.hidden).map(party_record).collect(),
         };
         self.records.keep(&record);
     }

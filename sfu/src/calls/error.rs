@@ -49,6 +49,8 @@ pub(super) enum CallError {
     NoSound,
     #[error("{command} is not done by this node; {instead}")]
     NotDone { command: &'static str, instead: &'static str },
+    #[error("the answer leaves out codecs that were offered; say allow-transcoding if that is meant")]
+    NotAllTaken,
     #[error("{0}")]
     Play(String),
 }
@@ -63,7 +65,7 @@ impl CallError {
             CallError::UnknownCall => "unknown_call",
             CallError::UnknownTag => "unknown_tag",
             CallError::NoOffer => "no_offer",
-            CallError::Lines { .. } => "bad_answer",
+            CallError::Lines { .. } | CallError::NotAllTaken => "bad_answer",
             CallError::TooLong { .. } | CallError::TooManyParties => "too_much",
             CallError::UnknownInterface(_) | CallError::NoFamily(_) => "no_interface",
             CallError::NoPorts(_) | CallError::Port(_) => "no_ports",

@@ -13,7 +13,7 @@ use crate::ng::{Dictionary, Value};
 
 /// The reply to `query` and `delete`. With tags only those are told of, and whom they talk with.
 pub(super) fn of_call(call: &Call, tags: &[String]) -> Dictionary {
-    let wanted = |party: &&Party| tags.is_empty() || tags.contains(&party.tag);
+    let wanted = |party: &&Party| !party.hidden && (tags.is_empty() || tags.contains(&party.tag));
     let mut all = Dictionary::new();
     for party in call.parties.iter().filter(wanted) {
         all = all.with(&party.tag, of_party(call, party));

@@ -140,7 +140,8 @@ pub(super) fn transcoder(flow: &Flow, towards: Towards<'_>, random: &mut Random)
     };
     let ptime_ms = settings.and_then(|spec| spec.ptime).or(towards.ptime_ms);
     let ptime_ms = ptime_ms.filter(|ms| codec.takes_ptime(*ms)).unwrap_or(PTIME_MS);
-    let events = flow.events.as_ref().filter(|events| events.clock_rate == codec.clock_hz());
+    // Telephones with Opus often name keys at 8 kHz only: they get them under that type, on the clock of the audio.
+    let events = flow.events.as_ref();
     let comes_as_events = has(|receives| matches!(receives, Receives::Events));
     let keys = match events {
         Some(events) => SendKeys::Events(events.payload_type),
@@ -191,7 +192,7 @@ pub(super) fn codable(mut config: TranscoderConfig, codecs: &Codecs) -> Option<T
 fn is_codable(format: &StreamFormat, codecs: &Codecs) -> bool {
     match format.receives {
         Receives::Audio(codec) => codecs.has(codec),
-        Receives::ComfortNoise | Receives::Events => true,
+        Receives::ComfortNoise | Receives::Events | Receives::Redundant => true,
     }
 }
 

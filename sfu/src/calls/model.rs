@@ -81,6 +81,8 @@ pub(super) struct Party {
     pub(super) origin: OriginKeeper,
     /// It left; its place is kept, so that the others keep theirs.
     pub(super) gone: bool,
+    /// It has no leg: the audience of a publisher, or the source of a subscriber's copy.
+    pub(super) hidden: bool,
     /// What its m-lines hear, if it is a subscriber.
     pub(super) subscribed: Vec<SideKey>,
     /// What was asked for besides offers and answers.
@@ -266,9 +268,9 @@ impl Call {
             cname: random.letters(16),
             next_look: now.at + LOOK_INTERVAL,
             recording: None,
-            seat: None,
             orders: Orders::default(),
             playing: HashMap::new(),
+            seat: None,
         }
     }
 

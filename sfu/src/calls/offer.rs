@@ -179,10 +179,14 @@ fn media(
     let codecs = codecs::offer(&view.formats, &flags.codecs, &|format| tools.can(format));
     if security.sdes {
         let random = &mut tools.random;
-        line.crypto_offered =
-            crypto::offer(&view.crypto, &flags.security.crypto, &line.crypto_offered, &mut |bytes| {
-                random.fill(bytes)
-            });
+        // A key that was in use and is no longer must not come back: only the one that is agreed stays, or all that
+        // nobody has answered yet.
+        let earlier = match &line.crypto {
+            Some(agreed) => vec![agreed.ours.clone()],
+            None => line.crypto_offered.clone(),
+        };
+        let rules = &flags.security.crypto;
+        line.crypto_offered = crypto::offer(&view.crypto, rules, &earlier, &mut |bytes| random.fill(bytes));
     } else {
         line.crypto_offered.clear();
     }

@@ -55,6 +55,10 @@ fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<
         Some(Hearing { from: key, manner })
     };
     let from = party.source(key.media);
+    // What a room sends, it routes by itself.
+    if from.is_some_and(|from| call.is_room(from.party)) {
+        return None;
+    }
     let Some((from, peer)) = from.and_then(|from| Some((from, call.parties.get(from.party)?))) else {
         return solo();
     };

@@ -74,6 +74,10 @@ impl State {
             Command::Answer => self.answer_call(now, flags).map(described),
             Command::Delete => return self.delete(now, asker, flags),
             Command::Query => return self.query(now, asker, flags),
+            Command::Publish
+            | Command::SubscribeRequest
+            | Command::SubscribeAnswer
+            | Command::Unsubscribe => self.one_way(now, flags),
             _ => self.sound_command(now, flags),
         };
         match outcome {
@@ -106,10 +110,7 @@ impl State {
             return self.offer_to_room(now, flags, flags.room.as_deref().unwrap_or_default());
         }
         let text = SessionText::parse(flags.sdp.as_ref().map_or("", Secret::as_str))?;
-        let (key, is_new) = match self.names.get(&flags.call_id) {
-            Some(key) => (*key, false),
-            None => (self.add(now, flags)?, true),
-        };
+        let (key, is_new) = self.find_or_add(now, flags)?;
         let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
         note(call, now, flags);
         let described = offer(&mut self.tools, now, call, flags, &text);
@@ -121,6 +122,14 @@ impl State {
             CallError::NoPorts(_) if is_new => CallError::LoadLimit("no media port is free"),
             other => other,
         })
+    }
+
+    /// The call of this name; whether it is new.
+    pub(super) fn find_or_add(&mut self, now: Now, flags: &Flags) -> Result<(CallKey, bool), CallError> {
+        match self.names.get(&flags.call_id) {
+            Some(key) => Ok((*key, false)),
+            None => Ok((self.add(now, flags)?, true)),
+        }
     }
 
     fn has_seat(&self, call_id: &str) -> bool {
@@ -334,7 +343,7 @@ fn note(call: &mut Call, now: Now, flags: &Flags) {
     }
 }
 
-fn check_names(flags: &Flags) -> Result<(), CallError> {
+pub(super) fn check_names(flags: &Flags) -> Result<(), CallError> {
     let names = [
         ("call-id", Some(&flags.call_id)),
         ("from-tag", flags.from_tag.as_ref()),

@@ -248,9 +248,9 @@ fn line(text: &mut String, formats: &[&Format]) {
 }
 
 impl Call {
-    /// Whether this party is a room, and so has no leg.
+    /// Whether this party is a room or hidden, and so has no leg.
     pub(super) fn is_room(&self, party: usize) -> bool {
-        self.parties.get(party).is_some_and(|party| party.tag == TAG)
+        self.parties.get(party).is_some_and(|party| party.hidden || party.tag == TAG)
     }
 
     /// Whether it was the room that called.

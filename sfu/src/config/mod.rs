@@ -109,8 +109,12 @@ pub struct Media {
     pub interface: Option<String>,
     /// How that interface gives and takes frames.
     pub xdp_mode: XdpMode,
+    /// From one look to the next of a packet thread that is busy with calls, in microseconds; 0: it wakes up for each packet.
+    pub coalesce_us: u64,
     /// Handshake threads.
     pub workers: usize,
+    /// Microseconds that a packet thread which is busy with calls rests between two looks.
+    pub coalesce_us: u64,
     /// Whether each packet thread is pinned to its core.
     pub pin: bool,
     /// Receive buffer to ask of the kernel for each media socket, in bytes.
@@ -312,7 +316,9 @@ impl Default for Config {
                 io: MediaIo::Auto,
                 interface: None,
                 xdp_mode: XdpMode::Auto,
+                coalesce_us: 250,
                 workers: 1,
+                coalesce_us: 250,
                 pin: true,
                 receive_buffer_bytes: DEFAULT_RECEIVE_BUFFER,
             },

@@ -166,10 +166,23 @@ pub static KEYS: &[Key] = &[
          copy). `auto` is the first of them that works."
     ),
     key!(
+        "media.coalesce_us",
+        media.coalesce_us,
+        Kind::Integer { min: 0, max: 250 },
+        "Microseconds from one look to the next of a packet thread that is busy with calls on ports of their own: a packet waits for at most so long, and costs \
+         half as much. 0: the thread wakes up for each packet. Rooms are never made to wait."
+    ),
+    key!(
         "media.workers",
         media.workers,
         Kind::Integer { min: 1, max: 64 },
         "Threads for DTLS handshakes and data channels."
+    ),
+    key!(
+        "media.coalesce_us",
+        media.coalesce_us,
+        Kind::Integer { min: 0, max: 250 },
+        "How long a packet thread that is busy with telephone calls may rest between two looks, in microseconds: it then finds several packets at once. 0: it wakes up for each."
     ),
     key!("media.pin", media.pin, Kind::Bool, "Whether each packet thread stays on its core."),
     key!(

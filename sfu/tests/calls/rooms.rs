@@ -17,6 +17,9 @@ const HIGH: f64 = 1_300.0;
 /// Packets of a second.
 const SECOND: usize = 50;
 
+/// Payloads to samples.
+type Ear = Box<dyn FnMut(&[u8]) -> Vec<f64>>;
+
 /// A phone that says a tone and knows which tones it has heard.
 struct Talker {
     phone: Phone,
@@ -25,7 +28,7 @@ struct Talker {
     says: Vec<Vec<u8>>,
     said: usize,
     rate: f64,
-    ear: Box<dyn FnMut(&[u8]) -> Vec<f64>>,
+    ear: Ear,
     /// The latest second, in packets.
     heard: VecDeque<Vec<f64>>,
 }

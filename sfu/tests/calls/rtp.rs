@@ -272,3 +272,53 @@ async fn hostile_descriptions_are_refused_and_the_call_lives() {
     assert_eq!(callee.hear().await.payload, b"alive");
     assert_eq!(media(&good).formats.len(), 1);
 }
+
+#[tokio::test]
+async fn copies_go_to_subscribers() {
+    let world = World::start(config((22_300, 22_399)));
+    let mut proxy = world.proxy().await;
+    let (mut caller, callee) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
+    let (to_callee, _) = call(&mut proxy, "c1", &caller, &callee).await;
+    let listener = Phone::new("127.0.0.1", 3).await;
+    let reply = proxy.ask(about("subscribe request", "c1", "a", "")).await;
+    let (offered, tag) = (text(&reply, "sdp").to_owned(), text(&reply, "to-tag").to_owned());
+    assert!(offered.contains("a=sendonly") && offered.contains("101 telephone-event/8000"), "{reply:?}");
+    assert_eq!(text(&reply, "from-tag"), "a");
+    let answer = |formats: &str| {
+        let sdp = listener.describe(formats, &["a=recvonly", "a=rtpmap:101 telephone-event/8000"]);
+        command("subscribe answer").with("call-id", "c1").with("to-tag", tag.as_str()).with("sdp", sdp)
+    };
+    let reply = proxy.ask(answer("8 101").with("flags", list(&["allow-transcoding"]))).await;
+    assert_eq!(text(&reply, "result"), "ok", "{reply:?}");
+    caller.say(to_callee, 8, b"for two").await;
+    assert_eq!(callee.hear().await.payload, b"for two");
+    assert_eq!(listener.hear().await.payload, b"for two");
+    let reply = proxy.ask(about("query", "c1", "", "")).await;
+    let tags = reply.get("tags").and_then(Value::dictionary).unwrap();
+    assert_eq!(tags.iter().count(), 3, "no more than the two and the subscriber: {reply:?}");
+    let request = command("unsubscribe").with("call-id", "c1").with("to-tag", tag.as_str());
+    assert_eq!(text(&proxy.ask(request.clone()).await, "result"), "ok");
+    assert_eq!(text(&proxy.ask(request).await, "result"), "error");
+    caller.say(to_callee, 8, b"for one").await;
+    assert_eq!(callee.hear().await.payload, b"for one");
+    assert!(listener.hears_nothing(A_WHILE).await);
+}
+
+#[tokio::test]
+async fn what_is_published_can_be_subscribed_to() {
+    let world = World::start(config((22_400, 22_499)));
+    let mut proxy = world.proxy().await;
+    let (mut publisher, listener) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
+    let sdp = publisher.describe("8 0", &["a=sendonly"]);
+    let answered = proxy.describe(about("publish", "p1", "a", "").with("sdp", sdp)).await;
+    assert!(answered.contains("a=recvonly"), "{answered}");
+    assert_eq!(media(&answered).formats.len(), 1, "one codec is taken: {answered}");
+    let reply = proxy.ask(about("subscribe request", "p1", "a", "s")).await;
+    assert_eq!(text(&reply, "to-tag"), "s", "{reply:?}");
+    let answer = command("subscribe answer").with("call-id", "p1").with("to-tag", "s");
+    let reply = proxy.ask(answer.with("sdp", listener.describe("8", &["a=recvonly"]))).await;
+    assert_eq!(text(&reply, "result"), "ok", "{reply:?}");
+    publisher.say(rtp_address(&answered), 8, b"to whom it may concern").await;
+    assert_eq!(listener.hear().await.payload, b"to whom it may concern");
+    assert!(world.calls.counters().await.commands_failed_total.is_empty());
+}

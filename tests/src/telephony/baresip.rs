@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::card::{self, Card};
+use super::certificate;
 use super::lab::{Lab, address};
 use super::program::Program;
 use super::until;
@@ -41,8 +42,9 @@ pub enum Style {
     Opus,
     /// Opus under SRTP with keys in the SDP.
     SdesOpus,
-    /// Opus under SRTP with keys by DTLS.
-    DtlsOpus,
+    /// As `Dtls`, with the RSA certificate that this version of the program makes; the others have one of ECDSA, as
+    /// its later versions.
+    DtlsRsa,
 }
 
 impl Style {
@@ -51,10 +53,9 @@ impl Style {
         match self {
             Style::Plain => "plain",
             Style::Sdes => "sdes",
-            Style::Dtls => "dtls",
+            Style::Dtls | Style::DtlsRsa => "dtls",
             Style::Opus => "opus",
             Style::SdesOpus => "sdes-opus",
-            Style::DtlsOpus => "dtls-opus",
         }
     }
 
@@ -63,10 +64,9 @@ impl Style {
         match self {
             Style::Plain => "audio_codecs=pcma/8000/1",
             Style::Sdes => "audio_codecs=pcma/8000/1;mediaenc=srtp-mand",
-            Style::Dtls => "audio_codecs=pcma/8000/1;mediaenc=dtls_srtp",
+            Style::Dtls | Style::DtlsRsa => "audio_codecs=pcma/8000/1;mediaenc=dtls_srtp",
             Style::Opus => "audio_codecs=opus/48000/2",
             Style::SdesOpus => "audio_codecs=opus/48000/2;mediaenc=srtp-mand",
-            Style::DtlsOpus => "audio_codecs=opus/48000/2;mediaenc=dtls_srtp",
         }
     }
 }
@@ -97,16 +97,22 @@ impl Phone {
         let path = folder.display().to_string();
         let card = Card::insert(&folder)?;
         let alsa = Card::configuration(&folder).display().to_string();
+        let mut environment = vec![("ALSA_CONFIG_PATH", alsa.as_str())];
+        let modern = (style == Style::Dtls).then(|| certificate::modern(&folder)).transpose()?;
+        if let Some((library, certificate)) = &modern {
+            environment
+                .extend([("LD_PRELOAD", library.as_str()), (certificate::VARIABLE, certificate.as_str())]);
+        }
         // -s: the log holds every SIP message.
-        let program = Program::start_with(
+        let program = Program::start_at(
+            &lab.at(party),
             &lab.folder,
             party,
             "baresip",
-            "baresip",
             &["-f", &path, "-s", "-4"],
-            &[("ALSA_CONFIG_PATH", &alsa)],
+            &environment,
         )?;
-        let connected = async || TcpStream::connect(("127.0.0.1", port)).await.ok();
+        let connected = async || TcpStream::connect((address(party), port)).await.ok();
         let (inbound, out) = until("a phone's control port", connected).await?.into_split();
         let inbound = BufReader::new(inbound);
         let log = lab.folder.join(format!("{party}.log"));
@@ -302,7 +308,7 @@ fn configure(
         "poll_method epoll\nsip_listen {at}:5060\nnet_interface {party}\ncall_max_calls 4\n\
          audio_source ausine,{hz}\naudio_player alsa,card\naudio_alert none\n\
          ausrc_srate 48000\nausrc_channels 2\nauplay_srate {rate}\nauplay_channels 2\naudio_buffer 100-500\njitter_buffer_delay 2-10\n\
-         rtp_ports {first_port}-{last}\nctrl_tcp_listen 127.0.0.1:{control}\n\
+         rtp_ports {first_port}-{last}\nctrl_tcp_listen {at}:{control}\n\
          module_path {MODULES}\nmodule_tmp uuid.so\nmodule_tmp account.so\n{modules}",
         last = first_port + 98,
         rate = card::RATE,

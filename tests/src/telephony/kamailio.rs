@@ -36,6 +36,35 @@ route[MEDIA] {
 
 "#;
 
+/// Where the stock script goes on with requests within dialogs; rooms are asked first, since their far end is the node.
+const STOCK_DIALOG: &str = "\troute(WITHINDLG);\n";
+const OUR_DIALOG: &str = "\troute(ROOM);\n\troute(WITHINDLG);\n";
+/// Calls to `conf-NAME` go into the room of that name: the node's own description is the answer.
+const ROOM: &str = r#"
+route[ROOM] {
+	if (!($rU =~ "^conf-")) return;
+	if (is_method("ACK")) exit;
+	if (is_method("BYE")) {
+		rtpengine_delete();
+		sl_send_reply("200", "OK");
+		exit;
+	}
+	if (!is_method("INVITE")) return;
+	$var(room) = $(rU{s.substr,5,0});
+	t_newtran();
+	if (!rtpengine_offer("room=$var(room) display-name=$fU SDES-pad")) {
+		t_reply("503", "No Room");
+		exit;
+	}
+	msg_apply_changes();
+	set_reply_body("$rb", "application/sdp");
+	append_to_reply("Contact: <sip:$rU@$Ri:$Rp>\r\n");
+	t_reply("200", "OK");
+	exit;
+}
+
+"#;
+
 /// A running proxy.
 pub struct Kamailio {
     program: Program,
@@ -60,7 +89,9 @@ impl Kamailio {
             &["-f", &file, "-A", "WITH_NAT", "-A", "WITH_RTPENGINE", "-l", &listen, "-Y", &run, "-DD", "-E"],
         )?;
         let proxy = Kamailio { program, control };
-        until("Kamailio's start", async || proxy.rpc(&["core.version"]).await.ok()).await?;
+        // Its control socket is there before its relays are.
+        let known = async || proxy.relays_enabled().await.ok().filter(|known| known.len() == relays.len());
+        until("Kamailio's start", known).await?;
         Ok(proxy)
     }
 
@@ -95,7 +126,8 @@ fn edited(relays: &[u16]) -> Result<String, Error> {
     let changes = [
         (STOCK_FLAGS, OUR_FLAGS.to_owned()),
         (STOCK_RELAY, sockets.join(" ")),
-        (STOCK_ROUTE, format!("{MEDIA}{OUR_ROUTE}")),
+        (STOCK_ROUTE, format!("{MEDIA}{ROOM}{OUR_ROUTE}")),
+        (STOCK_DIALOG, OUR_DIALOG.to_owned()),
         ("\nchildren=8\n", "\nchildren=2\n".to_owned()),
     ];
     let mut text = stock;

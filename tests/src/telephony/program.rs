@@ -25,20 +25,22 @@ impl Program {
         program: &str,
         arguments: &[&str],
     ) -> Result<Program, Error> {
-        Program::start_with(folder, name, package, program, arguments, &[])
+        Program::spawn(folder, name, package, &["--pdeathsig", "KILL", "--", program], arguments, &[])
     }
 
-    /// The same with further variables of the environment.
-    pub fn start_with(
+    /// The same behind a wrapper such as `nsenter`, with further variables of the environment.
+    pub fn start_at(
+        place: &[String],
         folder: &Path,
         name: &str,
-        package: &str,
         program: &str,
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<Program, Error> {
-        let wrap = ["--pdeathsig", "KILL", "--", program];
-        Program::spawn(folder, name, package, &wrap, arguments, environment)
+        let mut wrap = vec!["--pdeathsig", "KILL", "--"];
+        wrap.extend(place.iter().map(String::as_str));
+        wrap.push(program);
+        Program::spawn(folder, name, program, &wrap, arguments, environment)
     }
 
     /// The same for one that forks: it is the first of a process namespace, and all of them end with it.

@@ -81,6 +81,14 @@ impl RelayNode {
         Ok(RelayNode { control, ng, process })
     }
 
+    /// The node, where it is ours.
+    pub fn node(&self) -> Option<&Node> {
+        match &self.process {
+            Process::Kaname(node) => Some(node),
+            Process::Rtpengine(_) => None,
+        }
+    }
+
     /// Takes no new calls from here on; those that run go on.
     pub async fn drain(&self) -> Result<(), Error> {
         match &self.process {

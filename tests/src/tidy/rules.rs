@@ -38,7 +38,10 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("kaname-core", &["kaname-wire", "kaname-srtp"]),
     ("kaname-engine", &["kaname-wire", "kaname-srtp", "kaname-core", "kaname-io", "kaname-media"]),
     ("kaname-sfu", &["kaname-engine", "kaname-bench"]),
-    ("kaname-bench", &["kaname-wire", "kaname-srtp", "kaname-io", "kaname-engine", "kaname-machine"]),
+    (
+        "kaname-bench",
+        &["kaname-wire", "kaname-srtp", "kaname-media", "kaname-io", "kaname-engine", "kaname-machine"],
+    ),
     ("kaname-machine", &[]),
     (
         "kaname-perf",

@@ -62,6 +62,16 @@ async fn plain_to_dtls(lab: Lab, relay: Relay) -> Result<(), Error> {
     hang_up(exchange, alice, bob).await
 }
 
+/// A certificate of RSA; the node's DTLS library knows none, so this shows the reference alone.
+#[test]
+#[ignore = "full suite: real phones talk in real time; shows that the test is right"]
+fn an_rsa_certificate_with_rtpengine() {
+    within("telephony-rsa-rtpengine", |lab| async {
+        let (exchange, alice, bob) = talk(lab, Relay::Rtpengine, Style::Plain, Style::DtlsRsa).await?;
+        hang_up(exchange, alice, bob).await
+    });
+}
+
 /// The short one that always runs: through the node, from plain to encrypted and back.
 #[test]
 fn a_phone_in_the_clear_talks_with_one_that_encrypts() {

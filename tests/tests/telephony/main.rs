@@ -36,3 +36,4 @@ mod changes;
 mod hostile;
 mod load;
 mod nodes;
+mod room;

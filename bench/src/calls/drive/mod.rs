@@ -21,8 +21,8 @@ use super::schedule::{Schedule, number_at};
 use super::sound::{Library, Material};
 use super::switchboard::Call;
 use super::tally::Tally;
+use super::usage::Usage;
 use crate::compare::tally::enter;
-use crate::demo::cpu::cpu_time;
 use crate::stamp::clock_ns;
 
 /// Between readiness and the first packet.
@@ -139,10 +139,10 @@ impl Drive {
                         false => stream.track.begin(),
                     }
                 }
-                at_begin = Some((now, pid.and_then(cpu_time), self.came));
+                at_begin = Some((now, pid.and_then(Usage::of), self.came));
             }
             if at_end.is_none() && now >= to {
-                at_end = Some((now, pid.and_then(cpu_time), self.came));
+                at_end = Some((now, pid.and_then(Usage::of), self.came));
                 self.streams.iter_mut().for_each(|stream| stream.track.end());
             }
             if let Some(window) = listening.look(now, &mut self.streams, &self.ends) {
@@ -160,8 +160,7 @@ impl Drive {
         if let (Some((from, cpu_from, came_from)), Some((to, cpu_to, came_to))) = (at_begin, at_end) {
             self.tally.seconds = (to - from).as_secs_f64();
             self.tally.came_meanwhile = came_to - came_from;
-            self.tally.cpu_us =
-                cpu_from.zip(cpu_to).map(|(from, to)| to.saturating_sub(from).as_secs_f64() * 1e6);
+            self.tally.usage = cpu_from.zip(cpu_to).map(|(from, to): (Usage, Usage)| to.since(from));
         }
         self.add_up(counted);
         Ok(self.tally)

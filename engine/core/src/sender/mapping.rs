@@ -248,6 +248,29 @@ mod tests {
         assert_eq!(mapping.map(A, 13, 1440, at(30), RATE).unwrap().sequence, 2);
     }
 
+    proptest::proptest! {
+        /// The short way is the long way, whatever comes.
+        #[test]
+        fn the_short_way_gives_the_same_numbers(
+            packets in proptest::collection::vec((0u32..3, 0u64..8, 0u8..20, 0u64..3), 1..200),
+        ) {
+            let (mut short, mut long) = (Mapping::new(65_000, 7), Mapping::new(65_000, 7));
+            let mut highest = [100_000u64, 70_000, 500_000];
+            for (at_ms, (stream, step, chance, back)) in packets.into_iter().enumerate() {
+                if chance == 0 {
+                    [&mut short, &mut long].into_iter().for_each(Mapping::interrupt);
+                }
+                let last = &mut highest[stream as usize];
+                *last += if chance == 1 { 40_000 } else { step };
+                let number = *last - back;
+                let (id, now, timestamp) = (StreamId(stream), at(at_ms as u64), number as u32 * 3);
+                let mapped = short.map(id, number, timestamp, now, RATE);
+                proptest::prop_assert_eq!(mapped, long.map_any(id, number, timestamp, now, RATE));
+                proptest::prop_assert_eq!(format!("{short:?}"), format!("{long:?}"));
+            }
+        }
+    }
+
     #[test]
     fn a_leap_is_closed() {
         let mut mapping = Mapping::new(0, 0);

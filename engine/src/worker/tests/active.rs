@@ -6,11 +6,17 @@ use super::contest::{hello, moved, open, passive, signalled, stranger};
 use super::handshake::{failure, secured, set_keys};
 use super::peer::{VERSIONS, Version};
 use super::*;
-use crate::limits::{ACTIVE_TIME, FLIGHT_TIME, REFUSED_TIME};
+use crate::limits::{ACTIVE_DELAY, ACTIVE_TIME, FLIGHT_TIME, REFUSED_TIME};
 use crate::{DtlsPeer, DtlsRole};
 
 fn active(peer: &Peer) -> DtlsParams {
     DtlsParams { role: DtlsRole::Active, ..passive(peer) }
+}
+
+/// Until our ClientHello is out.
+fn begin(bench: &mut Bench, params: DtlsParams) {
+    bench.secure(KEY, params);
+    bench.advance(ACTIVE_DELAY);
 }
 
 #[test]
@@ -19,7 +25,7 @@ fn where_we_begin_both_versions_agree_on_keys() {
         for peer_is in [signalled(Learn::Window), DtlsPeer::Validated] {
             let mut bench = Bench::new();
             let mut peer = Peer::passive(version, bench.now);
-            bench.secure(KEY, DtlsParams { peer: peer_is, ..active(&peer) });
+            begin(&mut bench, DtlsParams { peer: peer_is, ..active(&peer) });
             assert_eq!(open(&bench), (1, 0));
             let commands = bench.converse(KEY, &mut peer, || false);
             let (inbound, outbound) = set_keys(&commands).expect("keys");
@@ -39,7 +45,7 @@ fn where_we_begin_both_versions_agree_on_keys() {
 fn our_hello_is_repeated_until_somebody_listens_or_the_time_is_over() {
     let mut bench = Bench::new();
     let mut peer = Peer::passive(Version::V12, bench.now);
-    bench.secure(KEY, active(&peer));
+    begin(&mut bench, active(&peer));
     let began = bench.now;
     let mut hellos = 0;
     while bench.now < began + ACTIVE_TIME / 2 {
@@ -56,7 +62,7 @@ fn our_hello_is_repeated_until_somebody_listens_or_the_time_is_over() {
     assert!(peer.connected && secured(&bench.events()).is_some());
 
     let mut bench = Bench::new();
-    bench.secure(KEY, active(&peer));
+    begin(&mut bench, active(&peer));
     bench.advance(ACTIVE_TIME);
     assert_eq!(failure(&bench.events()), Some(SecureError::Timeout));
     assert_eq!(open(&bench), (0, 0));
@@ -67,7 +73,7 @@ fn where_we_begin_strangers_and_nonsense_change_nothing() {
     for version in VERSIONS {
         let mut bench = Bench::new();
         let mut peer = Peer::passive(version, bench.now);
-        bench.secure(KEY, active(&peer));
+        begin(&mut bench, active(&peer));
         // A ServerHello to somebody else, an alert, nonsense, a hello: from elsewhere and in the peer's name.
         let forged: [&[u8]; 3] =
             [&[23; 60], &[21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40], &hello(&bench, version)];
@@ -96,7 +102,7 @@ fn an_answer_forged_in_the_peers_name_costs_a_moment() {
     let mut bench = Bench::new();
     let (mut peer, mut forger) =
         (Peer::passive(Version::V12, bench.now), Peer::passive(Version::V12, bench.now));
-    bench.secure(KEY, active(&peer));
+    begin(&mut bench, active(&peer));
     // The forger sees everything, answers first, and shakes hands to the end.
     bench.converse(KEY, &mut forger, || false);
     assert!(bench.events().is_empty() && bench.counter("dtls_refused") == 1);
@@ -110,7 +116,7 @@ fn an_answer_forged_in_the_peers_name_costs_a_moment() {
     // A peer with another certificate is told from that by its persistence.
     let mut bench = Bench::new();
     let began = bench.now;
-    bench.secure(KEY, active(&peer));
+    begin(&mut bench, active(&peer));
     while bench.now < began + REFUSED_TIME {
         let mut other = Peer::passive(Version::V12, bench.now);
         bench.converse(KEY, &mut other, || false);
@@ -123,16 +129,16 @@ fn an_answer_forged_in_the_peers_name_costs_a_moment() {
 fn a_new_address_moves_what_is_not_done_and_leaves_what_is() {
     let mut bench = Bench::new();
     let mut peer = Peer::passive(Version::V12, bench.now);
-    bench.secure(KEY, active(&peer));
+    begin(&mut bench, active(&peer));
     bench.commands();
     let DtlsPeer::Signalled { local, remote } = signalled(Learn::Window) else { unreachable!() };
     let remote = Remote { rtp: Some(stranger(1).remote), ..remote };
     let elsewhere = DtlsParams { peer: DtlsPeer::Signalled { local, remote }, ..active(&peer) };
-    bench.secure(KEY, elsewhere.clone());
+    begin(&mut bench, elsewhere.clone());
     bench.converse_from(KEY, stranger(1), &mut peer, || false);
     assert!(peer.connected && secured(&bench.events()).is_some());
     for again in [elsewhere, active(&peer)] {
-        bench.secure(KEY, again);
+        begin(&mut bench, again);
         assert!(bench.commands().is_empty() && bench.events().is_empty(), "it has its keys");
     }
 }

@@ -1,0 +1,6 @@
+//! Calls against an engine that only writes down what it is told.
+
+mod fake;
+mod offers;
+mod sound;
+mod times;
