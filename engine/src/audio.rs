@@ -10,6 +10,7 @@
 //! Removing a stream's input or output is no error on either side: packets without a taker are dropped and counted.
 
 mod command;
+mod controls;
 mod event;
 mod figures;
 mod hall;

@@ -1,6 +1,7 @@
 //! What an engine is started with, and why it could not start.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::{IoChoice, SteeringChoice};
 
@@ -28,6 +29,9 @@ pub struct EngineConfig {
     pub steering: SteeringChoice,
     /// What carries the packets.
     pub io: IoChoice,
+    /// From one look to the next of a shard that is busy with calls on ports of their own, at most 250 us; zero: it
+    /// wakes up for each packet. A packet waits for no longer than this.
+    pub coalesce: Duration,
     /// Pin shard `i` to the `i`-th processor that this process may use.
     pub pin: bool,
 }
@@ -45,6 +49,7 @@ impl Default for EngineConfig {
             codecs: ExtraCodecs::default(),
             steering: SteeringChoice::Auto,
             io: IoChoice::Auto,
+            coalesce: Duration::from_micros(250),
             pin: true,
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use kaname_core::{Counters as CoreCounters, DropReason, Time};
 use kaname_io::Counters as IoCounters;
 
+use crate::shard::delay::{DELAY_NAMES, Delays};
 use crate::steering::SteeringFigures;
 
 /// Figures of one shard, at most a second old.
@@ -121,13 +122,14 @@ core_counters! {
     handed_over,
 }
 
-const SHARD_NAMES: [&str; 12] = [
+const SHARD_NAMES: [&str; 13] = [
     "shard_cpu_us",
     "shard_rounds",
     "shard_faults",
     "shard_wakeups",
     "shard_spins_paid",
     "shard_spins_vain",
+    "shard_rests",
     "shard_busy_us",
     BUSY_PERMILLE,
     "steer_learned",
@@ -140,7 +142,7 @@ const BUSY_PERMILLE: &str = "shard_busy_permille";
 
 /// Names of the published figures, in their order.
 static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let names = IoCounters::NAMES.iter().chain(CORE_NAMES).chain(&SHARD_NAMES);
+    let names = IoCounters::NAMES.iter().chain(CORE_NAMES).chain(&SHARD_NAMES).chain(&DELAY_NAMES);
     names.copied().collect()
 });
 
@@ -155,6 +157,10 @@ pub(crate) struct ShardFigures {
     /// Looks for more ahead of a sleep: those that made it unnecessary, and those that did not.
     pub(crate) spins_paid: u64,
     pub(crate) spins_vain: u64,
+    /// Rests for the sake of several packets at once.
+    pub(crate) rests: u64,
+    /// Packets by how long they stayed in the node.
+    pub(crate) delays: Delays,
     /// Time not spent waiting.
     pub(crate) busy: Duration,
     /// The share of it in the latest interval.
@@ -182,6 +188,7 @@ impl ShardFigures {
             self.wakeups,
             self.spins_paid,
             self.spins_vain,
+            self.rests,
             u64::try_from(self.busy.as_micros()).unwrap_or(u64::MAX),
             self.busy_permille,
             self.steering.learned,
@@ -208,7 +215,7 @@ impl Published {
     }
 
     pub(crate) fn publish(&self, io: &IoCounters, core: &CoreCounters, shard: ShardFigures) {
-        let all = io.values().into_iter().chain(core_values(core)).chain(shard.values());
+        let all = io.values().into_iter().chain(core_values(core)).chain(shard.values()).chain(shard.delays);
         for (to, value) in self.values.iter().zip(all) {
             to.store(value, Ordering::Relaxed);
         }
@@ -247,7 +254,13 @@ mod tests {
         published.publish(
             &io,
             &core,
-            ShardFigures { rounds: 2, faults: 3, spins_vain: 4, ..ShardFigures::default() },
+            ShardFigures {
+                rounds: 2,
+                faults: 3,
+                spins_vain: 4,
+                delays: [5, 0, 0, 0, 0, 0, 6],
+                ..ShardFigures::default()
+            },
         );
         let workers = WorkerCounters::default();
         count(&workers.dtls_secured);
@@ -258,6 +271,8 @@ mod tests {
             ("core_bytes_out", 8),
             ("shard_faults", 3),
             ("shard_spins_vain", 4),
+            ("shard_delay_below_50us", 5),
+            ("shard_delay_longer", 6),
             ("dtls_secured", 1),
             ("no_such_name", 0),
         ] {

@@ -14,11 +14,11 @@ use kaname_io::steer;
 use crate::audio::{self, AudioBusy, AudioCommand, AudioPort, AudioRefused, Codecs, Desk};
 use crate::backend::{self, Backend, Opened};
 use crate::counters::CountersSnapshot;
-use crate::limits::{MAX_AUDIO_WORKERS, MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
+use crate::limits::{COALESCE_MAX, MAX_AUDIO_WORKERS, MAX_MESSAGE, MAX_SHARDS, MAX_WORKERS};
 use crate::mesh::Mesh;
 use crate::port::{LegKey, Message, Order, ShardPort, Sink, WorkerPort, worker_of};
 use crate::ports::{Opener, PortOrder};
-use crate::shard::{self, Surroundings};
+use crate::shard::{self, Habits, Surroundings};
 use crate::steering::{Kernel, SteeringMode};
 use crate::worker::{self, Identity};
 use crate::{DataKind, DtlsParams, EngineConfig, EngineEvent, PortError, ShardId, StartError};
@@ -117,7 +117,8 @@ impl Engine {
         // One for all: packets that cross bring their time of arrival along.
         let epoch = Instant::now();
         engine.start_audio(&sink, epoch)?;
-        engine.start_shards(&sink, backends, &mesh, kernel.as_ref(), epoch, config.pin)?;
+        let habits = Habits { pin: config.pin, coalesce: config.coalesce };
+        engine.start_shards(&sink, backends, &mesh, kernel.as_ref(), epoch, habits)?;
         Ok(engine)
     }
 
@@ -168,7 +169,7 @@ impl Engine {
         mesh: &Arc<Mesh>,
         kernel: Option<&Arc<Kernel>>,
         epoch: Instant,
-        pin: bool,
+        habits: Habits,
     ) -> Result<(), StartError> {
         for (index, io) in backends.into_iter().enumerate() {
             if let Some(inbox) = mesh.inbox(index) {
@@ -183,7 +184,7 @@ impl Engine {
                 mesh: mesh.clone(),
                 kernel: kernel.cloned(),
                 epoch,
-                pin,
+                habits,
             };
             self.spawn(format!("kaname-shard-{index}"), move || match io {
                 Backend::Kernel(io) => shard::run(*io, around),
@@ -422,6 +423,9 @@ fn check(config: &EngineConfig) -> Result<(), StartError> {
     }
     if !(1..=MAX_WORKERS).contains(&config.workers) {
         return fault("workers", config.workers, "1 to 64");
+    }
+    if config.coalesce > COALESCE_MAX {
+        return fault("coalesce", config.coalesce.as_micros() as usize, "0 to 250 us");
     }
     if config.audio_workers > MAX_AUDIO_WORKERS {
         return fault("audio_workers", config.audio_workers, "0 to 64");

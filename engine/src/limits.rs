@@ -140,6 +140,19 @@ pub const CONNECTIONS: usize = 64;
 /// is learned again from its next check.
 pub const KNOWN_ADDRESSES: usize = 65_536;
 
+/// From one look to the next of a shard that is busy with calls, at most: a packet of speech comes each 20 ms.
+pub const COALESCE_MAX: Duration = Duration::from_micros(250);
+
+/// Packets that must come in that time on average for it to be worth a rest.
+pub const MODERATION_LEAST: u128 = 1;
+
+/// How long a packet on the shared port keeps a shard from resting: rooms are never made to wait. The fastest that a
+/// room's packets come one by one is 20 ms apart.
+pub const MODERATION_PAUSE: Duration = Duration::from_millis(25);
+
+/// A wait that was over so soon was no sleep: something was there already. Going to sleep and waking takes longer.
+pub const NO_SLEEP: Duration = Duration::from_micros(2);
+
 /// How long a shard looks for more before it sleeps, at first and at most. A sleep and the wake-up from it cost some 5 us
 /// of processor and, in a virtual machine, up to 50 us of delay.
 pub const SPIN_START: Duration = Duration::from_micros(20);

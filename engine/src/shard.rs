@@ -1,5 +1,7 @@
 //! A shard's thread: it owns packet io and the core's state machine, and does nothing but carry between them.
 
+pub(crate) mod delay;
+mod moderation;
 mod visits;
 
 use std::collections::VecDeque;
@@ -11,18 +13,20 @@ use std::time::{Duration, Instant};
 use kaname_core::command::LegId;
 use kaname_core::limits::BATCH;
 use kaname_core::{Command, Datagram, Drained, Event, Shard, ShardConfig, Time, TxSlots};
-use kaname_io::{PacketIo, RX_BATCH, Slots, pin_current_thread, thread_cpu_time};
+use kaname_io::{PacketIo, RX_BATCH, Slots, pause, pin_current_thread, thread_cpu_time, wait_precisely};
 use kaname_srtp::Backend;
 use kaname_wire::path::Path;
 
 use crate::counters::ShardFigures;
-use crate::limits::{COMMAND_TURN, MAX_SHARD_FAULTS, PUBLISH_TIME};
+use crate::limits::{COMMAND_TURN, MAX_SHARD_FAULTS, NO_SLEEP, PUBLISH_TIME};
 use crate::mesh::{Mesh, Stray};
 use crate::port::{Instruction, LegKey, Order, ShardPort, Sink, WorkerPort, worker_of};
 use crate::ports::PortOrder;
 use crate::spin::Spin;
 use crate::steering::{Kernel, Steer};
 use crate::{EngineEvent, ShardId};
+use delay::Looks;
+use moderation::Moderation;
 
 const _: () = assert!(RX_BATCH <= BATCH, "the core takes a whole receive batch");
 
@@ -39,16 +43,26 @@ pub(crate) struct Surroundings {
     pub(crate) kernel: Option<Arc<Kernel>>,
     /// Time zero of the engine.
     pub(crate) epoch: Instant,
+    pub(crate) habits: Habits,
+}
+
+/// How a shard's thread runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Habits {
+    /// On a processor of its own.
     pub(crate) pin: bool,
+    /// From one look to the next while it is busy with calls.
+    pub(crate) coalesce: Duration,
 }
 
 /// Runs the shard until the engine stops. A fault of ours ends its legs, not the thread, nor any other shard.
 pub(crate) fn run<I: PacketIo>(mut io: I, around: Surroundings) {
-    if around.pin
+    if around.habits.pin
         && let Err(error) = pin_current_thread(around.id.0)
     {
         (around.sink)(around.id, EngineEvent::PinFailed { error: error.to_string() });
     }
+    wait_precisely();
     let mut figures = ShardFigures::default();
     loop {
         let mut round = Round::new(&mut io, &around, figures);
@@ -116,6 +130,10 @@ struct Round<'e, I> {
     aside: Option<PortOrder>,
     publish_at: Time,
     spin: Spin,
+    moderation: Moderation,
+    looks: Looks,
+    /// Packets received so far on ports of single legs, and in all.
+    received: (u64, u64),
     figures: ShardFigures,
 }
 
@@ -132,6 +150,9 @@ impl<'e, I: PacketIo> Round<'e, I> {
             forget: VecDeque::new(),
             aside: None,
             publish_at: Time::ZERO,
+            looks: Looks::new(Time::ZERO),
+            moderation: Moderation::new(around.habits.coalesce),
+            received: (0, 0),
             // With one processor whoever would end the wait cannot run meanwhile.
             spin: Spin::new(std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)),
             figures,
@@ -164,11 +185,13 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 
     fn receive(&mut self, now: Time) -> std::io::Result<()> {
-        let Round { io, shard, steer, batch, around, forget, aside, .. } = self;
+        let Round { io, shard, steer, batch, around, forget, aside, looks, .. } = self;
+        let since = looks.look(now);
         let received = io.recv()?;
         if received.is_empty() {
             return Ok(());
         }
+        let count = received.len() as u64;
         // Commands first: what came may be caused by the answer that one of them was queued ahead of, or be media
         // right behind a handshake.
         carry_out_waiting(shard, around, (forget, aside), now);
@@ -177,10 +200,21 @@ impl<'e, I: PacketIo> Round<'e, I> {
         shard.ingest_or(now, &taken, &mut |datagram| steer.stray(datagram));
         *batch = recycle(taken);
         steer.settle(*io);
+        self.note_arrivals(now);
         self.drain(now)?;
         // What was forwarded leaves before anything else is begun.
         self.io.flush()?;
+        let done = self.now();
+        delay::note(&mut self.figures.delays, count, since, done);
         Ok(())
+    }
+
+    fn note_arrivals(&mut self, now: Time) {
+        let counters = self.io.counters();
+        let received = (counters.ports_received, counters.packets_received);
+        let (on_ports, all) = (received.0 - self.received.0, received.1 - self.received.1);
+        self.received = received;
+        self.moderation.received(now, on_ports, all.saturating_sub(on_ports));
     }
 
     /// Carries out what is queued, within its share of time; says whether more waits.
@@ -253,11 +287,19 @@ impl<'e, I: PacketIo> Round<'e, I> {
 
     /// Looks for more, then looks again for a moment if that has paid lately, then sleeps.
     fn wait(&mut self, timeout: Duration) -> std::io::Result<()> {
-        if self.io.wait(Some(Duration::ZERO))? || timeout.is_zero() {
+        let rest = self.moderation.rest(self.now()).filter(|_| !self.io.has_more());
+        if let Some(rest) = rest {
+            self.figures.rests += 1;
+            pause(rest.min(timeout));
+        }
+        // Behind a rest there is something, as a rule.
+        let budget = if rest.is_some() { Duration::ZERO } else { self.spin.budget().min(timeout) };
+        // A sleep looks first, too.
+        let looks = rest.is_some() || !budget.is_zero() || timeout.is_zero();
+        if looks && (self.io.wait(Some(Duration::ZERO))? || timeout.is_zero()) {
             return Ok(());
         }
         let began = Instant::now();
-        let budget = self.spin.budget().min(timeout);
         while began.elapsed() < budget {
             std::hint::spin_loop();
             if self.has_mail() || self.io.wait(Some(Duration::ZERO))? {
@@ -269,11 +311,15 @@ impl<'e, I: PacketIo> Round<'e, I> {
         self.figures.spins_vain += u64::from(!budget.is_zero());
         let left = timeout.saturating_sub(began.elapsed());
         if !left.is_zero() && self.lie_down() {
-            self.figures.wakeups += 1;
             let slept = self.io.wait(Some(left));
             self.get_up();
             slept?;
-            self.spin.slept(began.elapsed());
+            let waited = began.elapsed();
+            if waited > NO_SLEEP {
+                self.looks.slept();
+                self.figures.wakeups += 1;
+                self.spin.slept(waited);
+            }
         }
         Ok(())
     }

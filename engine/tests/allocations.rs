@@ -1,6 +1,10 @@
-//! Nothing is allocated for a packet that crosses between shards: its memory goes round.
+//! Nothing is allocated for a packet that crosses between shards, or goes through an audio worker: its memory goes
+//! round.
 //!
 //! A binary of its own with a single test, since the allocator counts for the whole process.
+
+#[path = "allocations/audio.rs"]
+mod audio;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,12 +45,21 @@ impl<'a> TxSlots<'a> for NoSlots {
     }
 }
 
+fn allocations() -> u64 {
+    ALLOCATIONS.load(Ordering::Relaxed)
+}
+
 #[test]
-fn parcels_go_round() {
+fn packets_allocate_nothing() {
+    assert_eq!(between_shards(), 0);
+    assert_eq!(audio::through_a_worker(), 0);
+}
+
+fn between_shards() -> u64 {
     let mesh = Mesh::new(2);
     mesh.furnish(1);
     let mut shard = Shard::new(ShardConfig { backend: Backend::best(), seed: [7; 32] });
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     for _ in 0..100 {
         let mut sent = 0;
         let mut links = mesh.links();
@@ -61,5 +74,5 @@ fn parcels_go_round() {
             assert!(matches!(drained, Drained::Done(_)));
         }
     }
-    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed) - before, 0);
+    allocations() - before
 }

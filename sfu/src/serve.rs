@@ -240,6 +240,7 @@ pub fn engine_config(config: &Config) -> EngineConfig {
             Steering::HandOver => SteeringChoice::HandOver,
         },
         io: io_choice(config),
+        coalesce: EngineConfig::default().coalesce,
         pin: config.media.pin,
     }
 }

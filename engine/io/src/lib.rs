@@ -43,7 +43,7 @@ use std::time::Duration;
 pub use affinity::pin_current_thread;
 pub use batch::{FlushReport, RxBatch, RxPacket, Slots, Tx};
 pub use capability::Capability;
-pub use clock::thread_cpu_time;
+pub use clock::{pause, thread_cpu_time, wait_precisely};
 pub use counters::Counters;
 pub use error::BindError;
 pub use limits::{FIRST_PORT, MAX_LOCALS, MAX_PORTS, MAX_RECEIVED, MAX_SLOT, RX_BATCH, TX_BATCH};
@@ -75,6 +75,11 @@ pub trait PacketIo {
 
     /// Forgets what was taken since the last flush, unsent: the way out when filling the slots failed halfway.
     fn discard(&mut self);
+
+    /// Whether something is known to wait already, without asking the system.
+    fn has_more(&self) -> bool {
+        false
+    }
 
     /// Waits until something can be received, a [`Waker`] calls, or the time is over (`None`: no limit; zero: just
     /// looks). Says whether something happened; may return early.

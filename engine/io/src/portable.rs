@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use kaname_wire::path::{Carrier, Path};
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Token};
 use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSocketState};
 
 use crate::PacketIo;
@@ -21,6 +21,7 @@ use crate::limits::{
     FIRST_PORT, MAX_LOCALS, MAX_MESSAGE, MAX_RECEIVED, MAX_SOCKET_ERRORS, RX_BATCH, RX_PENDING, SEND_WAIT_MS,
     SEND_WAITS, TCP_SHARE, TX_BYTES,
 };
+use crate::poll::Poller;
 use crate::ports::{self, Door, PortSocket, Ports};
 use crate::send::{Sender, Sending};
 use crate::socket;
@@ -47,8 +48,7 @@ struct Local {
 
 /// UDP on any system that quinn-udp knows, and TCP with RFC 4571 framing beside it.
 pub struct Portable {
-    poll: Poll,
-    events: Events,
+    poll: Poller,
     waker: Waker,
     locals: Vec<SocketAddr>,
     sockets: Vec<Local>,
@@ -82,12 +82,11 @@ impl Portable {
     }
 
     fn over(bound: Vec<socket::Bound>) -> Result<Portable, BindError> {
-        let poll = Poll::new().map_err(BindError::Poll)?;
+        let poll = Poller::new(EVENTS).map_err(BindError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Poll)?;
         let door = Door::new(poll.registry()).map_err(BindError::Poll)?;
         let mut io = Portable {
             poll,
-            events: Events::with_capacity(EVENTS),
             waker,
             locals: Vec::new(),
             sockets: Vec::new(),
@@ -235,13 +234,13 @@ impl Portable {
     }
 
     fn take_events(&mut self) {
-        let Portable { events, sockets, ports, tcp, waker, poll, counters, .. } = self;
-        for event in events.iter() {
-            if let Some(port) = ports::number_of(event.token()) {
+        let Portable { sockets, ports, tcp, waker, poll, counters, .. } = self;
+        for event in (0..).map_while(|at| poll.ready(at)) {
+            if let Some(port) = ports::number_of(event.token) {
                 ports.report(port);
                 continue;
             }
-            match event.token() {
+            match event.token {
                 WAKER => waker.arrived(),
                 Token(token) if token < FIRST_LISTENER => {
                     if let Some(socket) = sockets.get_mut(token - FIRST_UDP) {
@@ -354,22 +353,21 @@ impl PacketIo for Portable {
         self.tx_runs.clear();
     }
 
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+    fn has_more(&self) -> bool {
         let pending = self.rx_handed < self.rx_packets.len();
-        let busy = pending
-            || self.ports.has_ready()
-            || self.tcp.has_work()
-            || self.sockets.iter().any(|socket| socket.ready);
+        let ready = self.ports.has_ready() || self.sockets.iter().any(|socket| socket.ready);
+        pending || ready || self.tcp.has_work()
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        let busy = self.has_more();
         let mut timeout = if busy { Some(Duration::ZERO) } else { timeout };
         if let Some(sweep) = self.tcp.next_sweep() {
             let left = sweep.saturating_duration_since(Instant::now());
             timeout = Some(timeout.map_or(left, |t| t.min(left)));
         }
-        match self.poll.poll(&mut self.events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
-            _ => {}
-        }
-        let woken = busy || !self.events.is_empty();
+        self.poll.wait(timeout)?;
+        let woken = busy || !self.poll.is_empty();
         self.take_events();
         self.tcp.work(self.poll.registry(), &mut self.counters, Instant::now());
         Ok(woken)

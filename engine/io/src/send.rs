@@ -99,7 +99,10 @@ impl Sender {
         turn.end_fragments();
         let mut next = 0;
         while next < self.messages.len() {
+            // One alone needs no table.
+            let alone = self.messages.len() == 1 && self.messages[0].run.packets == 1;
             next += match sending {
+                _ if alone => self.send_one(next, &mut turn),
                 Sending::OneByOne => self.send_one(next, &mut turn),
                 Sending::Batches | Sending::Segments => self.send_some(next, &mut turn),
             };

@@ -7,7 +7,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use kaname_wire::path::{Carrier, Path};
-use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
 
@@ -16,6 +15,7 @@ use crate::limits::{
     ACCEPT_TURN, MAX_CONNECTIONS, MAX_CONNECTIONS_PER_SOURCE, TCP_ANSWER_TIME, TCP_IDLE_TIME, TCP_SWEEP,
     TCP_TURN,
 };
+use crate::poll::Ready;
 
 mod connection;
 mod handing;
@@ -102,16 +102,15 @@ impl Tcp {
         }
     }
 
-    pub(crate) fn connection_event(&mut self, event: &Event, registry: &Registry, counters: &mut Counters) {
-        let Ok(number) = u32::try_from(event.token().0 - self.first_token) else { return };
+    pub(crate) fn connection_event(&mut self, event: Ready, registry: &Registry, counters: &mut Counters) {
+        let Ok(number) = u32::try_from(event.token.0 - self.first_token) else { return };
         // An event of a connection that is gone finds nothing: its number is not used again.
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        let readable = event.is_readable() || event.is_read_closed() || event.is_error();
-        if readable && !connection.queued {
+        if event.readable && !connection.queued {
             connection.queued = true;
             self.readable.push_back(number);
         }
-        if event.is_writable()
+        if event.writable
             && let Err(end) = connection.write(Instant::now())
         {
             self.close(number, end, registry, counters);

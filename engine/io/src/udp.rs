@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use kaname_wire::path::{Carrier, Path};
 use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Interest, Token};
 
 use crate::batch::{FlushReport, RxBatch, RxPacket, Tx};
 use crate::clock::calendar_ns;
@@ -20,12 +20,13 @@ use crate::limits::{
     FIRST_PORT, MAX_LOCALS, MAX_RECEIVED, MAX_SLOT, MAX_SOCKET_ERRORS, RX_BATCH, RX_PENDING, SEND_BUFFER,
     TCP_SHARE, TX_BYTES,
 };
+use crate::poll::Poller;
 use crate::ports::{self, Door, PortSocket, Ports};
 use crate::receive::{Received, Receiver};
 use crate::send::{Outlet, Sender, Sending};
 use crate::tcp::{Handed, Tcp};
 use crate::waker::Waker;
-use crate::{PacketIo, poll, socket};
+use crate::{PacketIo, socket};
 
 const _: () = assert!(TX_BYTES >= MAX_SLOT, "an empty batch takes any packet");
 
@@ -90,8 +91,7 @@ struct LocalSocket {
 
 /// The kernel's UDP: one socket an address, and ports of single legs.
 pub struct KernelUdp {
-    poll: Poll,
-    events: Events,
+    poll: Poller,
     waker: Waker,
     /// A watched descriptor was ready.
     watched: bool,
@@ -128,12 +128,11 @@ impl KernelUdp {
             Sending::Segments if !bound.iter().all(|bound| socket::cuts_runs(&bound.udp)) => Sending::Batches,
             wish => wish,
         };
-        let poll = Poll::new().map_err(BindError::Poll)?;
+        let poll = Poller::new(EVENTS).map_err(BindError::Poll)?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(BindError::Poll)?;
         let door = Door::new(poll.registry()).map_err(BindError::Poll)?;
         let mut io = KernelUdp {
             poll,
-            events: Events::with_capacity(EVENTS),
             waker,
             watched: false,
             locals: Vec::new(),
@@ -339,13 +338,13 @@ impl KernelUdp {
 
     /// What the poller reported becomes flags.
     fn take_events(&mut self) {
-        let KernelUdp { events, sockets, ports, tcp, waker, watched, poll, counters, .. } = self;
-        for event in events.iter() {
-            if let Some(port) = ports::number_of(event.token()) {
+        let KernelUdp { sockets, ports, tcp, waker, watched, poll, counters, .. } = self;
+        for event in (0..).map_while(|at| poll.ready(at)) {
+            if let Some(port) = ports::number_of(event.token) {
                 ports.report(port);
                 continue;
             }
-            match event.token() {
+            match event.token {
                 WAKER => waker.arrived(),
                 Token(token) if token < FIRST_LISTENER => {
                     if let Some(socket) = sockets.get_mut(token - FIRST_UDP) {
@@ -424,19 +423,21 @@ impl PacketIo for KernelUdp {
         self.tx_runs.clear();
     }
 
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+    fn has_more(&self) -> bool {
         let pending = self.rx_handed < self.rx_packets.len();
-        let busy = pending
-            || self.ports.has_ready()
-            || self.tcp.has_work()
-            || self.sockets.iter().any(|socket| socket.ready);
+        let ready = self.ports.has_ready() || self.sockets.iter().any(|socket| socket.ready);
+        pending || ready || self.tcp.has_work()
+    }
+
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        let busy = self.has_more();
         let mut timeout = if busy { Some(Duration::ZERO) } else { timeout };
         if let Some(sweep) = self.tcp.next_sweep() {
             let left = sweep.saturating_duration_since(Instant::now());
             timeout = Some(timeout.map_or(left, |t| t.min(left)));
         }
-        poll::wait(&mut self.poll, &mut self.events, timeout)?;
-        let woken = busy || !self.events.is_empty();
+        self.poll.wait(timeout)?;
+        let woken = busy || !self.poll.is_empty();
         self.take_events();
         self.tcp.work(self.poll.registry(), &mut self.counters, Instant::now());
         Ok(woken)

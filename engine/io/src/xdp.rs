@@ -178,6 +178,10 @@ impl PacketIo for AfXdp {
         }
     }
 
+    fn has_more(&self) -> bool {
+        self.port.as_ref().is_some_and(Port::has_received) || self.kernel.has_more()
+    }
+
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
         let Some(port) = &mut self.port else { return self.kernel.wait(timeout) };
         port.give_back();

@@ -47,6 +47,16 @@ impl Concealer {
         }
     }
 
+    /// Samples that it remembers.
+    pub(crate) fn memory(rate: Rate) -> usize {
+        rate.per_ms() * HISTORY_MS
+    }
+
+    /// Takes samples that arrived earlier than was told, right behind those that were.
+    pub(crate) fn recall(&mut self, samples: &[i16]) {
+        self.remember(samples);
+    }
+
     /// Samples invented in a row.
     pub fn invented(&self) -> usize {
         self.invented

@@ -54,6 +54,11 @@ impl Gain {
         self.wanted = if factor.is_finite() { factor.clamp(0.0, 16.0) } else { self.wanted };
     }
 
+    /// Whether the frames to come stay as they are.
+    pub fn is_open(&self) -> bool {
+        self.now == 1.0 && self.wanted == 1.0
+    }
+
     /// Whether the frames to come are silence.
     pub fn is_closed(&self) -> bool {
         self.now == 0.0 && self.wanted == 0.0

@@ -4,6 +4,7 @@
 //! decoded), the loudest are decoded and summed, and each distinct mix is encoded once for each codec. Listeners that do
 //! not speak share a mix; a speaker has one without its own voice, made by taking it away from the sum.
 
+mod controls;
 mod line;
 mod participant;
 mod room;

@@ -77,11 +77,18 @@ impl Resampler {
         let made = (len * self.up / self.down).min(out.len());
         let (down, kept, frames) = (self.down, self.kept, len / self.down);
         for (first, line) in self.lines.chunks_exact_mut(self.stride).enumerate() {
-            let dealt = samples[..len].iter().skip(first).step_by(down);
-            line[kept..kept + frames]
-                .iter_mut()
-                .zip(dealt)
-                .for_each(|(place, &sample)| *place = f32::from(sample));
+            let places = &mut line[kept..kept + frames];
+            // Each by its own number, so that the usual ones become vectors.
+            match down {
+                1 => deal::<1>(&samples[..len], first, places),
+                2 => deal::<2>(&samples[..len], first, places),
+                3 => deal::<3>(&samples[..len], first, places),
+                6 => deal::<6>(&samples[..len], first, places),
+                _ => {
+                    let dealt = samples[..len].iter().skip(first).step_by(down);
+                    places.iter_mut().zip(dealt).for_each(|(place, &sample)| *place = f32::from(sample));
+                }
+            }
         }
         let ahead = kept * down - (self.row - 1);
         kernel::polyphase(&self.lines, self.stride, &self.bank, self.up, down, ahead, &mut out[..made]);
@@ -94,6 +101,13 @@ impl Resampler {
     /// Forgets the stream, for the start of another.
     pub fn reset(&mut self) {
         self.lines.fill(0.0);
+    }
+}
+
+/// Every `N`th sample, from one of the first on.
+fn deal<const N: usize>(samples: &[i16], first: usize, places: &mut [f32]) {
+    for (place, group) in places.iter_mut().zip(samples.as_chunks::<N>().0) {
+        *place = f32::from(group[first]);
     }
 }
 

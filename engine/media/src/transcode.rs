@@ -4,6 +4,7 @@
 //! The delay added is what the jitter asks for, a packet's time, and the encoder's look-ahead.
 
 mod config;
+mod controls;
 
 pub use config::{SendKeys, TranscodeError, TranscoderConfig, TranscoderCounters};
 
@@ -12,12 +13,12 @@ use kaname_wire::extension::AudioLevel;
 use crate::Rate;
 use crate::codec::comfort_noise::describe;
 use crate::codec::{Codec, Codecs, Encoder};
-use crate::dtmf::{Detector, EventReceiver, EventSender, Key, KeyEvent, KeysFull, ToneGenerator};
+use crate::dtmf::{Detector, EventReceiver, EventSender, KeyEvent, ToneGenerator};
 use crate::jitter::{Inserted, Packet, Played, Playout, Scratch};
 use crate::level::{AutoLevel, Gain, Limiter, measure};
 use crate::limits::{FRAME_SAMPLES_MAX, PAYLOAD_MAX, PROMPTS_MAX, PTIME_MS_MAX};
 use crate::outgoing::{OutPacket, Outgoing, Start};
-use crate::prompt::{Playing, Prompt, Prompts, PromptsFull};
+use crate::prompt::Prompts;
 
 /// Comfort noise is described again so often, in milliseconds.
 const NOISE_EVERY_MS: u32 = 400;
@@ -150,106 +151,16 @@ impl Transcoder {
         TranscoderCounters { playout: self.playout.counters(), packets: self.packets, failed: self.failed }
     }
 
-    /// Loss that the listener reports, in percent.
-    pub fn expect_loss(&mut self, percent: u8) {
-        self.encoder.expect_loss(percent);
-    }
-
-    /// Louder or softer, as a factor.
-    pub fn set_gain(&mut self, factor: f32) {
-        self.gain.set(factor);
-    }
-
-    /// The listener hears silence of the talker.
-    pub fn set_muted(&mut self, muted: bool) {
-        self.muted = muted;
-    }
-
-    /// Whether packets are made at all; keys are heard all the same.
-    pub fn set_sends(&mut self, sends: bool) {
-        self.sends = sends;
-    }
-
-    /// Brings quiet and loud talkers to one level.
-    pub fn set_auto_level(&mut self, on: bool) {
-        self.config.auto_level = on;
-        self.auto_level = on.then(|| self.auto_level.take().unwrap_or_default());
-    }
-
-    /// Whether tones in the audio are looked for.
-    pub fn set_detect_tones(&mut self, on: bool) {
-        self.config.detect_tones = on;
-        self.detector = on.then(|| self.detector.take().unwrap_or_else(|| Detector::new(self.rate)));
-    }
-
-    /// Keeps what is understood in each tick for [`Transcoder::heard`].
-    pub fn set_taps(&mut self, on: bool) {
-        self.heard = on.then(|| self.heard.take().unwrap_or_else(|| vec![0; FRAME_SAMPLES_MAX].into()));
-    }
-
-    /// Sends a key of our own, so loud in -dBm0.
-    ///
-    /// # Errors
-    /// [`KeysFull`].
-    pub fn press(&mut self, key: Key, ms: u32, volume: u8) -> Result<(), KeysFull> {
-        match self.config.keys {
-            SendKeys::Events(_) => self.sender.press(key, ms, volume),
-            _ => self.tones.press(key, ms, PRESS_PAUSE_MS, volume),
-        }
-    }
-
-    /// Plays a prompt to the listener.
-    ///
-    /// # Errors
-    /// [`PromptsFull`].
-    pub fn play(&mut self, prompt: &Prompt, playing: Playing) -> Result<(), PromptsFull> {
-        self.prompts.play(self.rate, prompt, playing)
-    }
-
-    /// Stops a prompt, or all of them; tells which.
-    pub fn stop_prompts(&mut self, token: Option<u64>, ended: &mut dyn FnMut(u64)) {
-        self.prompts.stop(token, ended);
-    }
-
-    /// The prompts that came to their end in the last tick.
-    pub fn prompts_over(&self) -> &[u64] {
-        &self.over
-    }
-
-    /// The rate at which both sides work.
-    pub fn rate(&self) -> Rate {
-        self.rate
-    }
-
-    /// What was understood in the last tick, at [`Transcoder::rate`]. Silence without [`Transcoder::set_taps`].
-    pub fn heard(&self) -> &[i16] {
-        let samples = self.rate.samples(self.ptime_ms());
-        self.heard.as_ref().map_or(&[], |heard| &heard[..samples])
-    }
-
-    /// What went out in the last tick, ahead of its encoding.
-    pub fn said(&self) -> &[i16] {
-        &self.frame[..self.rate.samples(self.ptime_ms())]
-    }
-
-    /// So many ticks are left out: what goes out pauses for as long.
-    pub fn skip(&mut self, ticks: u32) {
-        let sends = self.config.sends;
-        self.outgoing.skip(ticks, sends.codec.clock_hz() / 1000 * sends.ptime_ms);
-    }
-
     /// Takes a packet; tells `heard` of keys in it.
     pub fn receive(&mut self, packet: &Packet<'_>, heard: &mut dyn FnMut(KeyEvent)) -> Inserted {
-        let inserted = self.playout.insert(packet);
-        if inserted == Inserted::Event {
-            self.has_events = true;
-            let Transcoder { receiver, sender, tones, config, .. } = self;
+        let Transcoder { playout, receiver, sender, tones, config, has_events, .. } = self;
+        playout.receive(packet, &mut |packet| {
+            *has_events = true;
             receiver.packet(packet.timestamp, packet.payload, packet.arrival_ns, &mut |event| {
                 forward_key(config.keys, sender, tones, event);
                 heard(event);
             });
-        }
-        inserted
+        })
     }
 
     /// Makes the packet of the tick that begins now, if one is to be sent; tells `heard` of keys.
@@ -263,6 +174,14 @@ impl Transcoder {
         let ticks = sends.codec.clock_hz() / 1000 * sends.ptime_ms;
         self.let_keys_end(now_ns, heard);
         let samples = self.rate.samples(sends.ptime_ms);
+        if let Some(law) = sends.codec.law().filter(|_| self.is_plain())
+            && self.playout.pull_codes(now_ns, law, &mut self.payload[..samples])
+        {
+            self.outgoing.tick(ticks);
+            self.noise_due_ms = 0;
+            self.packets += 1;
+            return Some(self.outgoing.audio(sends.payload_type, None, &self.payload[..samples]));
+        }
         let mut played = self.playout.pull(now_ns, &mut self.frame[..samples], scratch);
         if let Some(heard) = &mut self.heard {
             heard[..samples].copy_from_slice(&self.frame[..samples]);
@@ -284,6 +203,14 @@ impl Transcoder {
             return Some(self.outgoing.event(payload_type, &event, &mut self.payload));
         }
         self.send(played, samples)
+    }
+
+    /// Nobody needs the samples: what comes in only goes out.
+    fn is_plain(&self) -> bool {
+        let quiet = self.prompts.is_empty() && self.over.is_empty() && !self.tones.is_busy();
+        let unheard = self.heard.is_none() && self.detector.is_none();
+        let untouched = self.gain.is_open() && self.auto_level.is_none() && !self.muted;
+        quiet && unheard && untouched && self.sends && !self.sender.is_busy()
     }
 
     fn let_keys_end(&mut self, now_ns: u64, heard: &mut dyn FnMut(KeyEvent)) {

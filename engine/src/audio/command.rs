@@ -193,6 +193,30 @@ pub enum AudioCommand {
 }
 
 impl AudioCommand {
+    /// Its name, and whom it is about.
+    pub(crate) fn about(&self) -> (&'static str, AudioId) {
+        match self {
+            AudioCommand::AddTranscoder { id, .. } => ("AddTranscoder", *id),
+            AudioCommand::ChangeTranscoder { id, .. } => ("ChangeTranscoder", *id),
+            AudioCommand::AddPlayer { id, .. } => ("AddPlayer", *id),
+            AudioCommand::AddTap { id, .. } => ("AddTap", *id),
+            AudioCommand::AddRoom { id, .. } => ("AddRoom", *id),
+            AudioCommand::Join { id, .. } => ("Join", *id),
+            AudioCommand::ChangeParticipant { id, .. } => ("ChangeParticipant", *id),
+            AudioCommand::SetInput { id, .. } => ("SetInput", *id),
+            AudioCommand::SetOutputs { id, .. } => ("SetOutputs", *id),
+            AudioCommand::Set { id, .. } => ("Set", *id),
+            AudioCommand::SetHoldMusic { room, .. } => ("SetHoldMusic", *room),
+            AudioCommand::Play { to, .. } => ("Play", *to),
+            AudioCommand::StopPlaying { to, .. } => ("StopPlaying", *to),
+            AudioCommand::Press { id, .. } => ("Press", *id),
+            AudioCommand::Record { id, .. } => ("Record", *id),
+            AudioCommand::PauseRecording { id, .. } => ("PauseRecording", *id),
+            AudioCommand::Remove { id } => ("Remove", *id),
+            AudioCommand::Query { id, .. } => ("Query", *id),
+        }
+    }
+
     /// The outputs that it names.
     pub(crate) fn outputs(&self) -> &[Output] {
         match self {

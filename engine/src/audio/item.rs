@@ -128,7 +128,7 @@ impl Pipe {
     /// Nothing is encoded that nobody hears, and nothing kept that nobody records.
     pub(super) fn settle(&mut self) {
         self.transcoder.set_sends(self.listens && self.outlets.is_wanted());
-        self.transcoder.set_taps(self.points.iter().any(|(side, _)| *side == Side::In));
+        self.transcoder.set_taps(!self.points.is_empty());
     }
 
     fn tick(&mut self, id: AudioId, around: &mut Around<'_, '_>) {
@@ -210,12 +210,11 @@ impl Tap {
     }
 
     fn receive(&mut self, packet: &Packet<'_>, key: &mut dyn FnMut(KeyEvent)) -> Inserted {
-        let inserted = self.playout.insert(packet);
-        if inserted == Inserted::Event {
-            self.has_events = true;
-            self.events.packet(packet.timestamp, packet.payload, packet.arrival_ns, key);
-        }
-        inserted
+        let Tap { playout, events, has_events, .. } = self;
+        playout.receive(packet, &mut |packet| {
+            *has_events = true;
+            events.packet(packet.timestamp, packet.payload, packet.arrival_ns, key);
+        })
     }
 
     fn tick(&mut self, around: &mut Around<'_, '_>, key: &mut dyn FnMut(KeyEvent)) {

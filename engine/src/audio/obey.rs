@@ -4,7 +4,7 @@ use kaname_core::Time;
 use kaname_core::command::LinkId;
 use kaname_media::jitter::{Receives, StreamFormat};
 use kaname_media::mixer::{Audience, ParticipantConfig, ParticipantId, Room, RoomConfig};
-use kaname_media::prompt::{Playing, Prompt};
+use kaname_media::prompt::Playing;
 use kaname_media::transcode::{SendKeys, TranscoderConfig};
 use kaname_media::{SendFormat, Start};
 
@@ -12,14 +12,14 @@ use super::hall::{self, Hall};
 use super::item::{Item, Pipe, Tap, Work};
 use super::outlet::Outlets;
 use super::worker::{Feed, Place, Worker};
-use super::{AudioCommand, AudioError, AudioEvent, AudioId, Figures, Manner, Output, Setting};
+use super::{AudioCommand, AudioError, AudioEvent, AudioId, Figures, Manner, Output};
 use crate::limits::AUDIO_ITEMS;
 
-type Done = Result<(), AudioError>;
+pub(super) type Done = Result<(), AudioError>;
 
 impl Worker {
     pub(super) fn obey(&mut self, command: AudioCommand, now: Time) {
-        let (name, id) = name_of(&command);
+        let (name, id) = command.about();
         let done = self.carry_out(command, now);
         if let Err(why) = done {
             self.tell(AudioEvent::Refused { id, command: name, why });
@@ -118,7 +118,7 @@ impl Worker {
     }
 
     /// A participant: its room's place, its room, its place in there.
-    fn member(&mut self, id: AudioId) -> Result<(u32, &mut Hall, ParticipantId), AudioError> {
+    pub(super) fn member(&mut self, id: AudioId) -> Result<(u32, &mut Hall, ParticipantId), AudioError> {
         let Place::Member(room, place) = self.place(id)? else { return Err(AudioError::Unfit) };
         Ok((room, self.hall_at(room)?, place))
     }
@@ -279,68 +279,6 @@ impl Worker {
         Ok(())
     }
 
-    fn set(&mut self, id: AudioId, setting: Setting) -> Done {
-        if let Place::Member(..) = self.place(id)? {
-            let (_, hall, place) = self.member(id)?;
-            return set_member(hall, place, setting);
-        }
-        let Place::Item(item) = self.place(id)? else { return Err(AudioError::Unfit) };
-        match (&mut self.item(item)?.work, setting) {
-            (Work::Pipe(pipe), Setting::Gain(gain)) => pipe.transcoder.set_gain(gain),
-            (Work::Pipe(pipe), Setting::Muted(muted)) => pipe.transcoder.set_muted(muted),
-            (Work::Pipe(pipe), Setting::AutoLevel(on)) => pipe.transcoder.set_auto_level(on),
-            (Work::Pipe(pipe), Setting::DetectTones(on)) => pipe.transcoder.set_detect_tones(on),
-            (Work::Pipe(pipe), Setting::ExpectLoss(percent)) => pipe.transcoder.expect_loss(percent),
-            (Work::Pipe(pipe), Setting::Listens(listens)) => {
-                pipe.listens = listens;
-                pipe.settle();
-            }
-            (Work::Tap(tap), Setting::DetectTones(on)) => tap.set_detect_tones(on),
-            // The encoding is shared, so its loss is the room's.
-            (Work::Room(hall), Setting::ExpectLoss(percent)) => hall.room.expect_loss(percent),
-            _ => return Err(AudioError::Unfit),
-        }
-        Ok(())
-    }
-
-    fn play(&mut self, to: AudioId, prompt: &Prompt, playing: Playing) -> Done {
-        if let Place::Member(..) = self.place(to)? {
-            let (_, hall, place) = self.member(to)?;
-            return Ok(hall.room.play(Audience::One(place), prompt, playing)?);
-        }
-        let Place::Item(item) = self.place(to)? else { return Err(AudioError::Unfit) };
-        match &mut self.item(item)?.work {
-            Work::Pipe(pipe) => Ok(pipe.transcoder.play(prompt, playing)?),
-            Work::Room(hall) => Ok(hall.room.play(Audience::Room, prompt, playing)?),
-            _ => Err(AudioError::Unfit),
-        }
-    }
-
-    fn stop_playing(&mut self, to: AudioId, token: Option<u64>) -> Done {
-        let mut ended = Vec::new();
-        let mut note = |token| ended.push(token);
-        if let Place::Member(..) = self.place(to)? {
-            let (_, hall, place) = self.member(to)?;
-            hall.room.stop_prompts(Audience::One(place), token, &mut note)?;
-        } else {
-            let Place::Item(item) = self.place(to)? else { return Err(AudioError::Unfit) };
-            match &mut self.item(item)?.work {
-                Work::Pipe(pipe) => pipe.transcoder.stop_prompts(token, &mut note),
-                Work::Room(hall) => hall.room.stop_prompts(Audience::Room, token, &mut note)?,
-                _ => return Err(AudioError::Unfit),
-            }
-        }
-        self.tell_stopped(to, &ended);
-        Ok(())
-    }
-
-    fn tell_stopped(&self, id: AudioId, tokens: &[u64]) {
-        // The room's own tones were nobody's wish.
-        for &token in tokens.iter().filter(|token| **token != Room::TONE) {
-            self.tell(AudioEvent::PlayEnded { id, token, stopped: true });
-        }
-    }
-
     fn query(&mut self, id: AudioId) -> Result<Figures, AudioError> {
         match self.place(id)? {
             Place::Item(item) => Ok(match &self.item(item)?.work {
@@ -424,23 +362,6 @@ impl Worker {
     }
 }
 
-fn set_member(hall: &mut Hall, place: ParticipantId, setting: Setting) -> Done {
-    match setting {
-        Setting::Gain(gain) => hall.room.set_gain(place, gain)?,
-        Setting::Muted(muted) => hall.room.set_muted(place, muted)?,
-        Setting::Held(held) => hall.room.set_held(place, held)?,
-        Setting::AutoLevel(on) => hall.room.set_auto_level(place, on)?,
-        Setting::DetectTones(on) => hall.room.set_detect_tones(place, on)?,
-        Setting::Listens(listens) => {
-            hall.member(place).ok_or(AudioError::Unknown)?.listens = listens;
-            hall.settle(place);
-        }
-        // The encoding is shared: see the room's.
-        Setting::ExpectLoss(_) => return Err(AudioError::Unfit),
-    }
-    Ok(())
-}
-
 /// A transcoder that nothing comes to.
 fn player(sends: SendFormat, start: Start) -> TranscoderConfig {
     let receives =
@@ -454,29 +375,5 @@ fn player(sends: SendFormat, start: Start) -> TranscoderConfig {
         auto_level: false,
         delay_ms_min: 0,
         start,
-    }
-}
-
-/// A command's name, and whom it is about.
-fn name_of(command: &AudioCommand) -> (&'static str, AudioId) {
-    match command {
-        AudioCommand::AddTranscoder { id, .. } => ("AddTranscoder", *id),
-        AudioCommand::ChangeTranscoder { id, .. } => ("ChangeTranscoder", *id),
-        AudioCommand::AddPlayer { id, .. } => ("AddPlayer", *id),
-        AudioCommand::AddTap { id, .. } => ("AddTap", *id),
-        AudioCommand::AddRoom { id, .. } => ("AddRoom", *id),
-        AudioCommand::Join { id, .. } => ("Join", *id),
-        AudioCommand::ChangeParticipant { id, .. } => ("ChangeParticipant", *id),
-        AudioCommand::SetInput { id, .. } => ("SetInput", *id),
-        AudioCommand::SetOutputs { id, .. } => ("SetOutputs", *id),
-        AudioCommand::Set { id, .. } => ("Set", *id),
-        AudioCommand::SetHoldMusic { room, .. } => ("SetHoldMusic", *room),
-        AudioCommand::Play { to, .. } => ("Play", *to),
-        AudioCommand::StopPlaying { to, .. } => ("StopPlaying", *to),
-        AudioCommand::Press { id, .. } => ("Press", *id),
-        AudioCommand::Record { id, .. } => ("Record", *id),
-        AudioCommand::PauseRecording { id, .. } => ("PauseRecording", *id),
-        AudioCommand::Remove { id } => ("Remove", *id),
-        AudioCommand::Query { id, .. } => ("Query", *id),
     }
 }

@@ -181,7 +181,13 @@ impl Worker {
     fn commands(&mut self, now: Time) -> bool {
         for _ in 0..COMMAND_TURN {
             let Some(command) = self.around.ports[self.around.worker].next() else { return false };
-            self.obey(command, now);
+            let (name, id) = command.about();
+            if let Err(text) = guarded(|| self.obey(command, now)) {
+                bump(&self.figures().faults, 1);
+                // The sink may be what is at fault.
+                let why = AudioError::Fault(text);
+                let _ = guarded(|| self.tell(AudioEvent::Refused { id, command: name, why }));
+            }
         }
         true
     }

@@ -30,7 +30,6 @@ pub struct RtpTicket {
     pub(crate) index: u64,
     pub(crate) ssrc: u32,
     pub(crate) header_len: u32,
-    pub(crate) packet_len: u32,
     pub(crate) plain_len: u32,
 }
 
@@ -151,7 +150,7 @@ impl<'a> UnprotectJob<'a> {
         packet: &'a [u8],
         out: &'a mut [u8],
     ) -> Result<UnprotectJob<'a>, SrtpError> {
-        if ticket.session != keys.id() || ticket.packet_len as usize != packet.len() {
+        if ticket.session != keys.id() || ticket.plain_len() + keys.rtp_overhead() != packet.len() {
             return Err(SrtpError::WrongSession);
         }
         let out = out.get_mut(..ticket.plain_len()).ok_or(SrtpError::Output)?;

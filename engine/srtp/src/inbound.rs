@@ -82,20 +82,15 @@ impl Inbound {
     pub fn prepare_rtp(&self, packet: &[u8]) -> Result<RtpTicket, SrtpError> {
         let overhead = self.keys.rtp_overhead();
         let fields = rtp_fields(packet, overhead)?;
-        // RFC 3711 section 3.3 step 2: determine the index from roll-over counter, highest and received sequence number.
-        let index = match self.rtp.get(fields.ssrc) {
-            // RFC 3711 section 3.2.1: the roll-over counter starts at zero.
-            None => {
-                self.rtp.room()?;
-                u64::from(fields.seq)
-            }
-            Some(&Stream::Told { roc }) => (u64::from(roc) << SEQ_BITS) | u64::from(fields.seq),
-            Some(Stream::Running(window)) => {
-                let index = estimate_rtp(window.highest(), fields.seq).ok_or(SrtpError::KeyExhausted)?;
-                // RFC 3711 section 3.3 step 5: check if the packet has been replayed, before the tag.
-                fresh(window, index)?;
-                index
-            }
+        // RFC 3711 section 3.3 step 2: determine the index from roll-over counter, highest and received sequence number. The one
+        // behind the highest is always the nearest, and no replay.
+        let next = match self.rtp.look_first(fields.ssrc) {
+            Some(Stream::Running(window)) => window.next(fields.seq),
+            _ => None,
+        };
+        let index = match next {
+            Some(index) => index,
+            None => self.index_any(fields.ssrc, fields.seq)?,
         };
         Ok(RtpTicket {
             session: self.keys.id(),
@@ -103,9 +98,27 @@ impl Inbound {
             index,
             // All fit: a packet has at most 65,535 bytes.
             header_len: fields.header_len as u32,
-            packet_len: packet.len() as u32,
             plain_len: (packet.len() - overhead) as u32,
         })
+    }
+
+    /// The index of a packet, whatever the SSRC's place and the order of its packets.
+    #[inline(never)]
+    fn index_any(&self, ssrc: u32, seq: u16) -> Result<u64, SrtpError> {
+        match self.rtp.get(ssrc) {
+            // RFC 3711 section 3.2.1: the roll-over counter starts at zero.
+            None => {
+                self.rtp.room()?;
+                Ok(u64::from(seq))
+            }
+            Some(&Stream::Told { roc }) => Ok((u64::from(roc) << SEQ_BITS) | u64::from(seq)),
+            Some(Stream::Running(window)) => {
+                let index = estimate_rtp(window.highest(), seq).ok_or(SrtpError::KeyExhausted)?;
+                // RFC 3711 section 3.3 step 5: check if the packet has been replayed, before the tag.
+                fresh(window, index)?;
+                Ok(index)
+            }
+        }
     }
 
     /// Phase 3: after a good tag, takes the index into the window and moves the roll-over counter. The window is asked
@@ -123,26 +136,25 @@ impl Inbound {
         // RFC 3711 section 3.3.1: the receiver MUST update roll-over counter and highest sequence number only after
         // the packet was authenticated.
         if let Some(Stream::Running(window)) = self.rtp.first(ticket.ssrc)
-            && window.highest() + 1 == ticket.index
-            && window.mark_next(ticket.index as u16).is_some()
+            && window.mark_if_next(ticket.index)
         {
             return Ok(());
         }
-        self.commit_any(ticket)
+        self.commit_any(ticket.ssrc, ticket.index)
     }
 
     /// As [`Inbound::commit_rtp`], whatever the SSRC's place and the order of its packets.
     #[inline(never)]
-    fn commit_any(&mut self, ticket: RtpTicket) -> Result<(), SrtpError> {
-        match self.rtp.get_mut(ticket.ssrc) {
-            Some(Stream::Running(window)) => take(window, ticket.index),
+    fn commit_any(&mut self, ssrc: u32, index: u64) -> Result<(), SrtpError> {
+        match self.rtp.get_mut(ssrc) {
+            Some(Stream::Running(window)) => take(window, index),
             Some(told) => {
-                *told = Stream::Running(Window::starting_at(ticket.index, self.window));
+                *told = Stream::Running(Window::starting_at(index, self.window));
                 Ok(())
             }
             None => {
-                let window = Window::starting_at(ticket.index, self.window);
-                self.rtp.insert(ticket.ssrc, Stream::Running(window)).map(drop)
+                let window = Window::starting_at(index, self.window);
+                self.rtp.insert(ssrc, Stream::Running(window)).map(drop)
             }
         }
     }

@@ -23,6 +23,10 @@
 //! - RFC 7714 section 9.3 lets a receiver find by the E flag whether an SRTCP packet is encrypted. We take what the policy says and
 //!   nothing else.
 //! - RFC 3711 section 3.4 has every SRTCP packet authenticated. Profiles do; a policy can leave it out, because libsrtp2's can.
+//! - RFC 3711 section 3.2.1 has MKIs of one length in a context. A policy can mix lengths, because libsrtp2's can; each packet's own
+//!   key says how long its MKI is.
+//! - RFC 3711 section 3.4 wants a compound packet that begins with a report. What RTCP holds is not looked at behind its first
+//!   SSRC: RFC 5506 allows others.
 //! - RFC 6188 derives with AES as long as the session key. A longer master key is taken as well and decides then: libsrtp2's AES-192
 //!   does that (its C interface here with it).
 //! - Header extensions are walked for RFC 6904 alone and bounded by the packet alone; the limits of `kaname-wire` are not ours.

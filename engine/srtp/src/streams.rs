@@ -63,16 +63,13 @@ impl<T> Streams<T> {
         if self.near[0] == ssrc { self.first.as_mut() } else { None }
     }
 
+    /// The same to look at.
     #[inline]
-    pub(crate) fn get(&self, ssrc: u32) -> Option<&T> {
-        if let (true, Some(first)) = (self.near[0] == ssrc, &self.first) {
-            return Some(first);
-        }
-        self.get_any(ssrc)
+    pub(crate) fn look_first(&self, ssrc: u32) -> Option<&T> {
+        if self.near[0] == ssrc { self.first.as_ref() } else { None }
     }
 
-    #[inline(never)]
-    fn get_any(&self, ssrc: u32) -> Option<&T> {
+    pub(crate) fn get(&self, ssrc: u32) -> Option<&T> {
         match self.find(ssrc)? {
             0 => self.first.as_ref(),
             slot => self.others.get(slot - 1).map(|(_, state)| state),

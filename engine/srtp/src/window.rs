@@ -21,7 +21,8 @@ pub(crate) struct Window {
     highest: u64,
     /// The word of `highest`; its place in `words` is stale.
     recent: u64,
-    size: u64,
+    /// The number of indices it reaches over, less one.
+    last: u64,
     words: Box<[u64]>,
 }
 
@@ -34,8 +35,12 @@ impl Window {
     /// A window that has seen `index` and nothing else. `size` comes from [`window_size`].
     pub(crate) fn starting_at(index: u64, size: usize) -> Window {
         debug_assert!(size.is_power_of_two());
-        let mut window =
-            Window { highest: index, recent: 0, size: size as u64, words: vec![0; size.div_ceil(64)].into() };
+        let mut window = Window {
+            highest: index,
+            recent: 0,
+            last: size as u64 - 1,
+            words: vec![0; size.div_ceil(64)].into(),
+        };
         window.set(index);
         window
     }
@@ -60,18 +65,18 @@ impl Window {
         if index > self.highest {
             return Seen::Fresh;
         }
-        if self.highest - index >= self.size {
+        if self.highest - index > self.last {
             return Seen::Behind;
         }
         let word = self.word(index);
         let bits = if word == self.word(self.highest) { self.recent } else { self.words[word] };
-        if bits >> (index & (self.size - 1) & 63) & 1 == 0 { Seen::Fresh } else { Seen::Marked }
+        if bits >> (index & self.last & 63) & 1 == 0 { Seen::Fresh } else { Seen::Marked }
     }
 
     /// The word that has the bit of `index`.
     #[inline]
     fn word(&self, index: u64) -> usize {
-        ((index & (self.size - 1)) / 64) as usize
+        ((index & self.last) / 64) as usize
     }
 
     /// Makes `index` the highest, and its word the recent one.
@@ -85,17 +90,36 @@ impl Window {
         self.highest = index;
     }
 
-    /// The usual case: marks the index behind the highest if `seq` are its low bits and the roll-over counter stays. Its bit
-    /// is the only one that belonged to an older index, and it is set.
+    /// The usual case: the index behind the highest, if `seq` are its low bits and the roll-over counter stays. It is fresh.
+    #[inline]
+    pub(crate) fn next(&self, seq: u16) -> Option<u64> {
+        let next = self.highest + 1;
+        (next as u16 == seq && seq != 0).then_some(next)
+    }
+
+    /// Marks the index behind the highest if `seq` are its low bits and the roll-over counter stays. Its bit is the only one
+    /// that belonged to an older index, and it is set.
     #[inline]
     pub(crate) fn mark_next(&mut self, seq: u16) -> Option<u64> {
-        let next = self.highest + 1;
-        if next as u16 != seq || seq == 0 {
-            return None;
+        let next = self.next(seq)?;
+        if next & 63 == 0 {
+            self.advance(next);
         }
-        self.advance(next);
-        self.set(next);
+        self.highest = next;
+        // No window ends within a word, so the word of `highest` is the word of the index behind it as well.
+        self.recent |= 1 << (next & self.last & 63);
         Some(next)
+    }
+
+    /// Marks `index` if it is the one behind the highest and lies in the same word: the usual case of a receiver.
+    #[inline]
+    pub(crate) fn mark_if_next(&mut self, index: u64) -> bool {
+        if index != self.highest + 1 || index & 63 == 0 {
+            return false;
+        }
+        self.highest = index;
+        self.recent |= 1 << (index & self.last & 63);
+        true
     }
 
     /// Marks a fresh index and moves the window up to it if it is ahead.
@@ -113,7 +137,7 @@ impl Window {
 
     /// Clears the bits of the indices above `highest` up to `index`: they belonged to older ones.
     fn forget(&mut self, index: u64) {
-        if index - self.highest >= self.size {
+        if index - self.highest > self.last {
             self.words.fill(0);
             self.recent = 0;
             return;
@@ -121,9 +145,9 @@ impl Window {
         let recent = self.word(self.highest);
         let mut next = self.highest + 1;
         while next <= index {
-            let position = next & (self.size - 1);
+            let position = next & self.last;
             let bit = position % 64;
-            let count = (64 - bit).min(self.size - position).min(index - next + 1);
+            let count = (64 - bit).min(self.last + 1 - position).min(index - next + 1);
             let keep = !((u64::MAX >> (64 - count)) << bit);
             let word = (position / 64) as usize;
             if word == recent {
@@ -138,7 +162,7 @@ impl Window {
     #[inline]
     fn set(&mut self, index: u64) {
         let word = self.word(index);
-        let bit = 1 << (index & (self.size - 1) & 63);
+        let bit = 1 << (index & self.last & 63);
         if word == self.word(self.highest) {
             self.recent |= bit;
         } else {

@@ -1,5 +1,6 @@
 //! The cases of the audio benchmark.
 
+mod calls;
 mod room;
 mod single;
 mod transcode;
@@ -46,6 +47,7 @@ pub(crate) fn rows(rounds: usize, only: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     single::run(rounds, only, &mut rows);
     transcode::run(rounds, only, &mut rows);
+    calls::run(rounds, only, &mut rows);
     room::run(rounds, only, &mut rows);
     rows
 }

@@ -35,8 +35,8 @@ pub(super) struct Inputs {
     pub(super) requests: mpsc::Receiver<Asked>,
     pub(super) wished: mpsc::Receiver<Wish>,
     pub(super) events: mpsc::UnboundedReceiver<(ShardId, EngineEvent)>,
-    pub(super) loaded: mpsc::UnboundedReceiver<Loaded>,
     pub(super) rooms: Option<mpsc::UnboundedReceiver<RoomNews>>,
+    pub(super) loaded: mpsc::UnboundedReceiver<Loaded>,
     pub(super) doors: Arc<DoorCounters>,
 }
 
@@ -81,8 +81,8 @@ pub(super) async fn run(mut state: State, mut inputs: Inputs) {
                 Some((shard, event)) => state.event(Now::read(), shard, event),
                 None => engine_lives = false,
             },
-            Some(loaded) = inputs.loaded.recv() => state.prompt_loaded(Now::read(), loaded),
             Some(news) = next(&mut inputs.rooms) => state.room_news(Now::read(), news),
+            Some(loaded) = inputs.loaded.recv() => state.prompt_loaded(Now::read(), loaded),
             request = inputs.requests.recv(), if doors_live => match request {
                 Some(asked) => state.request(Now::read(), asked),
                 None => doors_live = false,

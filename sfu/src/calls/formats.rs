@@ -191,7 +191,7 @@ pub(super) fn codable(mut config: TranscoderConfig, codecs: &Codecs) -> Option<T
 fn is_codable(format: &StreamFormat, codecs: &Codecs) -> bool {
     match format.receives {
         Receives::Audio(codec) => codecs.has(codec),
-        Receives::ComfortNoise | Receives::Events => true,
+        Receives::ComfortNoise | Receives::Events | Receives::Redundant => true,
     }
 }
 

@@ -44,10 +44,10 @@ pub(super) struct State {
     /// Questions that shards have not answered yet.
     pub(super) questions: HashMap<u64, Question>,
     pub(super) rate: Rate,
-    /// Where prompts arrive that were read aside.
-    pub(super) loaded: mpsc::UnboundedSender<Loaded>,
     /// Where telephones go that call a room.
     pub(super) rooms: Option<mpsc::UnboundedSender<RoomWish>>,
+    /// Where prompts arrive that were read aside.
+    pub(super) loaded: mpsc::UnboundedSender<Loaded>,
     began: Instant,
     next: u64,
 }
@@ -132,8 +132,8 @@ impl State {
             jobs: HashMap::new(),
             questions: HashMap::new(),
             rate: Rate::default(),
-            loaded,
             rooms: None,
+            loaded,
             began: Instant::now(),
             next: 0,
         }

@@ -4,9 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream as Client};
 use std::time::Duration;
 
-use mio::{Events, Poll};
-
 use super::*;
+use crate::poll::Poller;
 
 const FIRST_TOKEN: usize = 10;
 /// How long a test waits for the kernel's loopback before it calls it a failure.
@@ -14,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Bench {
     tcp: Tcp,
-    poll: Poll,
+    poll: Poller,
     counters: Counters,
     start: Instant,
     address: SocketAddr,
@@ -22,7 +21,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Bench {
-        let poll = Poll::new().expect("a poller");
+        let poll = Poller::new(64).expect("a poller");
         let start = Instant::now();
         let mut tcp = Tcp::new(FIRST_TOKEN, start);
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -38,12 +37,11 @@ impl Bench {
 
     /// Polls and works at `start + after` until `done`.
     fn work(&mut self, after: Duration, done: impl Fn(&Tcp, &Counters) -> bool) {
-        let mut events = Events::with_capacity(64);
         while !done(&self.tcp, &self.counters) {
-            self.poll.poll(&mut events, Some(PATIENCE)).expect("a poll");
-            assert!(!events.is_empty(), "nothing happened: {:?}", self.counters);
-            for event in &events {
-                match event.token() {
+            self.poll.wait(Some(PATIENCE)).expect("a poll");
+            assert!(!self.poll.is_empty(), "nothing happened: {:?}", self.counters);
+            for event in (0..).map_while(|at| self.poll.ready(at)).collect::<Vec<_>>() {
+                match event.token {
                     Token(0) => self.tcp.listener_ready(0),
                     _ => self.tcp.connection_event(event, self.poll.registry(), &mut self.counters),
                 }

@@ -82,6 +82,15 @@ impl Codec {
         }
     }
 
+    /// Its law, if it is G.711.
+    pub(crate) fn law(self) -> Option<Law> {
+        match self {
+            Codec::Pcma => Some(Law::A),
+            Codec::Pcmu => Some(Law::Mu),
+            _ => None,
+        }
+    }
+
     /// Whether frames of so many milliseconds can be sent.
     pub fn takes_ptime(self, ms: u32) -> bool {
         let range = crate::limits::PTIME_MS_MIN..=crate::limits::PTIME_MS_MAX;

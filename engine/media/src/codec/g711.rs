@@ -1,5 +1,7 @@
 //! G.711: 8 kHz in logarithmic steps, A-law and µ-law, bit-exact to ITU-T G.191's reference tools.
 
+use std::sync::LazyLock;
+
 use super::{CodecError, Decoder, Encoder};
 use crate::Rate;
 use crate::limits::FRAME_SAMPLES_MAX;
@@ -76,6 +78,21 @@ pub fn compress(law: Law, samples: &[i16], out: &mut [u8]) {
         Law::A => out.iter_mut().zip(samples).for_each(|(code, &sample)| *code = a_compress(sample)),
         Law::Mu => out.iter_mut().zip(samples).for_each(|(code, &sample)| *code = mu_compress(sample)),
     }
+}
+
+/// What each code of one law is in the other: as expanded and compressed again.
+pub fn translation(from: Law, to: Law) -> &'static [u8; 256] {
+    static TABLES: LazyLock<[[u8; 256]; 4]> = LazyLock::new(|| {
+        let table = |from, to| {
+            let codes: [u8; 256] = std::array::from_fn(|code| code as u8);
+            let (mut samples, mut translated) = ([0; 256], [0; 256]);
+            expand(from, &codes, &mut samples);
+            compress(to, &samples, &mut translated);
+            translated
+        };
+        [table(Law::A, Law::A), table(Law::A, Law::Mu), table(Law::Mu, Law::A), table(Law::Mu, Law::Mu)]
+    });
+    &TABLES[usize::from(from == Law::Mu) * 2 + usize::from(to == Law::Mu)]
 }
 
 /// The binary exponent and the four bits behind the leading one, as a float has them: no loop and no table, so that

@@ -14,6 +14,7 @@ use crate::limits::{
 };
 
 mod pull;
+mod redundant;
 
 pub use pull::Played;
 
@@ -77,6 +78,8 @@ pub struct Playout {
     /// Of the last hundred packets, the part that was lost; and whether packets bring what was lost before them.
     loss: f32,
     redundant: bool,
+    /// Whether packets come with earlier ones in them (RFC 2198).
+    folded: bool,
     /// Samples until a pitch period may go or be repeated again.
     rest: usize,
     counters: PlayoutCounters,
@@ -98,6 +101,7 @@ impl Playout {
                 }
                 Receives::ComfortNoise => Kind::Noise,
                 Receives::Events => Kind::Event,
+                Receives::Redundant => Kind::Redundant,
             };
             formats.push((format.payload_type, kind));
         }
@@ -121,6 +125,7 @@ impl Playout {
             starved: false,
             loss: 0.0,
             redundant: false,
+            folded: false,
             rest: 0,
             counters: PlayoutCounters::default(),
         })
@@ -158,7 +163,20 @@ impl Playout {
         self.position.is_some()
     }
 
-    /// Takes a packet.
+    /// Takes a packet; gives `event` each telephone event in it, which is not played here.
+    pub fn receive(&mut self, packet: &Packet<'_>, event: &mut dyn FnMut(&Packet<'_>)) -> Inserted {
+        if self.kind(packet.payload_type) == Some(Kind::Redundant) {
+            return self.unfold(packet, event);
+        }
+        let inserted = self.insert(packet);
+        if inserted == Inserted::Event {
+            event(packet);
+        }
+        inserted
+    }
+
+    /// Takes a packet; telephone events only have their place in the sequence, and blocks of redundant audio are not
+    /// taken.
     pub fn insert(&mut self, packet: &Packet<'_>) -> Inserted {
         let inserted = self.place(packet);
         let counters = &mut self.counters;
@@ -173,12 +191,15 @@ impl Playout {
         inserted
     }
 
+    fn kind(&self, payload_type: u8) -> Option<Kind> {
+        self.formats.iter().find(|(number, _)| *number == payload_type).map(|(_, kind)| *kind)
+    }
+
     fn place(&mut self, packet: &Packet<'_>) -> Inserted {
-        let Some(&(_, kind)) =
-            self.formats.iter().find(|(payload_type, _)| *payload_type == packet.payload_type)
-        else {
+        let Some(kind) = self.kind(packet.payload_type) else { return Inserted::UnknownType };
+        if kind == Kind::Redundant {
             return Inserted::UnknownType;
-        };
+        }
         if packet.payload.len() > PAYLOAD_MAX {
             return Inserted::TooLong;
         }

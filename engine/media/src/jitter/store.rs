@@ -10,6 +10,8 @@ pub(super) enum Kind {
     Audio(u8),
     Noise,
     Event,
+    /// Never waits itself: its blocks do.
+    Redundant,
 }
 
 /// A packet that waits. Its memory stays when it is played.

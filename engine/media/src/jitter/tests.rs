@@ -357,3 +357,77 @@ proptest::proptest! {
         proptest::prop_assert!(playout.target_us() <= u64::from(limits::JITTER_DELAY_MS_MAX) * 1000);
     }
 }
+
+#[test]
+fn what_is_lost_comes_with_redundant_packets() {
+    use kaname_wire::payload::red::{Block, write};
+
+    let codecs = Codecs::built_in();
+    let sound = kit::speech(Rate::K8, 11, 160 * 1_500);
+    let payloads: Vec<Vec<u8>> = sound
+        .chunks_exact(160)
+        .map(|frame| {
+            let mut payload = vec![0; 160];
+            codecs.encoder(Codec::Pcma, Rate::K8).unwrap().encode(frame, &mut payload).unwrap();
+            payload
+        })
+        .collect();
+    let formats = vec![
+        StreamFormat { payload_type: 8, receives: Receives::Audio(Codec::Pcma) },
+        StreamFormat { payload_type: 63, receives: Receives::Redundant },
+        StreamFormat { payload_type: 101, receives: Receives::Events },
+    ];
+    let config = PlayoutConfig { formats, rate: Rate::K8, delay_ms_min: 10 };
+    let mut playout = Playout::new(&config, &codecs).unwrap();
+    let (mut noise, mut scratch, mut dropped) = (Noise(3), Scratch::default(), 0);
+    let (mut heard, mut events) = (Vec::new(), Vec::new());
+    for n in 2..payloads.len() {
+        let now = (1_000 + n as u64 * 20) * MS;
+        let lost = n > 100 && noise.below(10) == 0;
+        dropped += usize::from(lost);
+        let mut payload = [0; 1_400];
+        let block = |back: usize| Block {
+            payload_type: 8,
+            timestamp_offset: 160 * back as u16,
+            data: &payloads[n - back],
+        };
+        let event = Block { payload_type: 101, timestamp_offset: 0, data: &[5, 0x8a, 3, 0x20] };
+        // Once the newest block is a key.
+        let newest = if n == 60 { event } else { block(0) };
+        let len = write(&mut payload, &[block(2), block(1)], newest).unwrap();
+        if !lost {
+            let packet = Packet {
+                payload_type: 63,
+                sequence: 65_000u16.wrapping_add(n as u16),
+                timestamp: n as u32 * 160,
+                marker: false,
+                level: None,
+                arrival_ns: now,
+                payload: &payload[..len],
+            };
+            playout.receive(&packet, &mut |event| events.push((event.timestamp, event.payload.to_vec())));
+        }
+        let mut out = [0; 160];
+        playout.pull(now, &mut out, &mut scratch);
+        heard.extend(out);
+    }
+    let counters = playout.counters();
+    assert_eq!(events, [(60 * 160, vec![5, 0x8a, 3, 0x20])]);
+    assert!(dropped > 100 && counters.recovered as usize > dropped * 9 / 10, "{dropped} {counters:?}");
+    assert!(counters.concealed_samples < 160 * dropped as u64 / 3, "{counters:?}");
+    assert_eq!((counters.malformed, counters.unknown_type), (0, 0));
+    // Garbage is counted, and changes nothing else.
+    for garbage in [&[][..], &[0x88], &[0x88, 0, 3, 255, 8, 1]] {
+        let packet = Packet {
+            payload_type: 63,
+            sequence: 1,
+            timestamp: 1,
+            marker: false,
+            level: None,
+            arrival_ns: 0,
+            payload: garbage,
+        };
+        assert_eq!(playout.receive(&packet, &mut |_| {}), Inserted::UnknownType);
+    }
+    assert_eq!(playout.counters().malformed, 3);
+}

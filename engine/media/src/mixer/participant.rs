@@ -3,7 +3,7 @@
 use super::speakers::Talk;
 use crate::Rate;
 use crate::dtmf::{Detector, EventReceiver, EventSender};
-use crate::jitter::Playout;
+use crate::jitter::{Playout, StreamFormat};
 use crate::level::{AutoLevel, Gain, Limiter};
 use crate::outgoing::Outgoing;
 use crate::prompt::Prompts;
@@ -47,6 +47,7 @@ pub(super) struct Sends {
 }
 
 pub(super) struct Participant {
+    pub(super) receives: Vec<StreamFormat>,
     pub(super) playout: Playout,
     pub(super) talk: Talk,
     /// Whether it is one of those that are heard from this tick on.

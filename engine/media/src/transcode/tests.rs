@@ -2,7 +2,7 @@ use super::*;
 use crate::codec::l16::L16;
 use crate::codec::opus::OpusConfig;
 use crate::codec::{AmrConfig, AmrPacking, Decoder};
-use crate::dtmf::VOLUME;
+use crate::dtmf::{Key, VOLUME};
 use crate::jitter::{Receives, StreamFormat};
 use crate::kit;
 use crate::outgoing::SendFormat;
@@ -329,4 +329,40 @@ fn pauses_become_comfort_noise() {
     let noises = types.iter().filter(|(_, payload_type)| *payload_type == 13).count();
     assert!((4..=7).contains(&noises), "{types:?}");
     assert!(types.len() < 60);
+}
+
+#[test]
+fn codes_that_are_only_translated_are_those_of_the_long_way() {
+    let codecs = Codecs::built_in();
+    for (from, to) in [(Codec::Pcma, Codec::Pcmu), (Codec::Pcmu, Codec::Pcma), (Codec::Pcma, Codec::Pcma)] {
+        let sound = kit::speech(Rate::K8, 3, 160 * 1_000);
+        let mut short = Transcoder::new(config(from, to), &codecs).unwrap();
+        let mut long = Transcoder::new(config(from, to), &codecs).unwrap();
+        // Who wants the samples gets them.
+        long.set_taps(true);
+        let mut talkers = [Talker::new(from, &codecs), Talker::new(from, &codecs)];
+        let (mut noise, mut scratch, mut alike) = (kit::Noise(5), Scratch::default(), 0);
+        for (n, frame) in sound.chunks_exact(160).enumerate() {
+            let now = (1_000 + n as u64 * 20) * MS;
+            // Some are lost, some late.
+            let (lost, late) = (noise.below(12) == 0, noise.below(9) * MS * 4);
+            for (talker, transcoder) in talkers.iter_mut().zip([&mut short, &mut long]) {
+                if lost {
+                    talker.sent += 1;
+                } else {
+                    talker.say(transcoder, frame, now + late);
+                }
+            }
+            let [one, other] = [&mut short, &mut long].map(|transcoder| {
+                let packet = transcoder.tick(now, &mut scratch, &mut |_| {});
+                packet
+                    .map(|packet| (packet.sequence, packet.timestamp, packet.marker, packet.payload.to_vec()))
+            });
+            assert_eq!(one, other, "{from:?} to {to:?}, packet {n}");
+            alike += usize::from(one.is_some());
+        }
+        assert!(alike > 950);
+        assert_eq!(short.counters(), long.counters());
+        assert!(short.counters().playout.concealed_samples > 0);
+    }
 }

@@ -40,6 +40,24 @@ fn a_panic_ends_one_and_the_others_go_on() {
 }
 
 #[test]
+fn a_sink_that_panics_does_not_end_the_worker() {
+    let mut scene = Scene::new();
+    scene.told(add(1, 10, &[output(0, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let sink = std::mem::replace(&mut scene.worker.around.sink, Arc::new(|_, _| panic!("a sink")));
+    scene.tell(remove(9));
+    std::panic::set_hook(hook);
+    scene.worker.around.sink = sink;
+    let mut talker = Talker::new(10, Codec::Pcma, 440.0);
+    for _ in 0..50 {
+        talker.say(&mut scene);
+        scene.pass(20);
+    }
+    assert!(scene.over(20).len() >= 48 && scene.figure("audio_faults") == 1);
+}
+
+#[test]
 fn a_worker_that_is_late_catches_up_and_beyond_that_leaves_out() {
     let mut scene = Scene::new();
     scene.told(add(1, 10, &[output(0, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));

@@ -96,7 +96,8 @@ pub struct Policy {
     pub masters: Vec<MasterKey>,
     /// Replay window for SRTP in packets, taken up to the next power of two within 64 to 32768.
     pub window: usize,
-    /// Packets for which session keys serve: 0 (for ever) or a power of two up to 2^24 (RFC 3711 section 4.3.1).
+    /// Packets for which session keys serve: 0 (for ever) or a power of two up to 2^24 (RFC 3711 section 4.3.1). As long as a
+    /// session has a master key, its rate stays.
     pub derivation_rate: u32,
     /// Numbers of the header extensions that are encrypted (RFC 6904).
     pub encrypted_extensions: Vec<u8>,

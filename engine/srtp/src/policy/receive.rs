@@ -51,7 +51,6 @@ impl Receiving {
             index: self.place.index,
             // All fit: a packet has at most 65,535 bytes.
             header_len: self.fields.header_len as u32,
-            packet_len: packet.len() as u32,
             plain_len: self.len as u32,
         };
         let fits = packet.len() == self.len + self.keys.session.rtp_overhead();

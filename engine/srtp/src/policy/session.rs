@@ -80,7 +80,7 @@ impl Session {
     /// # Errors
     /// [`SrtpError::Policy`] if the policy is impossible or the scope has one; [`SrtpError::TooManyStreams`].
     pub fn add(&mut self, scope: Scope, policy: Policy) -> Result<(), SrtpError> {
-        let ring = Arc::new(Ring::new(self.backend, policy)?);
+        let ring = self.ring(policy)?;
         match scope {
             Scope::Any if self.wildcard.is_some() => Err(SrtpError::Policy),
             Scope::Any => {
@@ -92,13 +92,24 @@ impl Session {
         }
     }
 
+    /// A policy's keys, if they can stand beside those that are in use.
+    fn ring(&self, policy: Policy) -> Result<Arc<Ring>, SrtpError> {
+        let ring = Ring::new(self.backend, policy)?;
+        let used = self.streams.iter().map(|(_, stream)| &stream.ring).chain(&self.wildcard);
+        // RFC 3711 section 4.3.1: the key derivation rate MUST be kept fixed for the lifetime of its master key.
+        let changed = |used: &Arc<Ring>| {
+            used.policy.derivation_rate != ring.policy.derivation_rate && used.shares_key(&ring)
+        };
+        if used.into_iter().any(changed) { Err(SrtpError::Policy) } else { Ok(Arc::new(ring)) }
+    }
+
     /// Gives streams other keys, or the same ones used otherwise; their indices go on. With `overlap` the old keys stay
     /// good for receiving until [`Session::end_overlap`], so that nothing under way is lost.
     ///
     /// # Errors
     /// [`SrtpError::Policy`] if the policy is impossible, [`SrtpError::NoStream`] if the scope has none to replace.
     pub fn update(&mut self, scope: Scope, policy: Policy, overlap: bool) -> Result<(), SrtpError> {
-        let ring = Arc::new(Ring::new(self.backend, policy)?);
+        let ring = self.ring(policy)?;
         match scope {
             Scope::Any => {
                 if self.wildcard.is_none() {

@@ -5,6 +5,7 @@ mod guards;
 mod packets;
 mod policies;
 mod properties;
+mod runs;
 mod sessions;
 mod vectors;
 mod wycheproof;

@@ -128,6 +128,37 @@ on_every_backend! {
 }
 
 on_every_backend! {
+    fn cryptex_and_encrypted_extensions_never_meet_in_one_packet(backend) {
+        // RFC 9335 section 4: a packet encrypted with one MUST NOT be encrypted with the other.
+        let [[plain, cm, _], ..] = CRYPTEX;
+        let policy = Policy {
+            cryptex: true,
+            encrypted_extensions: (1..15).collect(),
+            ..test_policy(Profile::Aes128CmSha1_80)
+        };
+        both_ways(backend, &policy, plain, cm);
+        // What comes with encrypted extensions instead is understood just so.
+        let other = Policy { cryptex: false, ..policy.clone() };
+        let wire = protect(&mut session(backend, &other), &unhex(plain), None).unwrap();
+        assert_ne!(hex(&wire), cm);
+        assert_eq!(hex(&unprotect(&mut session(backend, &policy), &wire, false).unwrap()), plain);
+    }
+}
+
+on_every_backend! {
+    fn a_derivation_rate_stays_as_long_as_its_key(backend) {
+        let policy = Policy::new(Profile::Aes128CmSha1_80, master(1));
+        let mut session = session(backend, &policy);
+        // RFC 3711 section 4.3.1: the rate is fixed for the lifetime of the master key.
+        let faster = Policy { derivation_rate: 16, ..policy };
+        assert_eq!(session.update(Scope::Any, faster.clone(), false), Err(SrtpError::Policy));
+        assert_eq!(session.add(Scope::Ssrc(SSRC), faster.clone()), Err(SrtpError::Policy));
+        let fresh = Policy { masters: vec![master(3)], ..faster };
+        assert_eq!(session.update(Scope::Any, fresh, false), Ok(()));
+    }
+}
+
+on_every_backend! {
     fn extensions_of_rfc_6904(backend) {
         // libsrtp's GCM packet has the key of the counter mode one, and the first twelve bytes of its salt.
         let key = unhex("e1f97a0d3e018be0d64fa32c06de4139");

@@ -1,6 +1,7 @@
 //! What comes out of a jitter buffer.
 
 use super::{Audio, Kind, Playout, Scratch, now_us};
+use crate::codec::g711::Law;
 use crate::jitter::stretch::{shrink, stretch};
 
 /// Off by less than this, the delay is right; it is less than any jitter.
@@ -76,6 +77,35 @@ impl Playout {
         self.ready.copy_within(out.len()..self.ready_len, 0);
         self.ready_len -= out.len();
         played
+    }
+
+    /// The common case between telephones: the packet that is due is as long as what is wanted, and its codes only need
+    /// another law. False, and nothing is changed, in all other cases: then [`Playout::pull`].
+    pub(crate) fn pull_codes(&mut self, now_ns: u64, to: Law, out: &mut [u8]) -> bool {
+        if self.ready_len > 0 || !self.is_time(now_ns) {
+            return false;
+        }
+        let error_us = self.adjust(now_ns, out.len());
+        if self.pace(0, out.len(), error_us) != Pace::Keep {
+            return false;
+        }
+        let Some(position) = &self.position else { return false };
+        let sequence = position.next_sequence;
+        let Some(slot) = self.store.first_from(sequence) else { return false };
+        let Kind::Audio(index) = slot.kind else { return false };
+        let due = slot.sequence == sequence && slot.timestamp == position.next_timestamp;
+        if !due || self.current != usize::from(index) {
+            return false;
+        }
+        if !self.audio[usize::from(index)].translate(&slot.payload, to, out) {
+            return false;
+        }
+        self.rest = self.rest.saturating_sub(out.len());
+        self.packet_samples = out.len();
+        self.advance(sequence + 1, out.len());
+        self.note_decoded(false);
+        self.store.remove(sequence);
+        true
     }
 
     /// Lets time pass without decoding, for a stream that nobody listens to now.
@@ -170,7 +200,7 @@ impl Playout {
 
     /// What is lost comes back with the next packet only if that is here in time.
     fn for_redundancy_us(&self) -> i64 {
-        if self.redundant && self.loss > LOSS {
+        if (self.redundant || self.folded) && self.loss > LOSS {
             (self.packet_samples * 1000 / self.rate.per_ms()) as i64
         } else {
             0
@@ -222,7 +252,7 @@ impl Playout {
         self.redundant = redundant;
     }
 
-    fn note_lost(&mut self, packets: i64) {
+    pub(super) fn note_lost(&mut self, packets: i64) {
         self.counters.lost += packets.unsigned_abs();
         self.loss = (self.loss + LOSS_STEP * packets.clamp(0, 10) as f32).min(1.0);
     }
@@ -261,7 +291,7 @@ impl Playout {
                 return self.fill_missing(gap, sequence, missing, scratch);
             }
             match kind {
-                Kind::Event => self.drop_first(next_sequence),
+                Kind::Event | Kind::Redundant => self.drop_first(next_sequence),
                 Kind::Noise => {
                     self.noise.describe(&slot.payload);
                     self.drop_first(sequence);

@@ -67,7 +67,8 @@ impl<'a, const N: usize> Ghash<'a, N> {
         let blocks = _mm256_xor_si256(_mm256_shuffle_epi8(blocks, reverse()), self.sum);
         self.sum = _mm256_setzero_si256();
         let at = POWERS - self.left;
-        // SAFETY: 64 bytes can be read from any power on.
+        debug_assert!((1..=POWERS).contains(&self.left));
+        // SAFETY: there is a power at `at`, since `left` is never zero here; 64 bytes can be read from any power on.
         let powers = unsafe { _mm256_loadu_si256(self.keys.power(at).cast()) };
         self.low = _mm256_xor_si256(self.low, _mm256_clmulepi64_epi128::<0x00>(blocks, powers));
         self.high = _mm256_xor_si256(self.high, _mm256_clmulepi64_epi128::<0x11>(blocks, powers));

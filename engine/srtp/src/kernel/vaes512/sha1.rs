@@ -23,15 +23,36 @@ pub(super) struct Lanes<'a> {
     /// Blocks of each message, padding included; none of an idle lane.
     blocks: [u32; LANES],
     count: usize,
-    /// Whether all messages have one length.
+    /// Whether all messages have one length, and which.
     even: bool,
+    len: usize,
 }
 
 impl<'a> Lanes<'a> {
     #[inline]
     pub(super) fn new() -> Lanes<'a> {
         let (keys, messages) = ([MaybeUninit::uninit(); LANES], [MaybeUninit::uninit(); LANES]);
-        Lanes { keys, messages, rocs: [0; LANES], blocks: [0; LANES], count: 0, even: true }
+        Lanes { keys, messages, rocs: [0; LANES], blocks: [0; LANES], count: 0, even: true, len: 0 }
+    }
+
+    /// For messages that all have `len` bytes.
+    #[inline]
+    pub(super) fn even(len: usize) -> Lanes<'a> {
+        let mut lanes = Lanes::new();
+        lanes.blocks[0] = (len + TRAILER).div_ceil(BLOCK) as u32;
+        lanes.len = len;
+        lanes
+    }
+
+    /// Adds a message of the length of all, which stands at the beginning of `packet`.
+    #[inline]
+    pub(super) fn push_even(&mut self, midstates: &'a [u32; 16], packet: &'a [u8], roc: u32) {
+        debug_assert!(self.even && packet.len() >= self.len);
+        let i = self.count;
+        self.keys[i].write(midstates);
+        self.messages[i].write(packet);
+        self.rocs[i] = roc;
+        self.count += 1;
     }
 
     /// Adds a message, with the midstates of its key.
@@ -43,7 +64,8 @@ impl<'a> Lanes<'a> {
         self.rocs[i] = roc;
         self.blocks[i] = (message.len() + TRAILER).div_ceil(BLOCK) as u32;
         self.count += 1;
-        self.even &= message.len() == self.message(0).len();
+        self.len = self.message(0).len();
+        self.even &= message.len() == self.len;
     }
 
     /// The message of a lane; an idle one repeats the first.
@@ -114,7 +136,7 @@ impl<'a> Lanes<'a> {
     #[inline]
     fn prepare(&self, i: usize, step: usize, four: &mut [__m512i; 16], words: &mut [__m512i; 16]) {
         if step < 4 {
-            let left = self.message(0).len().saturating_sub(BLOCK * i);
+            let left = self.len.saturating_sub(BLOCK * i);
             let mask = mem::ones(left.min(BLOCK));
             let row = |lane: usize| {
                 // SAFETY: all messages have the length that the mask was made from.
@@ -134,7 +156,7 @@ impl<'a> Lanes<'a> {
     #[target_feature(enable = "avx512f")]
     #[inline]
     fn trailer(&self, i: usize, words: &mut [__m512i; 16]) {
-        let len = self.message(0).len();
+        let len = self.len;
         let (place, used) = ((len / 4).wrapping_sub(16 * i), 8 * (len % 4) as u32);
         let roc = mem::load_words(&self.rocs);
         // RFC 3711 section 4.2: the authenticated portion is the packet followed by the roll-over counter.

@@ -9,18 +9,17 @@ use crate::kernel::portable::sha1::State;
 use crate::kernel::vaes512;
 use crate::limits::BATCH;
 
-/// Bytes of the roll-over counter behind the message.
-const ROC: usize = 4;
-
 /// `lanes`, longest message first: equal lengths side by side leave no lane idle.
-fn longest_first(lanes: &[u8], len: impl Fn(u8) -> usize) -> [u8; BATCH] {
-    let mut sorted = [0; BATCH];
-    let used = &mut sorted[..lanes.len()];
-    used.copy_from_slice(lanes);
-    let shortest_last = |&lane: &u8| usize::MAX - Message::count(len(lane) + ROC);
-    if !used.is_sorted_by_key(shortest_last) {
-        used.sort_unstable_by_key(shortest_last);
+#[inline(always)]
+fn longest_first<'a>(lanes: &'a [u8], sorted: &'a mut [u8; BATCH], len: impl Fn(u8) -> usize) -> &'a [u8] {
+    let first = lanes.first().map_or(0, |&lane| len(lane));
+    if lanes.iter().all(|&lane| len(lane) == first) {
+        return lanes;
     }
+    let sorted = &mut sorted[..lanes.len()];
+    sorted.copy_from_slice(lanes);
+    // Within a number of blocks by length: whole passes of one length have a shorter way.
+    sorted.sort_unstable_by_key(|&lane| usize::MAX - len(lane));
     sorted
 }
 
@@ -56,11 +55,12 @@ where
         }
         return protect_few::<N, 1>(engine, jobs, &[lane]);
     }
-    let sorted = longest_first(lanes, |lane| {
+    let mut sorted = [0; BATCH];
+    let sorted = longest_first(lanes, &mut sorted, |lane| {
         let job = &jobs[usize::from(lane)];
         job.header.len() + job.payload.len()
     });
-    for lanes in sorted[..lanes.len()].chunks(LANES) {
+    for lanes in sorted.chunks(LANES) {
         if let Some(token) = engine.vaes512
             && lanes.len() >= token.worth_sixteen()
         {
@@ -112,8 +112,9 @@ where
         }
         return unprotect_few::<N, 1>(engine, jobs, &[lane]);
     }
-    let sorted = longest_first(lanes, |lane| jobs[usize::from(lane)].out.len());
-    for lanes in sorted[..lanes.len()].chunks(LANES) {
+    let mut sorted = [0; BATCH];
+    let sorted = longest_first(lanes, &mut sorted, |lane| jobs[usize::from(lane)].out.len());
+    for lanes in sorted.chunks(LANES) {
         if let Some(token) = engine.vaes512
             && lanes.len() >= token.worth_sixteen()
         {

@@ -51,12 +51,6 @@ impl<'a> Message<'a> {
         self.blocks = whole.len() + tail_blocks;
     }
 
-    /// Blocks of a message of `len` bytes, suffix included, with its padding.
-    #[inline]
-    pub(crate) fn count(len: usize) -> usize {
-        (len + PADDING).div_ceil(BLOCK)
-    }
-
     #[inline(always)]
     pub(crate) fn block(&self, i: usize) -> &[u8; BLOCK] {
         self.whole.get(i).unwrap_or_else(|| &self.tail[(i - self.whole.len()) & 1])

@@ -105,6 +105,18 @@ pub(crate) unsafe fn load_masked(bytes: &[u8], offset: isize, mask: u64) -> __m5
     unsafe { _mm512_maskz_loadu_epi8(mask, bytes.as_ptr().wrapping_offset(offset).cast()) }
 }
 
+/// Those of the 16 bytes from `offset` on that `mask` names, zeros for the others.
+///
+/// # Safety
+/// Every byte that the mask names lies in `bytes`.
+#[target_feature(enable = "avx512bw,avx512vl")]
+#[inline]
+pub(crate) unsafe fn load_masked_128(bytes: &[u8], offset: usize, mask: u16) -> __m128i {
+    debug_assert_eq!(u64::from(mask) & !inside(bytes.len(), offset as isize), 0);
+    // SAFETY: the caller's promise; masked bytes do not fault.
+    unsafe { _mm_maskz_loadu_epi8(mask, bytes.as_ptr().wrapping_add(offset).cast()) }
+}
+
 /// Stores those of the 64 bytes from `offset` on that `mask` names.
 ///
 /// # Safety
@@ -155,6 +167,16 @@ pub(crate) fn load_512(bytes: &[u8; 64]) -> __m512i {
 pub(crate) fn store_512(bytes: &mut [u8; 64], value: __m512i) {
     // SAFETY: the reference covers the 64 bytes, and the store needs no alignment.
     unsafe { _mm512_storeu_si512(bytes.as_mut_ptr().cast(), value) }
+}
+
+/// Fetches the cache lines from byte `from` of a value on.
+#[inline(always)]
+pub(crate) fn prefetch<T>(value: &T, from: usize) {
+    for line in (from..size_of::<T>()).step_by(64) {
+        let address = std::ptr::from_ref(value).cast::<i8>().wrapping_add(line);
+        // SAFETY: SSE belongs to x86-64; fetching ahead changes nothing that can be seen, wherever the address points.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address) };
+    }
 }
 
 /// Four blocks.

@@ -119,13 +119,19 @@ impl<const N: usize> GcmKeys<N> {
         mem::xor(mem::load(&self.salt), place)
     }
 
+    /// The salt, zeros behind it where a counter goes.
+    #[inline(always)]
+    pub(crate) fn salt_block(&self) -> __m128i {
+        mem::load(&self.salt)
+    }
+
     /// The counter block with a small counter.
     #[inline(always)]
     pub(crate) fn counter(&self, ssrc: u32, index: u64, counter: u8) -> __m128i {
         mem::xor(self.counter_zero(ssrc, index), mem::halves(0, u64::from(counter) << 56))
     }
 
-    /// The address of power `at` of `powers`. 64 bytes can be read from there: round keys lie behind the powers.
+    /// The address of power `at` of `powers`. If there is one, 64 bytes can be read from it on: round keys lie behind the powers.
     #[inline(always)]
     pub(crate) fn power(&self, at: usize) -> *const u8 {
         const {
@@ -133,7 +139,7 @@ impl<const N: usize> GcmKeys<N> {
                 std::mem::offset_of!(GcmKeys<N>, powers) == 0 && size_of::<GcmKeys<N>>() >= 16 * POWERS + 64
             )
         };
-        std::ptr::from_ref(self).cast::<u8>().wrapping_add(16 * at.min(POWERS - 1))
+        std::ptr::from_ref(self).cast::<u8>().wrapping_add(16 * at)
     }
 }
 
