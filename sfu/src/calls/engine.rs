@@ -19,7 +19,7 @@ pub trait CallEngine: Send + Sync + 'static {
     /// Opens a port, and gives the number that stands for it.
     fn open_port(&self, shard: ShardId, address: SocketAddr) -> Result<u32, PortError>;
     /// Closes a port, behind the commands given so far.
-    fn close_port(&self, shard: ShardId, local: u32);
+    fn close_port(&self, shard: ShardId, local: u32) -> Result<(), EngineBusy>;
     /// The type of service of what leaves through a port.
     fn set_port_tos(&self, shard: ShardId, local: u32, tos: u8);
     /// Hands a shard a command; when its queue is full, the command comes back.
@@ -62,10 +62,8 @@ impl CallEngine for Engine {
         Engine::open_port(self, shard, address)
     }
 
-    fn close_port(&self, shard: ShardId, local: u32) {
-        if let Err(error) = Engine::close_port(self, shard, local) {
-            tracing::warn!(shard = shard.0, local, %error, "a media port stays open");
-        }
+    fn close_port(&self, shard: ShardId, local: u32) -> Result<(), EngineBusy> {
+        Engine::close_port(self, shard, local)
     }
 
     fn set_port_tos(&self, shard: ShardId, local: u32, tos: u8) {

@@ -89,6 +89,8 @@ pub(super) struct Party {
     pub(super) orders: Orders,
     /// What it hears goes through a worker, so that sounds and keys can be put into it.
     pub(super) worked: bool,
+    /// Keys were pressed towards it, and more may be: the worker stays.
+    pub(super) pressed: bool,
 }
 
 /// What commands asked of a party's sound.

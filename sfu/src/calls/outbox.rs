@@ -87,10 +87,10 @@ impl Outbox {
                     Err(EngineBusy::Full) => Some(Order::Secure(leg, params)),
                     _ => None,
                 },
-                Order::Close(local) => {
-                    self.engine.close_port(shard, local);
-                    None
-                }
+                Order::Close(local) => match self.engine.close_port(shard, local) {
+                    Err(EngineBusy::Full) => Some(Order::Close(local)),
+                    _ => None,
+                },
             };
             if let Some(order) = back {
                 waiting.push_front(order);

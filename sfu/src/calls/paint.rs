@@ -62,10 +62,6 @@ fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<
     let Some((from, peer)) = from.and_then(|from| Some((from, call.parties.get(from.party)?))) else {
         return solo();
     };
-    // What a room sends, it routes by itself.
-    if call.is_room(from.party) {
-        return None;
-    }
     let source = peer.medias.get(from.media).and_then(|line| line.agreed.as_ref());
     let Some(source) = source.filter(|source| source.sends && !peer.gone && !call.dropped) else {
         return solo();

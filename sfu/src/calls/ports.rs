@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kaname_engine::{PortError, ShardId};
+use kaname_engine::{EngineBusy, PortError, ShardId};
 
 use super::Interface;
 use super::engine::CallEngine;
@@ -15,6 +15,10 @@ use super::range::Range;
 
 /// Pairs that are tried when the system refuses some: others use ports of the range too.
 const TRIES: usize = 16;
+
+/// How often, and how long each time, a full queue is waited for: 2 ms at most, as long as a request may take.
+const PATIENCE: usize = 10;
+const MOMENT: Duration = Duration::from_micros(200);
 
 /// A pair of open ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +33,13 @@ pub(super) struct OwnPorts {
     pub(super) rtp: u32,
     /// The same for RTCP.
     pub(super) rtcp: u32,
+}
+
+/// Where ports are opened.
+pub(super) struct Shard<'a> {
+    pub(super) engine: &'a Arc<dyn CallEngine>,
+    pub(super) outbox: &'a mut Outbox,
+    pub(super) id: ShardId,
 }
 
 /// All ports of calls.
@@ -65,8 +76,7 @@ impl PortBook {
     pub(super) fn open(
         &mut self,
         now: Instant,
-        engine: &Arc<dyn CallEngine>,
-        shard: ShardId,
+        shard: &mut Shard<'_>,
         name: &str,
         v4: Option<bool>,
         tos: u8,
@@ -90,7 +100,7 @@ impl PortBook {
         let mut fault = None;
         for step in 0..among.len() {
             let index = among[(self.turn + step) % among.len()];
-            match self.open_on(now, engine, shard, index, tos) {
+            match self.open_on(now, shard, index, tos) {
                 Ok(ports) => return Ok(ports),
                 Err(error) => fault = Some(error),
             }
@@ -101,8 +111,7 @@ impl PortBook {
     fn open_on(
         &mut self,
         now: Instant,
-        engine: &Arc<dyn CallEngine>,
-        shard: ShardId,
+        shard: &mut Shard<'_>,
         index: usize,
         tos: u8,
     ) -> Result<OwnPorts, CallError> {
@@ -111,16 +120,19 @@ impl PortBook {
         let mut fault = CallError::NoPorts(local);
         for _ in 0..TRIES {
             let Some(port) = range.take(now) else { return Err(fault) };
-            match open_pair(engine, shard, local, port) {
+            match open_pair(shard, local, port) {
                 Ok((rtp, rtcp)) => {
                     if tos > 0 {
-                        engine.set_port_tos(shard, rtp, tos);
-                        engine.set_port_tos(shard, rtcp, tos);
+                        shard.engine.set_port_tos(shard.id, rtp, tos);
+                        shard.engine.set_port_tos(shard.id, rtcp, tos);
                     }
                     return Ok(OwnPorts { interface: index, address: interface.advertised, port, rtp, rtcp });
                 }
                 Err(error) => {
                     range.set_aside(port);
+                    if matches!(error, PortError::Busy { why: EngineBusy::Full, .. }) {
+                        return Err(CallError::LoadLimit("the packet threads are behind"));
+                    }
                     fault = CallError::Port(error.to_string());
                     // Another number would not help.
                     if !matches!(error, PortError::Bind(_)) {
@@ -148,18 +160,24 @@ impl PortBook {
     }
 }
 
-fn open_pair(
-    engine: &Arc<dyn CallEngine>,
-    shard: ShardId,
-    local: IpAddr,
-    port: u16,
-) -> Result<(u32, u32), PortError> {
-    let rtp = engine.open_port(shard, SocketAddr::new(local, port))?;
-    match engine.open_port(shard, SocketAddr::new(local, port.saturating_add(1))) {
+fn open_pair(shard: &mut Shard<'_>, local: IpAddr, port: u16) -> Result<(u32, u32), PortError> {
+    let rtp = open_port(shard.engine, shard.id, SocketAddr::new(local, port))?;
+    match open_port(shard.engine, shard.id, SocketAddr::new(local, port.saturating_add(1))) {
         Ok(rtcp) => Ok((rtp, rtcp)),
         Err(error) => {
-            engine.close_port(shard, rtp);
+            shard.outbox.close(shard.id, rtp);
             Err(error)
         }
     }
+}
+
+/// Opens a port; where the shard's queue is full, waits a moment: it is emptied with each batch of packets.
+fn open_port(engine: &Arc<dyn CallEngine>, shard: ShardId, address: SocketAddr) -> Result<u32, PortError> {
+    for _ in 0..PATIENCE {
+        match engine.open_port(shard, address) {
+            Err(PortError::Busy { why: EngineBusy::Full, .. }) => std::thread::sleep(MOMENT),
+            outcome => return outcome,
+        }
+    }
+    engine.open_port(shard, address)
 }

@@ -168,6 +168,7 @@ impl State {
         let listeners: Vec<usize> = call.live().map(|(index, _)| index).filter(hear).collect();
         for listener in &listeners {
             call.parties[*listener].worked = true;
+            call.parties[*listener].pressed = true;
         }
         self.replan(key, false);
         let mut heard = false;
@@ -271,7 +272,7 @@ impl State {
         let Some(party) = call.playing.remove(&token) else { return };
         // The worker is no longer in the way once nothing is played any more.
         if !call.playing.values().any(|other| *other == party) {
-            call.parties[party].worked = false;
+            call.parties[party].worked = call.parties[party].pressed;
             self.replan(key, false);
         }
     }

@@ -14,7 +14,7 @@ use super::model::{Call, Party};
 use super::outbox::Outbox;
 use super::paint::paint;
 use super::plan::{Home, Picture};
-use super::ports::{OwnPorts, PortBook};
+use super::ports::{OwnPorts, PortBook, Shard};
 use super::random::Random;
 use crate::ng::sdp::Format;
 
@@ -60,7 +60,8 @@ impl Tools {
         if let Some(ports) = line.ports.filter(|ports| v4.is_none_or(|v4| ports.address.is_ipv4() == v4)) {
             return Ok(ports);
         }
-        let opened = self.ports.open(now.at, &self.engine, home.shard, &party.interface, v4, tos);
+        let mut shard = Shard { engine: &self.engine, outbox: &mut self.outbox, id: home.shard };
+        let opened = self.ports.open(now.at, &mut shard, &party.interface, v4, tos);
         let ports = match (opened, line.ports) {
             (Ok(ports), _) => ports,
             // A family that an interface lacks is no reason to end what flows.

@@ -65,12 +65,15 @@ async fn media_and_keys_are_blocked_and_let_through() {
         ("unblock media", true, true),
     ] {
         assert_eq!(text(&proxy.ask(about(order, "c1", "a", "")).await, "result"), "ok", "{order}");
-        for (payload_type, passes) in [(8, voice), (101, keys)] {
+        // Figures come from the shard, so what it was told before is done then.
+        proxy.ask(about("query", "c1", "a", "")).await;
+        // What does not pass goes first: once the other is heard, it has been dropped.
+        let mut kinds = [(8, voice), (101, keys)];
+        kinds.sort_by_key(|(_, passes)| *passes);
+        for (payload_type, passes) in kinds {
+            caller.say(to_callee, payload_type, b"1234").await;
             if passes {
-                caller.say(to_callee, payload_type, b"1234").await;
                 assert_eq!(callee.hear().await.payload_type, payload_type, "{order}");
-            } else {
-                caller.say(to_callee, payload_type, b"1234").await;
             }
         }
     }

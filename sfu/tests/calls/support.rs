@@ -103,7 +103,18 @@ impl Proxy {
         buffer
     }
 
+    /// Asks; after what changes routes, also for figures: those come from the shard, so all that it was told is done then.
     pub(crate) async fn ask(&mut self, request: Dictionary) -> Dictionary {
+        let call = request.text("call-id").map(str::to_owned);
+        let routes = matches!(request.text("command"), Some("answer" | "subscribe answer"));
+        let reply = self.ask_once(request).await;
+        if let (Some(call), true) = (call, routes) {
+            self.ask_once(command("query").with("call-id", call)).await;
+        }
+        reply
+    }
+
+    async fn ask_once(&mut self, request: Dictionary) -> Dictionary {
         self.cookies += 1;
         let cookie = format!("c_{}", self.cookies);
         self.send(&ng::reply(&cookie, ng::Writing::Bencode, &request)).await;

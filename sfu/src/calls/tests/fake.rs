@@ -60,8 +60,9 @@ impl CallEngine for FakeEngine {
         self.note(format!("open {address}"));
         Ok(local)
     }
-    fn close_port(&self, _: ShardId, local: u32) {
+    fn close_port(&self, _: ShardId, local: u32) -> Result<(), EngineBusy> {
         self.note(format!("close {}", local - 256));
+        Ok(())
     }
     fn set_port_tos(&self, _: ShardId, _: u32, _: u8) {}
     fn command(&self, _: ShardId, command: Command) -> Result<(), Refused<Command>> {
