@@ -6,7 +6,6 @@
 #![allow(clippy::print_stdout, reason = "a measurement tells what it measured")]
 
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use kaname_engine::core::Command;
@@ -14,10 +13,10 @@ use kaname_engine::core::command::{
     Codec, ExtensionIds, Learn, LegConfig, LegId, MediaKind, PayloadMap, PayloadType, Ports, Remote,
     SenderConfig, SenderId, StreamConfig, StreamId, Transport,
 };
+use kaname_engine::io::{FIRST_PORT, KernelUdp, PacketIo, Slots, UdpConfig, pin_current_thread};
 use kaname_engine::srtp::{Backend, Keying, Outbound, Profile};
+use kaname_engine::wire::path::Path;
 use kaname_engine::{Engine, EngineConfig, ShardId};
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
 
 const SHARD: ShardId = ShardId(0);
 
@@ -27,8 +26,8 @@ const PAYLOAD: usize = 160;
 
 /// One side of a call.
 struct Side {
-    socket: UdpSocket,
-    to: SocketAddr,
+    /// From its own port to the engine's.
+    path: Path,
     ssrc: u32,
     sequence: u16,
     keys: Option<Outbound>,
@@ -37,7 +36,8 @@ struct Side {
 struct Calls {
     engine: Engine,
     sides: Vec<Side>,
-    poll: Poll,
+    /// All ends are ports of one.
+    ends: KernelUdp,
     received: u64,
     /// Of what was received in the clear, in nanoseconds.
     delays: Vec<u64>,
@@ -52,9 +52,9 @@ fn keying(seed: u8) -> Keying {
 impl Calls {
     fn new(config: EngineConfig, calls: u32, secure: bool) -> Calls {
         let engine = Engine::start(config, |_, _| {}).expect("loopback");
-        let poll = Poll::new().expect("a poller");
+        let ends = KernelUdp::new(&UdpConfig { tcp: false, ..UdpConfig::default() }).expect("loopback");
         let (sides, epoch) = (Vec::new(), Instant::now());
-        let mut all = Calls { engine, sides, poll, received: 0, delays: Vec::new(), epoch };
+        let mut all = Calls { engine, sides, ends, received: 0, delays: Vec::new(), epoch };
         for number in 0..2 * calls {
             all.side(number, secure && number % 2 == 1);
         }
@@ -73,10 +73,10 @@ impl Calls {
     }
 
     fn side(&mut self, number: u32, secure: bool) {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback");
-        socket.set_nonblocking(true).expect("an option");
-        let at = socket.local_addr().expect("bound");
-        let to = UdpSocket::bind("127.0.0.1:0").and_then(|probe| probe.local_addr()).expect("loopback");
+        let (at, to) = (free(), free());
+        let end = FIRST_PORT + number;
+        let socket = self.ends.door().open(end, at).expect("free");
+        self.ends.open_port(end, socket);
         let local = self.engine.open_port(SHARD, to).expect("free");
         let leg = LegId(number);
         let remote = Remote { rtp: Some(at), rtcp: None, learn: Learn::Window };
@@ -111,12 +111,7 @@ impl Calls {
         };
         self.command(Command::AddSender { leg, sender: SenderId(number), config: Box::new(config) });
         let keys = secure.then(|| Outbound::new(Backend::best(), &keying(1)));
-        let token = Token(number as usize);
-        self.poll
-            .registry()
-            .register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)
-            .expect("registers");
-        self.sides.push(Side { socket, to, ssrc: 1000 + number, sequence: 0, keys });
+        self.sides.push(Side { path: Path::udp(end, to), ssrc: 1000 + number, sequence: 0, keys });
     }
 
     /// To the other side of the call.
@@ -136,22 +131,41 @@ impl Calls {
         packet[8..12].copy_from_slice(&side.ssrc.to_be_bytes());
         packet[12..20].copy_from_slice(&(self.epoch.elapsed().as_nanos() as u64).to_be_bytes());
         let mut protected = [0_u8; 12 + PAYLOAD + 16];
-        let sent = match &mut side.keys {
+        let bytes = match &mut side.keys {
             Some(keys) => {
                 let (header, payload) = packet.split_at(12);
                 let len = keys.protect_rtp(header, payload, &mut protected).expect("room");
-                side.socket.send_to(&protected[..len], side.to)
+                &protected[..len]
             }
-            None => side.socket.send_to(&packet, side.to),
+            None => &packet[..],
         };
-        sent.expect("sent");
+        self.ends.tx().take(&side.path, bytes.len()).expect("room").copy_from_slice(bytes);
+        self.ends.flush().expect("flushes");
+    }
+
+    fn receive(&mut self) {
+        let Calls { ends, sides, received, delays, epoch, .. } = self;
+        loop {
+            let batch = ends.recv().expect("receives");
+            if batch.is_empty() {
+                return;
+            }
+            // RFC 5761 section 4: reports come on the same port.
+            for (path, packet) in batch.iter().filter(|(_, packet)| !(192..224).contains(&packet[1])) {
+                *received += 1;
+                let is_plain = sides[(path.local - FIRST_PORT) as usize].keys.is_none();
+                let sent = packet.get(12..20).and_then(|bytes| bytes.try_into().ok()).filter(|_| is_plain);
+                delays.extend(sent.map(|sent: [u8; 8]| {
+                    (epoch.elapsed().as_nanos() as u64).saturating_sub(u64::from_be_bytes(sent))
+                }));
+            }
+        }
     }
 
     /// Sends at an even pace and receives, for so long; gives packets that came back and the shard's time.
     fn run(&mut self, time: Duration) -> (u64, Duration) {
         let count = self.sides.len();
         let gap = Duration::from_secs(1) / (RATE * count as u32);
-        let mut events = Events::with_capacity(256);
         let (before, began) = (self.received, Instant::now());
         let busy = shard_time();
         let (mut due, mut next) = (began, 0);
@@ -162,37 +176,16 @@ impl Calls {
                 next = (next + 1) % count;
                 due += gap;
             }
-            wait(&mut self.poll, &mut events, due);
-            for event in &events {
-                let Side { socket, keys, .. } = &self.sides[event.token().0];
-                let mut packet = [0; 512];
-                while let Ok(len) = socket.recv(&mut packet) {
-                    // RFC 5761 section 4: reports come on the same port.
-                    if (192..224).contains(&packet[1]) {
-                        continue;
-                    }
-                    self.received += 1;
-                    let sent: Option<[u8; 8]> =
-                        packet[..len].get(12..20).and_then(|bytes| bytes.try_into().ok());
-                    if let Some(sent) = sent.filter(|_| keys.is_none()) {
-                        let now = self.epoch.elapsed().as_nanos() as u64;
-                        self.delays.push(now.saturating_sub(u64::from_be_bytes(sent)));
-                    }
-                }
-            }
+            self.ends.wait(Some(due.saturating_duration_since(Instant::now()))).expect("waits");
+            self.receive();
         }
         (self.received - before, shard_time() - busy)
     }
 }
 
-/// Until something can be read or the time has come, to the microsecond.
-fn wait(poll: &mut Poll, events: &mut Events, until: Instant) {
-    let left = until.saturating_duration_since(Instant::now());
-    let time = libc::timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
-    let mut wish = libc::pollfd { fd: poll.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    // SAFETY: one pollfd and one timespec, both alive for the call.
-    unsafe { libc::ppoll(&mut wish, 1, &time, std::ptr::null()) };
-    poll.poll(events, Some(Duration::ZERO)).expect("polls");
+/// An address that is free a moment from now.
+fn free() -> SocketAddr {
+    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback")
 }
 
 /// Processor time of the shard's thread.
@@ -209,15 +202,6 @@ fn shard_time() -> Duration {
     panic!("no shard");
 }
 
-fn pin(cpu: usize) {
-    // SAFETY: an all-zero set is valid; the macro sets one bit of it; the set lives for the call.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of_val(&set), &set);
-    }
-}
-
 #[test]
 #[ignore = "full suite: a measurement"]
 fn what_relaying_a_packet_costs() {
@@ -227,7 +211,8 @@ fn what_relaying_a_packet_costs() {
     let coalesce = Duration::from_micros(env("RELAY_COALESCE", 250).into());
     let config = EngineConfig { workers: 1, tcp: false, coalesce, ..EngineConfig::default() };
     let mut relay = Calls::new(config, calls, secure);
-    pin(1);
+    // The shard has the first processor.
+    pin_current_thread(1).expect("there are two");
     relay.run(Duration::from_millis(500));
     for _ in 0..rounds {
         let before = relay.engine.counters(SHARD);
