@@ -128,7 +128,7 @@ async fn room_of(world: &World, count: usize) -> RoomInfo {
         loop {
             match world.node.room("lobby".into()).await {
                 Ok(room) if room.peers.len() == count => return room,
-                _ => tokio::time::sleep(Duration::from_millis(10)).await,
+                _ => tokio::task::yield_now().await,
             }
         }
     };
@@ -156,7 +156,7 @@ async fn phones_in_a_room_hear_each_other_and_not_themselves() {
     world.node.kick("lobby".into(), room.peers[0].id.clone()).await.unwrap();
     let gone = async {
         while text(&proxy.ask(about("query", "c2", "a", "")).await, "result") != "error" {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("the call ends");
@@ -207,7 +207,7 @@ async fn what_a_room_cannot_join_is_refused_and_leaves_nothing() {
         }
         let gone = async {
             while world.calls.counters().await.calls > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(PATIENCE, gone).await.expect("nothing is left");
