@@ -29,7 +29,7 @@ pub struct EngineConfig {
     pub steering: SteeringChoice,
     /// What carries the packets.
     pub io: IoChoice,
-    /// From one look to the next of a shard that is busy with calls on ports of their own, at most 250 us; zero: it
+    /// From one look to the next of a shard that is busy with calls on ports of their own, at most 1 ms; zero: it
     /// wakes up for each packet. A packet waits for no longer than this.
     pub coalesce: Duration,
     /// Pin shard `i` to the `i`-th processor that this process may use.

@@ -144,8 +144,9 @@ pub const CONNECTIONS: usize = 64;
 /// is learned again from its next check.
 pub const KNOWN_ADDRESSES: usize = 65_536;
 
-/// From one look to the next of a shard that is busy with calls, at most: a packet of speech comes each 20 ms.
-pub const COALESCE_MAX: Duration = Duration::from_micros(250);
+/// From one look to the next of a shard that is busy with calls, at most: a packet of speech comes each 20 ms, and what
+/// is a twentieth of that no jitter buffer notices.
+pub const COALESCE_MAX: Duration = Duration::from_millis(1);
 
 /// Packets that must come in that time on average for it to be worth a rest.
 pub const MODERATION_LEAST: u128 = 1;

@@ -168,7 +168,7 @@ pub static KEYS: &[Key] = &[
     key!(
         "media.coalesce_us",
         media.coalesce_us,
-        Kind::Integer { min: 0, max: 250 },
+        Kind::Integer { min: 0, max: 1_000 },
         "Microseconds from one look to the next of a packet thread that is busy with calls on ports of their own: a packet waits for at most so long, and costs \
          half as much. 0: the thread wakes up for each packet. Rooms are never made to wait."
     ),
