@@ -35,6 +35,8 @@ pub struct Launch<'a> {
     pub log: PathBuf,
     /// The address of its media sockets.
     pub media: String,
+    /// Their port; 0: any.
+    pub media_port: u16,
     /// Further flags.
     pub flags: &'a [&'a str],
 }
@@ -55,7 +57,7 @@ impl Node {
     /// Starts a development node with further flags.
     pub async fn start_with(test: &str, flags: &[&str]) -> Result<Node, Error> {
         let log = artefacts(test)?.join("node.log");
-        Node::launch(Launch { log, media: "127.0.0.1".to_owned(), flags }).await
+        Node::launch(Launch { log, media: "127.0.0.1".to_owned(), media_port: 0, flags }).await
     }
 
     /// Starts a development node.
@@ -63,7 +65,8 @@ impl Node {
         let mut command = Command::new(binary()?);
         command
             .args(["serve", "--json", "--until-stdin-closes", "--mode", "development"])
-            .args(["--http-listen", "127.0.0.1:0", "--media-bind", &launch.media, "--media-port", "0"])
+            .args(["--http-listen", "127.0.0.1:0", "--media-bind", &launch.media])
+            .args(["--media-port", &launch.media_port.to_string()])
             .args(["--log-level", "debug"])
             .args(launch.flags)
             .stdin(Stdio::piped())

@@ -32,6 +32,9 @@ impl Relay {
 /// The first and the last port for calls.
 pub(super) const PORTS: (u16, u16) = (30_000, 34_999);
 
+/// The port of a node's rooms. The system would choose one among those of calls now and then, and it stays open.
+const MEDIA_PORT: u16 = 29_000;
+
 /// How long a node that drains waits for its calls: longer than any test.
 const DRAIN_SECONDS: &str = "300";
 
@@ -71,6 +74,7 @@ impl RelayNode {
                 let launch = Launch {
                     log: lab.folder.join(format!("{party}.log")),
                     media: media.clone(),
+                    media_port: MEDIA_PORT,
                     flags: &flags,
                 };
                 Process::Kaname(Box::new(Node::launch(launch).await?))
