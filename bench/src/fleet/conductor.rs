@@ -186,7 +186,7 @@ impl Conductor {
         let spans: Vec<Arc<Span>> = self.wheel.streams.iter().map(|s| Arc::clone(&s.span)).collect();
         self.shared = Some(Arc::new(Shared::new(self.wheel.run, spans)));
         let everyone = receivers * self.scenario.rooms;
-        let foreign = self.foreign_share(everyone);
+        let foreign = foreign_share(everyone, self.scenario.foreign_per_mille);
         let before = (self.look(), self.pid().and_then(process::pss));
         let step = everyone / foreign.max(1);
         for at in 0..everyone {
@@ -218,14 +218,6 @@ impl Conductor {
             self.node.pss_per_client = Some(after.saturating_sub(before) / connected);
         }
         self.complain_unless_connected(&self.subscribers.clone())
-    }
-
-    fn foreign_share(&self, everyone: u32) -> u32 {
-        if self.scenario.foreign_per_mille == 0 {
-            return 0;
-        }
-        (u64::from(everyone) * u64::from(self.scenario.foreign_per_mille) / 1000).max(1).min(everyone.into())
-            as u32
     }
 
     fn complain_unless_connected(&self, whose: &[u32]) -> Result<(), FleetError> {
@@ -576,5 +568,29 @@ impl NodeTarget {
         let host = uri.host().ok_or_else(bad)?.trim_start_matches('[').trim_end_matches(']');
         let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
         (host, port).to_socket_addrs()?.next().ok_or_else(bad)
+    }
+}
+
+/// How many of all subscribers are foreign clients: one at least, where any are wanted, and never all, as delays are
+/// taken at light ones.
+fn foreign_share(everyone: u32, per_mille: u32) -> u32 {
+    if per_mille == 0 {
+        return 0;
+    }
+    let share = u64::from(everyone) * u64::from(per_mille) / 1000;
+    (share as u32).max(1).min(everyone.saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_are_foreign_and_some_are_not() {
+        assert_eq!(foreign_share(1000, 20), 20);
+        assert_eq!(foreign_share(10, 20), 1);
+        assert_eq!(foreign_share(1, 20), 0);
+        assert_eq!(foreign_share(10, 1000), 9);
+        assert_eq!(foreign_share(1000, 0), 0);
     }
 }

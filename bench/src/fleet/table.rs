@@ -170,6 +170,9 @@ pub(super) fn capacity(found: &Capacity) -> String {
             node,
             of.harness.busiest_thread * 100.0
         );
+        for why in of.failures.iter().take(2) {
+            let _ = writeln!(out, "        {why}");
+        }
     }
     let limit = found.limited_by.map_or("nothing up to the bound".into(), |by| format!("{by:?}"));
     let _ = writeln!(
