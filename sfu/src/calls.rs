@@ -25,6 +25,7 @@ mod quality;
 mod random;
 mod range;
 mod record;
+mod recording;
 mod requests;
 mod room;
 mod sound;

@@ -5,7 +5,7 @@ use super::error::CallError;
 use super::formats::{self, Towards};
 use super::model::{Agreed, Call, Media, Pending, PendingMedia, PendingRtp, Signalled, Wishes, address_of};
 use super::offer::{base, family, ice_lines};
-use super::plan::{Manner, Security};
+use super::plan::{Effects, Manner, Security};
 use super::tools::Tools;
 use super::write;
 use crate::ng::flags::{DtlsMode, Flags, IceMode};
@@ -264,7 +264,7 @@ fn flows(tools: &mut Tools, flow: &Flow, ptime_ms: Option<u32>, wishes: &Wishes,
     let worked = match &manner {
         Manner::Pass(_) => formats::transcoder(flow, towards, &mut tools.random)
             .and_then(|config| formats::codable(config, tools.engine.codecs()))
-            .map(|config| Manner::Transcode { config: Box::new(config), silent: false }),
+            .map(|config| Manner::Transcode { config: Box::new(config), effects: Effects::default() }),
         _ => None,
     };
     Agreed {

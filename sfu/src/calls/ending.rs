@@ -66,7 +66,7 @@ impl State {
         for (number, _) in call.told.numbers() {
             self.owners.remove(&number);
         }
-        self.end_sound(&mut call);
+        self.end_recording(&mut call);
         self.leave_seat(&call);
         self.tools.end(now, &mut call);
         self.begin(now, number, Task::End { call: Box::new(call), reason, asker, ended: now }, waits);
@@ -255,5 +255,10 @@ fn party_record(party: &super::model::Party) -> PartyRecord<'_> {
             quality: Quality::of(&stats, codec, clock_rate),
         }
     });
-    PartyRecord { tag: &party.tag, label: party.label.as_deref(), medias: medias.collect() }
+    PartyRecord {
+        tag: &party.tag,
+        label: party.label.as_deref(),
+        keys: party.keys_heard,
+        medias: medias.collect(),
+    }
 }

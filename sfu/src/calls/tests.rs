@@ -1,5 +1,7 @@
 //! Calls against an engine that only writes down what it is told.
 
+mod commands;
+mod early;
 mod fake;
 mod offers;
 mod sound;

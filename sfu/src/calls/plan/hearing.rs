@@ -1,11 +1,13 @@
 //! Who hears whom: routes, and what audio workers make in between.
 
-use kaname_engine::audio::{AudioCommand, AudioId, Output, SendKeys, Setting, TranscoderConfig};
+use kaname_engine::audio::{
+    AudioCommand, AudioId, KeyMask, Output, SendKeys, Setting, TapConfig, TranscoderConfig,
+};
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{Codec, ImportConfig, LinkId, PayloadMap, PayloadType, StreamId};
 
 use super::side::Applied;
-use super::{Hearing, Manner, Picture, SideKey, Step, Told};
+use super::{Effects, Hearing, Manner, Picture, SideKey, Step, Told};
 use crate::calls::ids::Numbers;
 
 /// A stream's way to the call's audio worker; all who need it there share it.
@@ -19,6 +21,8 @@ pub(super) struct Export {
 pub(super) struct Tap {
     pub(super) id: AudioId,
     input: LinkId,
+    config: TapConfig,
+    mask: Option<KeyMask>,
 }
 
 impl Applied {
@@ -47,7 +51,7 @@ pub(super) enum Heard {
         /// What the worker makes of it, here.
         made: StreamId,
         config: Box<TranscoderConfig>,
-        silent: bool,
+        effects: Effects,
     },
 }
 
@@ -92,21 +96,28 @@ impl Told {
     /// Workers listen to those sides that are wanted to be listened to.
     pub(super) fn change_taps(&mut self, wanted: &Picture, ids: &mut Numbers, steps: &mut Vec<Step>) {
         for (key, side) in &mut self.sides {
-            let config = wanted.get(key).and_then(|side| side.tap.as_ref());
+            let (config, mask) = wanted.get(key).map_or((None, None), |side| (side.tap.as_ref(), side.mask));
             let link = side.export.as_ref().map(|export| export.link);
-            match (config.zip(link), &mut side.tap) {
-                (Some((config, input)), None) => {
-                    let id = ids.audio();
-                    let config = Box::new(config.clone());
-                    steps.push(Step::Audio(AudioCommand::AddTap { id, input, config }));
-                    side.tap = Some(Tap { id, input });
-                }
-                (Some((_, input)), Some(tap)) if tap.input != input => {
-                    tap.input = input;
-                    steps.push(Step::Audio(AudioCommand::SetInput { id: tap.id, input: Some(input) }));
-                }
-                (None, Some(_)) => side.end_tap(ids, steps),
-                _ => {}
+            // Who says something else from now on is listened to anew.
+            if side.tap.as_ref().is_some_and(|tap| config != Some(&tap.config)) {
+                side.end_tap(ids, steps);
+            }
+            let Some((config, input)) = config.zip(link) else {
+                side.end_tap(ids, steps);
+                continue;
+            };
+            let tap = side.tap.get_or_insert_with(|| {
+                let id = ids.audio();
+                steps.push(Step::Audio(AudioCommand::AddTap { id, input, config: Box::new(config.clone()) }));
+                Tap { id, input, config: config.clone(), mask: None }
+            });
+            if tap.input != input {
+                tap.input = input;
+                steps.push(Step::Audio(AudioCommand::SetInput { id: tap.id, input: Some(input) }));
+            }
+            if tap.mask != mask {
+                tap.mask = mask;
+                steps.push(set(tap.id, Setting::Mask(mask)));
             }
         }
     }
@@ -125,11 +136,11 @@ impl Told {
             Some((Hearing { from, manner: Manner::Pass(map) }, (stream, _))) => {
                 self.pass(key, *from, stream, map, ids, steps);
             }
-            Some((Hearing { from, manner: Manner::Transcode { config, silent } }, (_, input))) => {
-                self.transcode(key, *from, input, (config, *silent), ids, steps);
+            Some((Hearing { from, manner: Manner::Transcode { config, effects } }, (_, input))) => {
+                self.transcode(key, *from, input, (config, *effects), ids, steps);
             }
             Some((Hearing { from, manner: Manner::Solo(config) }, _)) => {
-                self.transcode(key, *from, None, (config, false), ids, steps);
+                self.transcode(key, *from, None, (config, Effects::default()), ids, steps);
             }
         }
     }
@@ -160,7 +171,7 @@ impl Told {
         key: SideKey,
         from: SideKey,
         input: Option<LinkId>,
-        (config, silent): (&TranscoderConfig, bool),
+        (config, effects): (&TranscoderConfig, Effects),
         ids: &mut Numbers,
         steps: &mut Vec<Step>,
     ) {
@@ -178,7 +189,7 @@ impl Told {
             }));
             steps.push(Step::Core(Command::Route { sender, stream: made, payload_types: map }));
         };
-        let Some(Heard::Transcoded { from: heard, input: fed, id, made, config: told, silent: was_silent }) =
+        let Some(Heard::Transcoded { from: heard, input: fed, id, made, config: told, effects: before }) =
             &mut side.hears
         else {
             let (id, made, link) = (ids.audio(), ids.stream(), ids.link());
@@ -190,11 +201,9 @@ impl Told {
                 outputs,
                 config: config.clone(),
             }));
-            if silent {
-                steps.push(mute(id, true));
-            }
+            change_effects(id, Effects::default(), effects, steps);
             import(made, link, &config, steps);
-            let before = side.hears.replace(Heard::Transcoded { from, input, id, made, config, silent });
+            let before = side.hears.replace(Heard::Transcoded { from, input, id, made, config, effects });
             end(before, ids, steps);
             return;
         };
@@ -218,10 +227,7 @@ impl Told {
                 steps.push(Step::Core(Command::RemoveStream { stream: ended }));
             }
         }
-        if *was_silent != silent {
-            *was_silent = silent;
-            steps.push(mute(*id, silent));
-        }
+        change_effects(*id, std::mem::replace(before, effects), effects, steps);
     }
 
     /// The side hears nothing from now on.
@@ -244,8 +250,17 @@ fn end(heard: Option<Heard>, ids: &mut Numbers, steps: &mut Vec<Step>) {
     }
 }
 
-fn mute(id: AudioId, silent: bool) -> Step {
-    Step::Audio(AudioCommand::Set { id, setting: Setting::Muted(silent) })
+fn set(id: AudioId, setting: Setting) -> Step {
+    Step::Audio(AudioCommand::Set { id, setting })
+}
+
+fn change_effects(id: AudioId, before: Effects, now: Effects, steps: &mut Vec<Step>) {
+    if before.silent != now.silent {
+        steps.push(set(id, Setting::Muted(now.silent)));
+    }
+    if before.mask != now.mask {
+        steps.push(set(id, Setting::Mask(now.mask)));
+    }
 }
 
 /// Sides that the worker needs.

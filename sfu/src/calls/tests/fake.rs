@@ -148,6 +148,9 @@ fn audio_words(command: &AudioCommand) -> String {
         AudioCommand::Remove { .. } => "remove worker's".to_owned(),
         AudioCommand::AddTap { .. } => "tap".to_owned(),
         AudioCommand::Record { of, .. } => format!("record {}", of.len()),
+        AudioCommand::RecordFrom { of, .. } => {
+            format!("record from {} of {}", of.iter().flatten().count(), of.len())
+        }
         AudioCommand::Press { key, .. } => format!("press {}", key.name()),
         AudioCommand::SetInput { .. } => "set input".to_owned(),
         AudioCommand::SetOutputs { .. } => "set outputs".to_owned(),
