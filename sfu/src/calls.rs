@@ -8,6 +8,7 @@ mod counters;
 mod ending;
 mod engine;
 mod error;
+mod fax;
 mod figures;
 mod formats;
 mod handle;

@@ -218,6 +218,10 @@ impl Call {
 
 /// Packets and bytes of media that came.
 pub(super) fn received(stats: &LegStats) -> (u64, u64) {
+    if stats.streams.is_empty() {
+        // A fax: whatever came.
+        return (stats.packets_in, stats.bytes_in);
+    }
     stats
         .streams
         .iter()
@@ -226,6 +230,9 @@ pub(super) fn received(stats: &LegStats) -> (u64, u64) {
 
 /// The same that left.
 pub(super) fn sent(stats: &LegStats) -> (u64, u64) {
+    if stats.senders.is_empty() {
+        return (stats.packets_out, stats.bytes_out);
+    }
     stats
         .senders
         .iter()

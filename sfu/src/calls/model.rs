@@ -214,6 +214,8 @@ pub(super) enum PendingMedia {
     Off,
     /// Not ours to relay: it goes through as it is.
     Foreign,
+    /// T.38 over UDPTL: its datagrams are relayed as they are.
+    Fax(Box<MediaView>),
     /// RTP.
     Rtp(Box<PendingRtp>),
 }

@@ -16,6 +16,7 @@ pub(super) fn paint(call: &Call) -> Picture {
             let (Some(agreed), Some(ports)) = (&line.agreed, line.ports) else { continue };
             let side = Side {
                 kind: if agreed.video { MediaKind::Video } else { MediaKind::Audio },
+                is_fax: matches!(agreed.flow, Manner::Relay),
                 rtp: ports.rtp,
                 rtcp: (!agreed.mux).then_some(ports.rtcp),
                 ice: credentials(line, agreed),
@@ -50,6 +51,11 @@ fn remote(agreed: &Agreed, learn: Learn) -> Remote {
         // Nobody is to be sent to, and nobody learned.
         return Remote { rtp: None, rtcp: None, learn: Learn::Never };
     }
+    // Without SSRCs nobody is known again: later moves of a fax are not followed.
+    let learn = match (&agreed.flow, learn) {
+        (Manner::Relay, Learn::Handover) => Learn::Window,
+        _ => learn,
+    };
     Remote { rtp: agreed.remote.rtp, rtcp: agreed.remote.rtcp.filter(|_| !agreed.mux), learn }
 }
 
@@ -101,7 +107,7 @@ fn manner(agreed: &Agreed, source: &Agreed, orders: Orders, worked: bool) -> Man
             }
             Manner::Transcode { config, effects: Effects { silent: is_silent, mask } }
         }
-        Manner::Solo(config) => Manner::Solo(config),
+        other @ (Manner::Solo(_) | Manner::Relay) => other,
     }
 }
 

@@ -3,6 +3,7 @@
 mod commands;
 mod early;
 mod fake;
+mod fax;
 mod offers;
 mod sound;
 mod times;

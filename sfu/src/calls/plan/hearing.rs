@@ -4,7 +4,7 @@ use kaname_engine::audio::{
     AudioCommand, AudioId, KeyMask, Output, SendKeys, Setting, TapConfig, TranscoderConfig,
 };
 use kaname_engine::core::Command;
-use kaname_engine::core::command::{Codec, ImportConfig, LinkId, PayloadMap, PayloadType, StreamId};
+use kaname_engine::core::command::{Codec, ImportConfig, LegId, LinkId, PayloadMap, PayloadType, StreamId};
 
 use super::side::Applied;
 use super::{Effects, Hearing, Manner, Picture, SideKey, Step, Told};
@@ -38,6 +38,11 @@ impl Applied {
 /// What a side was told to hear.
 #[derive(Debug)]
 pub(super) enum Heard {
+    Relayed {
+        from: SideKey,
+        /// Whose datagrams come.
+        leg: LegId,
+    },
     Passed {
         from: SideKey,
         stream: StreamId,
@@ -59,14 +64,16 @@ impl Heard {
     /// Who makes it, if a worker does.
     pub(super) fn worker(&self) -> Option<AudioId> {
         match self {
-            Heard::Passed { .. } => None,
+            Heard::Relayed { .. } | Heard::Passed { .. } => None,
             Heard::Transcoded { id, .. } => Some(*id),
         }
     }
 
     pub(super) fn from(&self) -> SideKey {
         match self {
-            Heard::Passed { from, .. } | Heard::Transcoded { from, .. } => *from,
+            Heard::Relayed { from, .. } | Heard::Passed { from, .. } | Heard::Transcoded { from, .. } => {
+                *from
+            }
         }
     }
 }
@@ -133,6 +140,7 @@ impl Told {
         let source = wanted.and_then(|hearing| Some((hearing, self.source(hearing.from)?)));
         match source {
             None => self.deafen(key, ids, steps),
+            Some((Hearing { from, manner: Manner::Relay }, _)) => self.relay(key, *from, ids, steps),
             Some((Hearing { from, manner: Manner::Pass(map) }, (stream, _))) => {
                 self.pass(key, *from, stream, map, ids, steps);
             }
@@ -142,6 +150,20 @@ impl Told {
             Some((Hearing { from, manner: Manner::Solo(config) }, _)) => {
                 self.transcode(key, *from, None, (config, Effects::default()), ids, steps);
             }
+        }
+    }
+
+    fn relay(&mut self, key: SideKey, from: SideKey, ids: &mut Numbers, steps: &mut Vec<Step>) {
+        let Some(source) = self.sides.get(&from).map(|side| side.leg) else { return };
+        let Some(side) = self.sides.get(&key) else { return };
+        if matches!(side.hears, Some(Heard::Relayed { leg, .. }) if leg == source) {
+            return;
+        }
+        let leg = side.leg;
+        self.deafen(key, ids, steps);
+        steps.push(Step::Core(Command::Bridge { leg: source, to: Some(leg) }));
+        if let Some(side) = self.sides.get_mut(&key) {
+            side.hears = Some(Heard::Relayed { from, leg: source });
         }
     }
 
@@ -233,9 +255,24 @@ impl Told {
     /// The side hears nothing from now on.
     pub(super) fn deafen(&mut self, key: SideKey, ids: &mut Numbers, steps: &mut Vec<Step>) {
         let Some(side) = self.sides.get_mut(&key) else { return };
-        if let Some(before) = side.hears.take() {
-            steps.push(Step::Core(Command::Unroute { sender: side.sender }));
-            end(Some(before), ids, steps);
+        let sender = side.sender;
+        match side.hears.take() {
+            None => {}
+            Some(Heard::Relayed { from, leg }) => {
+                // Who was heard may be heard by somebody else by now, or be gone.
+                let goes_on = |(other, side): (&SideKey, &Applied)| {
+                    *other != key
+                        && matches!(side.hears, Some(Heard::Relayed { leg: heard, .. }) if heard == leg)
+                };
+                let is_there = self.sides.get(&from).is_some_and(|side| side.leg == leg);
+                if is_there && !self.sides.iter().any(goes_on) {
+                    steps.push(Step::Core(Command::Bridge { leg, to: None }));
+                }
+            }
+            before => {
+                steps.push(Step::Core(Command::Unroute { sender }));
+                end(before, ids, steps);
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ pub(in crate::calls) type Picture = BTreeMap<SideKey, Side>;
 #[derive(Clone, Debug)]
 pub(in crate::calls) struct Side {
     pub(in crate::calls) kind: MediaKind,
+    /// It carries no RTP, but datagrams that are only relayed.
+    pub(in crate::calls) is_fax: bool,
     /// Open ports, as the engine names them.
     pub(in crate::calls) rtp: u32,
     /// `None`: RTCP comes to the same port.
@@ -82,6 +84,8 @@ pub(in crate::calls) struct Hearing {
 /// How sound gets from one side to another.
 #[derive(Clone, Debug)]
 pub(in crate::calls) enum Manner {
+    /// Datagrams pass as they are, whatever they are.
+    Relay,
     /// Packets pass as they are, under other payload types.
     Pass(Vec<PayloadMap>),
     /// Nobody is heard, but what a worker plays.
