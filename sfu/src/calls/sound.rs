@@ -60,7 +60,11 @@ impl State {
             !agreed.video && agreed.worked.is_none() && matches!(agreed.flow, plan::Manner::Pass(_))
         };
         let beyond = lines().filter_map(|line| line.agreed.as_ref()).any(is_beyond);
+        let in_room = self.calls.get(&key).is_some_and(Call::is_of_room);
         Ok(match block {
+            KeyBlock::Mask(_) if in_room => {
+                reply.with("warning", "in a room key events go to nobody, and tones in the audio pass")
+            }
             KeyBlock::Mask(_) if beyond => reply.with(
                 "warning",
                 "the call has a codec that is not coded here: its key events are dropped, and tones in its audio pass",

@@ -186,7 +186,7 @@ async fn complete(file: &str) -> Vec<u8> {
     let whole = async {
         // Complete once its header says how long it is.
         loop {
-            let bytes = std::fs::read(&file).unwrap_or_default();
+            let bytes = std::fs::read(file).unwrap_or_default();
             if bytes.len() > 4_000
                 && u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize + 8 == bytes.len()
             {

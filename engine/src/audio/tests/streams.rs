@@ -231,5 +231,5 @@ fn what_falls_silent_sends_nothing_and_is_counted() {
     let last = &before[before.len() - 1];
     assert!(after[0].marker && after[0].sequence == last.sequence + 1);
     let passed = after[0].timestamp.wrapping_sub(last.timestamp);
-    assert!(passed % 960 == 0 && (20_000..20_500).contains(&(passed / 48)), "{passed}");
+    assert!(passed.is_multiple_of(960) && (20_000..20_500).contains(&(passed / 48)), "{passed}");
 }
