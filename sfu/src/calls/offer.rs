@@ -173,7 +173,10 @@ fn media(
         None => tools.some_ports_of(now, home, tos, party, view.index, v4)?,
     };
     if view.is_t38() {
-        party.medias[view.index].kind.clone_from(&view.kind);
+        let line = &mut party.medias[view.index];
+        line.kind.clone_from(&view.kind);
+        // Keys of the voice that was must not come back with the voice that will be.
+        line.crypto_offered.clear();
         return Ok((fax::rewritten(flags, view, ports), PendingMedia::Fax(Box::new(view.clone()))));
     }
     let line = &mut party.medias[view.index];

@@ -80,3 +80,26 @@ fn a_fax_beside_voice_has_ports_of_its_own_and_keeps_the_call_alive() {
     let text = reply.text("sdp").unwrap();
     assert!(text.contains("m=audio") && !text.contains("m=image"), "{text}");
 }
+
+#[test]
+fn keys_of_before_a_fax_do_not_come_back_behind_it() {
+    let mut bench = Bench::new(config());
+    let secure = || {
+        let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n";
+        [("203.0.113.1", 4_000), ("203.0.113.2", 5_000)].map(|(ip, port)| sdp(ip, port, "RTP/SAVP 8", key))
+    };
+    let keys = |text: &str| -> Vec<String> {
+        text.lines().filter_map(|line| Some(line.split_once("inline:")?.1.to_owned())).collect()
+    };
+    let voice = |bench: &mut Bench| {
+        let [offer, answer] = secure();
+        let (offered, answered, _) = exchange(bench, offer, answer);
+        let first = |text: &str| keys(text).into_iter().next().unwrap();
+        [first(&offered), first(&answered)]
+    };
+    let before = voice(&mut bench);
+    assert_eq!(voice(&mut bench), before, "a re-offer keeps them");
+    exchange(&mut bench, fax("203.0.113.1", 4_002, ""), fax("203.0.113.2", 5_002, ""));
+    let after = voice(&mut bench);
+    assert!(after.iter().all(|key| !before.contains(key)), "{before:?} {after:?}");
+}
