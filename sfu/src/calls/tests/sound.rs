@@ -170,7 +170,7 @@ fn detected_keys_are_logged_and_counted_and_secret_ones_without_their_names() {
     assert_eq!(told.iter().filter(|line| *line == "tap").count(), 2, "{told:?}");
     assert!(told.contains(&"route 1 to 5 8>8 101>101".to_owned()), "packets pass as before: {told:?}");
     let (_, tap) = bench.state.calls.values().next().unwrap().told.taps().next().unwrap();
-    let mut press = |bench: &mut Bench| {
+    let press = |bench: &mut Bench| {
         let key = Key::from_char('7').unwrap();
         logged(|| {
             for event in [KeyEvent::Down(key), KeyEvent::Up(key, 80)] {
