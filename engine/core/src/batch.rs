@@ -17,6 +17,8 @@ pub(crate) struct Incoming {
     pub(crate) rtcp: List,
     pub(crate) stun: List,
     pub(crate) dtls: List,
+    /// For legs that carry no RTP.
+    pub(crate) bridged: List,
     /// From lookup on: the leg it came from, and whose SSRC it claims.
     pub(crate) leg: [u32; BATCH],
     pub(crate) owner: [Owner; BATCH],
@@ -37,6 +39,7 @@ impl Incoming {
             rtcp: List::new(),
             stun: List::new(),
             dtls: List::new(),
+            bridged: List::new(),
             leg: [0; BATCH],
             owner: [Owner { index: 0, repair: false }; BATCH],
             ticket: [const { None }; BATCH],

@@ -154,6 +154,15 @@ pub enum Command {
         /// The stream.
         stream: StreamId,
     },
+    /// The leg carries no RTP: what its peer sends to its port goes to the peer of another leg as it is (UDPTL, ITU-T T.38).
+    /// Sources are believed as those of media in the clear are, by UDPTL's sequence numbers. Only for legs in the clear on
+    /// ports of their own without ICE; for good, but for where it goes to. Each direction is bridged by itself.
+    Bridge {
+        /// The leg whose peer sends.
+        leg: LegId,
+        /// Whose peer is sent to; `None`: nobody now.
+        to: Option<LegId>,
+    },
     /// A DTLS record for the peer.
     SendDatagram {
         /// The leg.

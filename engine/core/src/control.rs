@@ -47,6 +47,7 @@ impl State {
                 self.want_key_frame(index, false, now);
                 Ok(())
             }
+            Command::Bridge { leg, to } => self.bridge(leg, to),
             Command::SendDatagram { leg, path, data } => self.send_datagram(leg, path, &data),
             Command::QueryStats { leg, token } => self.query(leg, token, now),
         }
@@ -92,6 +93,7 @@ fn describe(command: &Command) -> (&'static str, Option<LegId>) {
         Command::Unroute { .. } => ("Unroute", None),
         Command::MuteStream { .. } => ("MuteStream", None),
         Command::RequestKeyFrame { .. } => ("RequestKeyFrame", None),
+        Command::Bridge { leg, .. } => ("Bridge", Some(*leg)),
         Command::SendDatagram { leg, .. } => ("SendDatagram", Some(*leg)),
         Command::QueryStats { leg, .. } => ("QueryStats", Some(*leg)),
     }

@@ -25,6 +25,10 @@ use crate::{Time, limits};
 /// Tells keyings of a leg apart, without the key.
 pub(crate) type Print = (u64, Profile);
 
+/// Whose peer gets what comes to a leg that carries no RTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bridge(pub(crate) Option<LegId>);
+
 /// A leg and all that is known of it. What every copy that leaves needs stands first and together, then what every packet
 /// needs that comes in: of a thousand legs each is looked for in memory once a packet.
 #[repr(C, align(64))]
@@ -50,6 +54,8 @@ pub(crate) struct Leg {
     /// Where it reaches its peer: at least one of them. With both, ICE says where the peer is.
     pub(crate) ports: Option<Box<Ports>>,
     pub(crate) agent: Option<Agent>,
+    /// It carries no RTP.
+    pub(crate) bridge: Option<Bridge>,
     /// Where RTCP goes to.
     rtcp_path: Option<Path>,
     extensions: ExtensionIds,
@@ -90,6 +96,7 @@ impl Leg {
             began: now,
             agent,
             ports: ports.map(Box::new),
+            bridge: None,
             path: None,
             rtcp_path: None,
             shape: extensions::shape(&extensions),

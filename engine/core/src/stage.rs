@@ -1,6 +1,7 @@
 //! The stages of the way, one a file.
 
 pub(crate) mod admit;
+pub(crate) mod bridge;
 pub(crate) mod classify;
 pub(crate) mod cross;
 pub(crate) mod dtls;

@@ -44,6 +44,8 @@ pub(crate) struct State {
     pub(crate) paths: HashMap<Path, u32, FixedState>,
     /// Ports that belong to one leg.
     pub(crate) locals: HashMap<u32, u32, FixedState>,
+    /// How many legs carry no RTP.
+    pub(crate) bridges: usize,
     /// Our user name fragments.
     pub(crate) fragments: HashMap<String, u32, FixedState>,
     pub(crate) check_limits: CheckLimits,
@@ -73,6 +75,7 @@ impl State {
             senders: Table::new(limits::SENDERS, random.u64()),
             paths: HashMap::with_hasher(FixedState::with_seed(random.u64())),
             locals: HashMap::with_hasher(FixedState::with_seed(random.u64())),
+            bridges: 0,
             fragments: HashMap::with_hasher(FixedState::with_seed(random.u64())),
             check_limits: CheckLimits::new(random.u64()),
             arena: Arena::new(),
@@ -103,6 +106,12 @@ impl State {
     pub(crate) fn owner(&self, path: &Path) -> Option<u32> {
         let is_udp = path.carrier == Carrier::Udp;
         self.locals.get(&path.local).filter(|_| is_udp).copied()
+    }
+
+    /// Whether a datagram came to a leg that carries no RTP: its first bytes then mean nothing to us.
+    pub(crate) fn is_bridged(&self, path: &Path) -> bool {
+        let leg = || self.legs.get(self.owner(path)?);
+        self.bridges > 0 && leg().is_some_and(|leg| leg.bridge.is_some())
     }
 
     /// Queues a message; one that finds no room is counted.

@@ -2,7 +2,8 @@
 
 use crate::batch::{Departing, Incoming};
 use crate::stage::{
-    admit, classify, dtls, fan_out, inspect, lookup, outbox, protect, repair, route, rtcp, stun, unprotect,
+    admit, bridge, classify, dtls, fan_out, inspect, lookup, outbox, protect, repair, route, rtcp, stun,
+    unprotect,
 };
 use crate::state::State;
 use crate::{Datagram, Stray, Time, TxSlots};
@@ -20,6 +21,7 @@ pub(crate) fn arrive(
 
     stun::run(state, batch, now, datagrams, stray);
     dtls::run(state, batch, now, datagrams, stray);
+    bridge::run(state, batch, now, datagrams);
 
     lookup::run(state, batch, now, datagrams, stray);
     admit::run(state, batch, now, datagrams);

@@ -214,6 +214,34 @@ fn nothing_is_allocated_for_a_call(secure: bool) {
     assert_eq!((allocations, left), (0, 2 * 2600 - if secure { 0 } else { 2 }), "{:?}", world.all_drops());
 }
 
+/// A fax: datagrams from peer to peer as they are.
+fn nothing_is_allocated_for_a_fax() {
+    let mut world = World::new();
+    let at = |number| signalled(([192, 0, 2, number], 4000).into(), Learn::Window);
+    let phones = [1, 2].map(|number| plain_leg(&mut world, number.into(), at(number), false));
+    let [one, two] = &phones;
+    world.must(Command::Bridge { leg: one.leg, to: Some(two.leg) });
+    world.must(Command::Bridge { leg: two.leg, to: Some(one.leg) });
+    let mut memory = vec![0; 256 * 2048];
+    let mut taken = Vec::with_capacity(256);
+    let (mut allocations, mut left) = (0, 0);
+    for number in 0..3000_u16 {
+        let bytes = [&number.to_be_bytes()[..], &[7; 60]].concat();
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let batch = phones.each_ref().map(|phone| Datagram { path: phone.path(), bytes: &bytes });
+        world.shard.ingest(world.now, &batch);
+        let sent = drain(&mut world, &mut memory, &mut taken);
+        world.now = world.now + Duration::from_millis(20);
+        world.shard.tick(world.now);
+        drain(&mut world, &mut memory, &mut taken);
+        if number >= 1000 {
+            allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
+            left += sent;
+        }
+    }
+    assert_eq!((allocations, left), (0, 2 * 2000), "{:?}", world.all_drops());
+}
+
 /// A publisher and a subscriber come, talk and go.
 fn visit(world: &mut World, round: u32) {
     let (publisher, subscriber) = (LegId(1 + 2 * round), LegId(2 + 2 * round));
@@ -291,5 +319,6 @@ fn memory() {
     nothing_is_allocated_for_a_packet();
     nothing_is_allocated_for_a_crossing();
     [false, true].into_iter().for_each(nothing_is_allocated_for_a_call);
+    nothing_is_allocated_for_a_fax();
     nothing_is_left_of_those_who_have_gone();
 }

@@ -1,14 +1,19 @@
 //! Keys of telephones: as tones in the audio, and as telephone events (RFC 4733), from either to the other.
 
 mod collect;
+mod cover;
 mod detect;
 mod generate;
+mod mask;
 mod receive;
 mod send;
 
 pub use collect::{Collected, Collector, CollectorConfig};
+pub use cover::KeyCover;
 pub use detect::Detector;
 pub use generate::ToneGenerator;
+pub use mask::{KeyMask, Substitute, Tones};
+pub(crate) use mask::{Masked, Masker};
 pub use receive::EventReceiver;
 pub use send::{EventPacket, EventSender, VOLUME};
 

@@ -5,15 +5,18 @@
 
 mod config;
 mod controls;
+mod keys;
 
 pub use config::{SendKeys, TranscodeError, TranscoderConfig, TranscoderCounters};
 
 use kaname_wire::extension::AudioLevel;
 
+use keys::KeysOut;
+
 use crate::Rate;
 use crate::codec::comfort_noise::describe;
 use crate::codec::{Codec, Codecs, Encoder};
-use crate::dtmf::{Detector, EventReceiver, EventSender, KeyEvent, ToneGenerator};
+use crate::dtmf::{Detector, EventReceiver, EventSender, KeyCover, KeyEvent, ToneGenerator};
 use crate::jitter::{Inserted, Packet, Played, Playout, Scratch};
 use crate::level::{AutoLevel, Gain, Limiter, measure};
 use crate::limits::{FRAME_SAMPLES_MAX, PAYLOAD_MAX, PROMPTS_MAX, PTIME_MS_MAX};
@@ -22,9 +25,6 @@ use crate::prompt::Prompts;
 
 /// Comfort noise is described again so often, in milliseconds.
 const NOISE_EVERY_MS: u32 = 400;
-
-/// Between two keys that are sent as tones.
-const PRESS_PAUSE_MS: u32 = 50;
 
 /// A level and eight coefficients.
 const NOISE_BYTES: usize = 9;
@@ -42,8 +42,9 @@ pub struct Transcoder {
     receiver: EventReceiver,
     has_events: bool,
     detector: Option<Detector>,
-    sender: EventSender,
-    tones: ToneGenerator,
+    /// While keys are masked: takes them out of the audio.
+    cover: Option<KeyCover>,
+    keys: KeysOut,
     prompts: Prompts,
     /// Of prompts that came to their end in the last tick.
     over: Vec<u64>,
@@ -58,6 +59,9 @@ pub struct Transcoder {
     payload: Box<[u8]>,
     packets: u64,
     failed: u64,
+    /// Nothing comes any more, or nothing came yet.
+    silent: bool,
+    silences: u64,
 }
 
 impl Transcoder {
@@ -79,8 +83,8 @@ impl Transcoder {
             receiver: EventReceiver::new(playout.clock_hz()),
             has_events: false,
             detector: config.detect_tones.then(|| Detector::new(rate)),
-            sender: EventSender::new(sends.codec.clock_hz()),
-            tones: ToneGenerator::new(rate),
+            cover: None,
+            keys: KeysOut::new(config.keys, sends.codec.clock_hz(), rate),
             prompts: Prompts::new(),
             over: Vec::with_capacity(PROMPTS_MAX),
             limiter: Limiter::default(),
@@ -93,6 +97,8 @@ impl Transcoder {
             payload: vec![0; PAYLOAD_MAX].into(),
             packets: 0,
             failed: 0,
+            silent: true,
+            silences: 0,
             playout,
             config,
         })
@@ -118,13 +124,15 @@ impl Transcoder {
             self.playout = playout;
         }
         if old.sends.codec.clock_hz() != new.sends.codec.clock_hz() {
-            self.sender = EventSender::new(config.sends.codec.clock_hz());
+            self.keys.sender = EventSender::new(config.sends.codec.clock_hz());
         }
+        self.keys.way = config.keys;
         if let Some(encoder) = encoder {
             self.encoder = encoder;
         }
         if new_rate {
-            self.tones = ToneGenerator::new(rate);
+            self.keys.tones = ToneGenerator::new(rate);
+            self.cover = self.cover.is_some().then(|| KeyCover::new(rate));
             self.prompts.set_rate(rate);
             self.rate = rate;
         }
@@ -148,16 +156,21 @@ impl Transcoder {
 
     /// What happened so far.
     pub fn counters(&self) -> TranscoderCounters {
-        TranscoderCounters { playout: self.playout.counters(), packets: self.packets, failed: self.failed }
+        TranscoderCounters {
+            playout: self.playout.counters(),
+            packets: self.packets,
+            failed: self.failed,
+            silences: self.silences,
+        }
     }
 
     /// Takes a packet; tells `heard` of keys in it.
     pub fn receive(&mut self, packet: &Packet<'_>, heard: &mut dyn FnMut(KeyEvent)) -> Inserted {
-        let Transcoder { playout, receiver, sender, tones, config, has_events, .. } = self;
+        let Transcoder { playout, receiver, keys, has_events, .. } = self;
         playout.receive(packet, &mut |packet| {
             *has_events = true;
             receiver.packet(packet.timestamp, packet.payload, packet.arrival_ns, &mut |event| {
-                forward_key(config.keys, sender, tones, event);
+                keys.forward(event);
                 heard(event);
             });
         })
@@ -180,14 +193,16 @@ impl Transcoder {
             self.outgoing.tick(ticks);
             self.noise_due_ms = 0;
             self.packets += 1;
+            self.silent = false;
             return Some(self.outgoing.audio(sends.payload_type, None, &self.payload[..samples]));
         }
         let mut played = self.playout.pull(now_ns, &mut self.frame[..samples], scratch);
         if let Some(heard) = &mut self.heard {
             heard[..samples].copy_from_slice(&self.frame[..samples]);
         }
-        self.listen(samples, heard);
-        if self.add_prompts(samples) {
+        self.note_silence(played);
+        // A key's tone sounds, whatever else comes.
+        if self.listen(samples, heard) | self.add_prompts(samples) {
             played = Played::Audio;
         }
         self.outgoing.tick(ticks);
@@ -196,9 +211,9 @@ impl Transcoder {
             return None;
         }
         if let SendKeys::Events(payload_type) = self.config.keys
-            && self.sender.is_busy()
+            && self.keys.sender.is_busy()
         {
-            let event = self.sender.tick(self.outgoing.timestamp(), ticks)?;
+            let event = self.keys.sender.tick(self.outgoing.timestamp(), ticks)?;
             self.packets += 1;
             return Some(self.outgoing.event(payload_type, &event, &mut self.payload));
         }
@@ -207,35 +222,49 @@ impl Transcoder {
 
     /// Nobody needs the samples: what comes in only goes out.
     fn is_plain(&self) -> bool {
-        let quiet = self.prompts.is_empty() && self.over.is_empty() && !self.tones.is_busy();
-        let unheard = self.heard.is_none() && self.detector.is_none();
+        let quiet = self.prompts.is_empty() && self.over.is_empty() && !self.keys.is_busy();
+        let unheard = self.heard.is_none() && self.detector.is_none() && self.cover.is_none();
         let untouched = self.gain.is_open() && self.auto_level.is_none() && !self.muted;
-        quiet && unheard && untouched && self.sends && !self.sender.is_busy()
+        quiet && unheard && untouched && self.sends
+    }
+
+    /// Counts each time that what came has come to its end.
+    fn note_silence(&mut self, played: Played) {
+        let silent = played == Played::Nothing;
+        self.silences += u64::from(silent && !self.silent);
+        self.silent = silent;
     }
 
     fn let_keys_end(&mut self, now_ns: u64, heard: &mut dyn FnMut(KeyEvent)) {
-        let Transcoder { receiver, sender, tones, config, .. } = self;
+        let Transcoder { receiver, keys, .. } = self;
         receiver.tick(now_ns, &mut |event| {
-            forward_key(config.keys, sender, tones, event);
+            keys.forward(event);
             heard(event);
         });
     }
 
-    /// Level, and keys as tones: out of the frame, and into it.
-    fn listen(&mut self, samples: usize, heard: &mut dyn FnMut(KeyEvent)) {
+    /// Level, and keys as tones: out of the frame, and into it. Whether it has such a tone now.
+    fn listen(&mut self, samples: usize, heard: &mut dyn FnMut(KeyEvent)) -> bool {
         let frame = &mut self.frame[..samples];
         self.gain.apply(frame);
         if let Some(level) = &mut self.auto_level {
             level.apply(self.rate, frame);
         }
         // A sender of events may send the tones too: each key is meant once.
-        if let Some(detector) = self.detector.as_mut().filter(|_| !self.has_events) {
-            let (keys, sender, tones) = (self.config.keys, &mut self.sender, &mut self.tones);
-            let as_events = matches!(keys, SendKeys::Events(_));
+        let (keys, is_meant) = (&mut self.keys, !self.has_events);
+        if let Some(cover) = &mut self.cover {
+            cover.hide(frame, &mut |event| {
+                if is_meant {
+                    keys.forward(event);
+                    heard(event);
+                }
+            });
+        } else if let Some(detector) = self.detector.as_mut().filter(|_| is_meant) {
+            let as_events = matches!(keys.way, SendKeys::Events(_));
             detector.listen(frame, &mut |event| {
                 // Tones that leave as tones are in the audio already.
                 if as_events {
-                    forward_key(keys, sender, tones, event);
+                    keys.forward(event);
                 }
                 heard(event);
             });
@@ -247,7 +276,7 @@ impl Transcoder {
         if self.muted {
             frame.fill(0);
         }
-        self.tones.fill(frame);
+        keys.tones.fill(frame)
     }
 
     /// What is played to the listener; false if nothing is.
@@ -267,7 +296,7 @@ impl Transcoder {
     }
 
     fn send(&mut self, played: Played, samples: usize) -> Option<OutPacket<'_>> {
-        if played == Played::Nothing && !self.tones.is_busy() {
+        if played == Played::Nothing {
             self.outgoing.pause();
             return None;
         }
@@ -312,23 +341,6 @@ fn check(config: &TranscoderConfig) -> Result<Rate, TranscodeError> {
         return Err(TranscodeError::Ptime(sends.ptime_ms));
     }
     config.rate()
-}
-
-/// Sends a key on in the way that was agreed. One too many is lost: it would come so late that nobody expects it.
-fn forward_key(keys: SendKeys, sender: &mut EventSender, tones: &mut ToneGenerator, event: KeyEvent) {
-    let _ = match (keys, event) {
-        (SendKeys::Never, _) => Ok(()),
-        (SendKeys::Events(_), KeyEvent::Down(key)) => sender.hold(key),
-        (SendKeys::Events(_), KeyEvent::Up(..)) => {
-            sender.release();
-            Ok(())
-        }
-        (SendKeys::Tones, KeyEvent::Down(key)) => tones.hold(key),
-        (SendKeys::Tones, KeyEvent::Up(..)) => {
-            tones.release();
-            Ok(())
-        }
-    };
 }
 
 #[cfg(test)]

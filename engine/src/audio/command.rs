@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use kaname_core::command::LinkId;
 use kaname_media::codec::opus::OpusConfig;
-use kaname_media::dtmf::Key;
+use kaname_media::dtmf::{Key, KeyMask};
 use kaname_media::jitter::StreamFormat;
 use kaname_media::mixer::{ParticipantConfig, RoomConfig};
 use kaname_media::prompt::Prompt;
@@ -170,6 +170,14 @@ pub enum AudioCommand {
         /// The file.
         to: Box<RecordTo>,
     },
+    /// A recorder listens to other points from now on, one for each that it began with: its file goes on. A channel
+    /// without a point is silent.
+    RecordFrom {
+        /// The recorder.
+        id: AudioId,
+        /// In the order of its channels.
+        of: Vec<Option<RecordOf>>,
+    },
     /// Stops writing for a while, or goes on; what is heard meanwhile is not in the file.
     PauseRecording {
         /// The recorder.
@@ -211,6 +219,7 @@ impl AudioCommand {
             AudioCommand::StopPlaying { to, .. } => ("StopPlaying", *to),
             AudioCommand::Press { id, .. } => ("Press", *id),
             AudioCommand::Record { id, .. } => ("Record", *id),
+            AudioCommand::RecordFrom { id, .. } => ("RecordFrom", *id),
             AudioCommand::PauseRecording { id, .. } => ("PauseRecording", *id),
             AudioCommand::Remove { id } => ("Remove", *id),
             AudioCommand::Query { id, .. } => ("Query", *id),
@@ -244,6 +253,9 @@ pub enum Setting {
     AutoLevel(bool),
     /// Whether keys are looked for as tones in its audio.
     DetectTones(bool),
+    /// What others hear in place of keys that are pressed at its input; a tap's recording has silence. Keys are told as they
+    /// were pressed. Transcoders and taps only.
+    Mask(Option<KeyMask>),
     /// Loss that its listener reports, in percent: redundancy grows with it where the codec has any.
     ExpectLoss(u8),
 }
@@ -259,7 +271,7 @@ pub enum Manner {
 }
 
 /// What comes to a tap.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TapConfig {
     /// Payload types that come in.
     pub receives: Vec<StreamFormat>,

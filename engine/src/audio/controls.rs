@@ -21,12 +21,14 @@ impl Worker {
             (Work::Pipe(pipe), Setting::Muted(muted)) => pipe.transcoder.set_muted(muted),
             (Work::Pipe(pipe), Setting::AutoLevel(on)) => pipe.transcoder.set_auto_level(on),
             (Work::Pipe(pipe), Setting::DetectTones(on)) => pipe.transcoder.set_detect_tones(on),
+            (Work::Pipe(pipe), Setting::Mask(mask)) => pipe.transcoder.set_mask(mask),
             (Work::Pipe(pipe), Setting::ExpectLoss(percent)) => pipe.transcoder.expect_loss(percent),
             (Work::Pipe(pipe), Setting::Listens(listens)) => {
                 pipe.listens = listens;
                 pipe.settle();
             }
             (Work::Tap(tap), Setting::DetectTones(on)) => tap.set_detect_tones(on),
+            (Work::Tap(tap), Setting::Mask(mask)) => tap.set_covered(mask.is_some()),
             // The encoding is shared, so its loss is the room's.
             (Work::Room(hall), Setting::ExpectLoss(percent)) => hall.room.expect_loss(percent),
             _ => return Err(AudioError::Unfit),
@@ -84,8 +86,8 @@ fn set_member(hall: &mut Hall, place: ParticipantId, setting: Setting) -> Done {
             hall.member(place).ok_or(AudioError::Unknown)?.listens = listens;
             hall.settle(place);
         }
-        // The encoding is shared: see the room's.
-        Setting::ExpectLoss(_) => return Err(AudioError::Unfit),
+        // The encoding is shared: see the room's. In a room keys are not sent on.
+        Setting::ExpectLoss(_) | Setting::Mask(_) => return Err(AudioError::Unfit),
     }
     Ok(())
 }

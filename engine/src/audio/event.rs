@@ -135,7 +135,7 @@ pub enum AudioError {
     #[error("{RECORDERS} recorders run already; stop some")]
     Recorders,
     /// A recorder has one or two points; two channels are for WAV, and for two points.
-    #[error("a recorder has one or two points; stereo needs two and the format WAV")]
+    #[error("a recorder has one or two points, and keeps their number; stereo needs two and the format WAV")]
     RecordPoints,
     /// A file could not be written.
     #[error("cannot record to {}: {why}", path.display())]

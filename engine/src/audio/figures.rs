@@ -48,6 +48,8 @@ figures! {
         ticks_late,
         /// Turns left out because the worker was too far behind.
         ticks_skipped,
+        /// Times that nothing came to a transcoder any more: it sends nothing until something comes.
+        silences,
         /// Faults of ours, each the end of one transcoder or room.
         faults,
         /// Times that it slept.

@@ -4,12 +4,12 @@ use kaname_core::Time;
 use kaname_core::command::LinkId;
 use kaname_media::Rate;
 use kaname_media::codec::{Codec, Codecs};
-use kaname_media::dtmf::{Detector, EventReceiver, KeyEvent};
+use kaname_media::dtmf::{Detector, EventReceiver, KeyCover, KeyEvent};
 use kaname_media::jitter::{Inserted, Packet, Playout, PlayoutConfig, Receives, Scratch, StreamFormat};
 use kaname_media::mixer::ParticipantId;
 use kaname_media::transcode::{TranscodeError, Transcoder, TranscoderConfig};
 
-use super::figures::AudioFigures;
+use super::figures::{AudioFigures, bump};
 use super::hall::Hall;
 use super::outlet::Outlets;
 use super::record::{Point, Recorders};
@@ -134,12 +134,14 @@ impl Pipe {
     fn tick(&mut self, id: AudioId, around: &mut Around<'_, '_>) {
         let Pipe { transcoder, outlets, points, .. } = self;
         let (now_ns, tell) = (around.now.as_nanos(), around.tell);
+        let silences = transcoder.counters().silences;
         let packet =
             transcoder.tick(now_ns, around.scratch, &mut |event| tell(AudioEvent::Key { id, event }));
         if let Some(packet) = packet {
             let live = packet.payload_type == self.live;
             outlets.send(&packet, live, around);
         }
+        bump(&around.figures.silences, transcoder.counters().silences - silences);
         for &token in transcoder.prompts_over() {
             tell(AudioEvent::PlayEnded { id, token, stopped: false });
         }
@@ -176,6 +178,8 @@ pub(super) struct Tap {
     events: EventReceiver,
     has_events: bool,
     detector: Option<Detector>,
+    /// Takes keys out of what is recorded.
+    cover: Option<KeyCover>,
     frame: Vec<i16>,
     pub(super) input: Option<LinkId>,
     pub(super) points: Vec<(Side, Point)>,
@@ -193,6 +197,7 @@ impl Tap {
             events: EventReceiver::new(playout.clock_hz()),
             has_events: false,
             detector: detect_tones.then(|| Detector::new(rate)),
+            cover: None,
             frame: vec![0; rate.samples(TAP_MS)],
             input: Some(input),
             points: Vec::new(),
@@ -203,6 +208,11 @@ impl Tap {
     pub(super) fn set_detect_tones(&mut self, on: bool) {
         let rate = self.playout.rate();
         self.detector = on.then(|| self.detector.take().unwrap_or_else(|| Detector::new(rate)));
+    }
+
+    pub(super) fn set_covered(&mut self, on: bool) {
+        let rate = self.playout.rate();
+        self.cover = on.then(|| self.cover.take().unwrap_or_else(|| KeyCover::new(rate)));
     }
 
     pub(super) fn playout(&self) -> &Playout {
@@ -227,6 +237,10 @@ impl Tap {
         // A sender of events may send the tones too: each key is meant once.
         if let Some(detector) = self.detector.as_mut().filter(|_| !self.has_events) {
             detector.listen(&self.frame, key);
+        }
+        if let Some(cover) = &mut self.cover {
+            // Keys are the detector's to tell, where somebody wants to know.
+            cover.hide(&mut self.frame, &mut |_| {});
         }
         for (_, point) in &self.points {
             around.recorders.sound(*point, self.playout.rate(), &self.frame, around.now, around.figures);

@@ -15,9 +15,33 @@ impl Worker {
         for (channel, of) in of.iter().enumerate() {
             self.attach(*of, Point::new(recorder, channel));
         }
-        self.recorded.insert(recorder, of.to_vec());
+        self.recorded.insert(recorder, of.iter().copied().map(Some).collect());
         self.names.insert(id, Place::Recorder(recorder));
         Ok(())
+    }
+
+    /// The recorder's channels hear other points from now on.
+    pub(super) fn record_from(&mut self, id: AudioId, of: Vec<Option<RecordOf>>) -> Result<(), AudioError> {
+        let Place::Recorder(recorder) = self.place(id)? else { return Err(AudioError::Unfit) };
+        if self.recorded.get(&recorder).is_none_or(|points| points.len() != of.len()) {
+            return Err(AudioError::RecordPoints);
+        }
+        for point in of.iter().flatten() {
+            self.rate_of(*point)?;
+        }
+        self.detach(recorder);
+        for (channel, of) in of.iter().enumerate() {
+            of.iter().for_each(|of| self.attach(*of, Point::new(recorder, channel)));
+        }
+        self.recorded.insert(recorder, of);
+        Ok(())
+    }
+
+    /// No point is the recorder's any more.
+    fn detach(&mut self, recorder: u32) {
+        for of in self.recorded.remove(&recorder).unwrap_or_default().into_iter().flatten() {
+            self.with_points(of, |points| points.retain(|(_, point)| point.recorder != recorder));
+        }
     }
 
     /// The rate of what is heard at a point, if it is one.
@@ -67,9 +91,7 @@ impl Worker {
     pub(super) fn end_recorder(&mut self, id: AudioId) {
         let Some(&Place::Recorder(place)) = self.names.get(&id) else { return };
         self.names.remove(&id);
-        for of in self.recorded.remove(&place).unwrap_or_default() {
-            self.with_points(of, |points| points.retain(|(_, point)| point.recorder != place));
-        }
+        self.detach(place);
         self.recorders.end(place);
     }
 }

@@ -97,8 +97,8 @@ pub(super) struct Worker {
     pub(super) ways: ByLink<Feed>,
     pub(super) wheel: Wheel,
     pub(super) recorders: Recorders,
-    /// The points of each.
-    pub(super) recorded: HashMap<u32, Vec<RecordOf>>,
+    /// The points of each, by channel.
+    pub(super) recorded: HashMap<u32, Vec<Option<RecordOf>>>,
     /// How many are in rooms.
     pub(super) members: usize,
     scratch: Scratch,

@@ -2,10 +2,11 @@
 
 use super::actor::Now;
 use super::error::CallError;
+use super::fax;
 use super::formats::{self, Towards};
 use super::model::{Agreed, Call, Media, Pending, PendingMedia, PendingRtp, Signalled, Wishes, address_of};
 use super::offer::{base, family, ice_lines};
-use super::plan::{Manner, Security};
+use super::plan::{Effects, Manner, Security};
 use super::tools::Tools;
 use super::write;
 use crate::ng::flags::{DtlsMode, Flags, IceMode};
@@ -93,12 +94,12 @@ fn introduce(call: &mut Call, (from, to): (usize, usize), flags: &Flags) {
 }
 
 /// Both sides of one m-line: the offerer's, then the answerer's.
-struct Settled {
-    offerer: Agreed,
-    answerer: Agreed,
-    offerer_view: MediaView,
-    offerer_keys: Option<crypto::CryptoPair>,
-    answerer_keys: Option<crypto::CryptoPair>,
+pub(super) struct Settled {
+    pub(super) offerer: Agreed,
+    pub(super) answerer: Agreed,
+    pub(super) offerer_view: MediaView,
+    pub(super) offerer_keys: Option<crypto::CryptoPair>,
+    pub(super) answerer_keys: Option<crypto::CryptoPair>,
 }
 
 type Outcome = (Vec<Option<Settled>>, Vec<MediaRewrite>);
@@ -123,7 +124,13 @@ fn settle(
         let (outcome, line) = match waits {
             PendingMedia::Off => (None, rejected()),
             PendingMedia::Foreign => (None, MediaRewrite::default()),
-            PendingMedia::Rtp(_) if view.is_off() => (None, rejected()),
+            PendingMedia::Rtp(_) | PendingMedia::Fax(_) if view.is_off() => (None, rejected()),
+            PendingMedia::Fax(_) if !view.is_t38() => (None, rejected()),
+            PendingMedia::Fax(offered) => {
+                let (outcome, line) =
+                    fax::settle(tools, now, call, ends, offered, &pending.wishes, (flags, view))?;
+                (Some(outcome), line)
+            }
             PendingMedia::Rtp(rtp) => {
                 let given = Given { pending, rtp, flags, text, view };
                 match media(tools, now, call, ends, &given)? {
@@ -168,10 +175,7 @@ fn media(
     }
     let v4 = rtp.theirs.connection.as_ref().and_then(|host| host.ip()).map(|ip| ip.is_ipv4());
     let v4 = flags.address_family.and(family(flags, text)).or(v4);
-    let ports = match tools.ports_of(now, home, tos, offerer, view.index, v4) {
-        Err(CallError::NoFamily(_)) => tools.ports_of(now, home, tos, offerer, view.index, None)?,
-        ports => ports?,
-    };
+    let ports = tools.some_ports_of(now, home, tos, offerer, view.index, v4)?;
     let (answerer_security, answerer_keys) =
         answerer_security(&call.parties[to].medias[view.index], rtp, view)?;
     let line = &mut call.parties[from].medias[view.index];
@@ -264,7 +268,7 @@ fn flows(tools: &mut Tools, flow: &Flow, ptime_ms: Option<u32>, wishes: &Wishes,
     let worked = match &manner {
         Manner::Pass(_) => formats::transcoder(flow, towards, &mut tools.random)
             .and_then(|config| formats::codable(config, tools.engine.codecs()))
-            .map(|config| Manner::Transcode { config: Box::new(config), silent: false }),
+            .map(|config| Manner::Transcode { config: Box::new(config), effects: Effects::default() }),
         _ => None,
     };
     Agreed {
@@ -295,7 +299,7 @@ fn prefer(flags: &Flags, wishes: &Wishes) -> DtlsRole {
     if modes.contains(&DtlsMode::Active) { DtlsRole::Active } else { DtlsRole::Passive }
 }
 
-fn signalled(view: &MediaView, instead: Option<std::net::IpAddr>) -> Signalled {
+pub(super) fn signalled(view: &MediaView, instead: Option<std::net::IpAddr>) -> Signalled {
     let at = |address: Option<std::net::SocketAddr>| {
         address.map(|address| std::net::SocketAddr::new(instead.unwrap_or(address.ip()), address.port()))
     };

@@ -66,7 +66,7 @@ impl State {
         for (number, _) in call.told.numbers() {
             self.owners.remove(&number);
         }
-        self.end_sound(&mut call);
+        self.end_recording(&mut call);
         self.leave_seat(&call);
         self.tools.end(now, &mut call);
         self.begin(now, number, Task::End { call: Box::new(call), reason, asker, ended: now }, waits);
@@ -218,6 +218,10 @@ impl Call {
 
 /// Packets and bytes of media that came.
 pub(super) fn received(stats: &LegStats) -> (u64, u64) {
+    if stats.streams.is_empty() {
+        // A fax: whatever came.
+        return (stats.packets_in, stats.bytes_in);
+    }
     stats
         .streams
         .iter()
@@ -226,6 +230,9 @@ pub(super) fn received(stats: &LegStats) -> (u64, u64) {
 
 /// The same that left.
 pub(super) fn sent(stats: &LegStats) -> (u64, u64) {
+    if stats.senders.is_empty() {
+        return (stats.packets_out, stats.bytes_out);
+    }
     stats
         .senders
         .iter()
@@ -255,5 +262,10 @@ fn party_record(party: &super::model::Party) -> PartyRecord<'_> {
             quality: Quality::of(&stats, codec, clock_rate),
         }
     });
-    PartyRecord { tag: &party.tag, label: party.label.as_deref(), medias: medias.collect() }
+    PartyRecord {
+        tag: &party.tag,
+        label: party.label.as_deref(),
+        keys: party.keys_heard,
+        medias: medias.collect(),
+    }
 }

@@ -6,7 +6,7 @@ use kaname_engine::audio::{
 };
 use kaname_engine::core::command::{Codec as CoreCodec, PayloadMap, PayloadType};
 
-use super::plan::{Manner, Sound};
+use super::plan::{Effects, Manner, Sound};
 use super::random::Random;
 use crate::ng::sdp::Format;
 use crate::ng::sdp::codecs::{Carry, CodecRules, Flow, Route};
@@ -100,7 +100,7 @@ pub(super) fn manner(flow: &Flow, towards: Towards<'_>, random: &mut Random) -> 
     if flow.transcodes()
         && let Some(config) = transcoder(flow, towards, random)
     {
-        return Manner::Transcode { config: Box::new(config), silent: false };
+        return Manner::Transcode { config: Box::new(config), effects: Effects::default() };
     }
     let passes = flow.routes.iter().filter_map(|route| match route.carry {
         Carry::Pass(to) if !route.format.is_named("rtx") => Some((&route.format, to)),
@@ -270,7 +270,8 @@ mod tests {
             noise: None,
         };
         let rules = CodecRules::default();
-        let Manner::Transcode { config, silent: false } = manner(&flow, towards(&rules), &mut random())
+        let Manner::Transcode { config, effects: Effects { silent: false, mask: None } } =
+            manner(&flow, towards(&rules), &mut random())
         else {
             panic!("transcodes")
         };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use kaname_engine::ShardId;
-use kaname_engine::audio::TapConfig;
+use kaname_engine::audio::{KeyMask, TapConfig};
 use kaname_engine::core::command::Learn;
 use kaname_engine::core::event::LegStats;
 
@@ -14,8 +14,8 @@ use super::limits::LOOK_INTERVAL;
 use super::plan::{Home, Manner, Security, SideKey, Sound, Told};
 use super::ports::OwnPorts;
 use super::random::Random;
+use super::recording::Recording;
 use super::room::Seat;
-use super::sound::Recording;
 use crate::ng::flags::{DtlsMode, Flags, Switch};
 use crate::ng::sdp::codecs::{CodecOffer, CodecRules};
 use crate::ng::sdp::crypto::{CryptoLine, CryptoPair};
@@ -50,6 +50,8 @@ pub(super) struct Call {
     /// When its legs are asked for figures again.
     pub(super) next_look: Instant,
     pub(super) recording: Option<Recording>,
+    /// Keys are looked for, as tones too, and logged (`detect-DTMF`).
+    pub(super) detect_keys: bool,
     /// What was asked for all parties at once.
     pub(super) orders: Orders,
     /// Who is played something, by the playing's name.
@@ -91,24 +93,44 @@ pub(super) struct Party {
     pub(super) worked: bool,
     /// Keys were pressed towards it, and more may be: the worker stays.
     pub(super) pressed: bool,
+    /// How many keys a worker heard it press.
+    pub(super) keys_heard: u64,
 }
 
 /// What commands asked of a party's sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Orders {
-    /// Its keys go nowhere.
-    pub(super) block_dtmf: bool,
+    /// Its keys are nobody's business.
+    pub(super) keys: Option<KeyBlock>,
     /// Nothing of it but keys goes anywhere.
     pub(super) block_media: bool,
     /// Silence goes out in place of what it says.
     pub(super) silence_media: bool,
 }
 
+/// What becomes of keys that are blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyBlock {
+    /// Events go nowhere. Tones in the audio are not looked for.
+    Drop,
+    /// Something stands for events and for tones.
+    Mask(KeyMask),
+}
+
+impl KeyBlock {
+    pub(super) fn mask(self) -> Option<KeyMask> {
+        match self {
+            KeyBlock::Drop => None,
+            KeyBlock::Mask(mask) => Some(mask),
+        }
+    }
+}
+
 impl Orders {
-    /// What holds when both were asked for.
+    /// What holds when both were asked for: of a party, and of the call. Of masks the party's own counts.
     pub(super) fn and(self, other: Orders) -> Orders {
         Orders {
-            block_dtmf: self.block_dtmf || other.block_dtmf,
+            keys: self.keys.or(other.keys),
             block_media: self.block_media || other.block_media,
             silence_media: self.silence_media || other.silence_media,
         }
@@ -192,6 +214,8 @@ pub(super) enum PendingMedia {
     Off,
     /// Not ours to relay: it goes through as it is.
     Foreign,
+    /// T.38 over UDPTL: its datagrams are relayed as they are.
+    Fax(Box<MediaView>),
     /// RTP.
     Rtp(Box<PendingRtp>),
 }
@@ -270,6 +294,7 @@ impl Call {
             cname: random.letters(16),
             next_look: now.at + LOOK_INTERVAL,
             recording: None,
+            detect_keys: false,
             orders: Orders::default(),
             playing: HashMap::new(),
             seat: None,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::actor::Now;
 use super::error::CallError;
+use super::fax;
 use super::limits::PARTIES;
 use super::model::{Call, Media, Party, Pending, PendingMedia, PendingRtp, Wishes};
 use super::ports::OwnPorts;
@@ -163,14 +164,21 @@ fn media(
     if view.is_off() {
         return Ok((MediaRewrite { rejected: true, ..MediaRewrite::default() }, PendingMedia::Off));
     }
-    if !view.protocol.is_rtp() {
+    if !view.protocol.is_rtp() && !view.is_t38() {
         return Ok((MediaRewrite::default(), PendingMedia::Foreign));
     }
-    // A family that the interface lacks was not asked for by anyone but the other end's network.
-    let ports = match (tools.ports_of(now, home, tos, party, view.index, v4), flags.address_family) {
-        (Err(CallError::NoFamily(_)), None) => tools.ports_of(now, home, tos, party, view.index, None)?,
-        (ports, _) => ports?,
+    let ports = match flags.address_family {
+        Some(_) => tools.ports_of(now, home, tos, party, view.index, v4)?,
+        // A family that the interface lacks was not asked for by anyone but the other end's network.
+        None => tools.some_ports_of(now, home, tos, party, view.index, v4)?,
     };
+    if view.is_t38() {
+        let line = &mut party.medias[view.index];
+        line.kind.clone_from(&view.kind);
+        // Keys of the voice that was must not come back with the voice that will be.
+        line.crypto_offered.clear();
+        return Ok((fax::rewritten(flags, view, ports), PendingMedia::Fax(Box::new(view.clone()))));
+    }
     let line = &mut party.medias[view.index];
     line.kind.clone_from(&view.kind);
     let protocol = offered_protocol(&view.protocol, &flags.protocol);
@@ -273,7 +281,7 @@ fn relayed(candidate: &Candidate) -> Candidate {
 fn address(party: &Party, pending: &[PendingMedia]) -> Option<IpAddr> {
     let lines = party.medias.iter().zip(pending);
     lines
-        .filter(|(_, pending)| matches!(pending, PendingMedia::Rtp(_)))
+        .filter(|(_, pending)| matches!(pending, PendingMedia::Rtp(_) | PendingMedia::Fax(_)))
         .find_map(|(line, _)| Some(line.ports?.address))
 }
 

@@ -1,10 +1,10 @@
 //! From a call to the picture of what the engine is to do.
 
-use kaname_engine::audio::SendKeys;
+use kaname_engine::audio::{SendKeys, TapConfig};
 use kaname_engine::core::command::{Codec, IceCredentials, Learn, MediaKind, PayloadMap, Remote};
 
-use super::model::{Agreed, Call, Media, Orders, Party};
-use super::plan::{Hearing, Manner, Picture, Side, SideKey};
+use super::model::{Agreed, Call, KeyBlock, Media, Orders, Party};
+use super::plan::{Effects, Hearing, Manner, Picture, Side, SideKey};
 
 /// Every side that is agreed, with what it hears.
 pub(super) fn paint(call: &Call) -> Picture {
@@ -16,6 +16,7 @@ pub(super) fn paint(call: &Call) -> Picture {
             let (Some(agreed), Some(ports)) = (&line.agreed, line.ports) else { continue };
             let side = Side {
                 kind: if agreed.video { MediaKind::Video } else { MediaKind::Audio },
+                is_fax: matches!(agreed.flow, Manner::Relay),
                 rtp: ports.rtp,
                 rtcp: (!agreed.mux).then_some(ports.rtcp),
                 ice: credentials(line, agreed),
@@ -24,12 +25,20 @@ pub(super) fn paint(call: &Call) -> Picture {
                 sound: agreed.sound.clone(),
                 cname: call.cname.clone(),
                 hears: hearing(call, party, key, agreed),
-                tap: agreed.tap.clone().filter(|_| call.recording.is_some() && !agreed.video),
+                tap: tap(call, agreed),
+                mask: party.orders.and(call.orders).keys.and_then(KeyBlock::mask),
             };
             picture.insert(key, side);
         }
     }
     picture
+}
+
+/// How a worker listens to a side, if somebody wants to know what it says.
+fn tap(call: &Call, agreed: &Agreed) -> Option<TapConfig> {
+    let wanted = (call.recording.is_some() || call.detect_keys) && !agreed.video;
+    let tap = agreed.tap.clone().filter(|_| wanted)?;
+    Some(TapConfig { detect_tones: call.detect_keys, ..tap })
 }
 
 fn credentials(line: &Media, agreed: &Agreed) -> Option<IceCredentials> {
@@ -42,6 +51,11 @@ fn remote(agreed: &Agreed, learn: Learn) -> Remote {
         // Nobody is to be sent to, and nobody learned.
         return Remote { rtp: None, rtcp: None, learn: Learn::Never };
     }
+    // Without SSRCs nobody is known again: later moves of a fax are not followed.
+    let learn = match (&agreed.flow, learn) {
+        (Manner::Relay, Learn::Handover) => Learn::Window,
+        _ => learn,
+    };
     Remote { rtp: agreed.remote.rtp, rtcp: agreed.remote.rtcp.filter(|_| !agreed.mux), learn }
 }
 
@@ -75,23 +89,25 @@ fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<
 
 fn manner(agreed: &Agreed, source: &Agreed, orders: Orders, worked: bool) -> Manner {
     let is_silent = orders.silence_media || orders.block_media;
+    let mask = orders.keys.and_then(KeyBlock::mask);
+    let is_work = worked || orders.silence_media || mask.is_some();
     let manner = match (&agreed.flow, &agreed.worked) {
-        (Manner::Pass(_), Some(by_worker)) if worked || orders.silence_media => by_worker.clone(),
+        (Manner::Pass(_), Some(by_worker)) if is_work => by_worker.clone(),
         (flow, _) => flow.clone(),
     };
     match manner {
-        // What no worker can make silent does not pass.
-        Manner::Pass(map) => Manner::Pass(allowed(map, source, orders.block_dtmf, is_silent)),
+        // What no worker can make silent, or mask, does not pass.
+        Manner::Pass(map) => Manner::Pass(allowed(map, source, orders.keys.is_some(), is_silent)),
         Manner::Transcode { mut config, .. } => {
-            if orders.block_dtmf {
+            if orders.keys == Some(KeyBlock::Drop) {
                 config.keys = SendKeys::Never;
                 config.detect_tones = false;
-            } else if worked && config.keys == SendKeys::Never {
+            } else if (worked || mask.is_some()) && config.keys == SendKeys::Never {
                 config.keys = SendKeys::Tones;
             }
-            Manner::Transcode { config, silent: is_silent }
+            Manner::Transcode { config, effects: Effects { silent: is_silent, mask } }
         }
-        Manner::Solo(config) => Manner::Solo(config),
+        other @ (Manner::Solo(_) | Manner::Relay) => other,
     }
 }
 

@@ -14,7 +14,7 @@ use kaname_engine::{DtlsParams, ShardId};
 
 use super::ids::Numbers;
 use hearing::{Export, Heard};
-pub(super) use picture::{Hearing, Manner, Picture, Security, Side, SideKey, Sound};
+pub(super) use picture::{Effects, Hearing, Manner, Picture, Security, Side, SideKey, Sound};
 use side::Applied;
 
 /// Something to tell the engine, in order.
@@ -70,11 +70,30 @@ impl Told {
         self.sides.iter().filter_map(|(key, side)| Some((*key, side.tap.as_ref()?.id)))
     }
 
+    /// Who presses the keys that a worker's thing tells of. `None`: another of them tells of the same.
+    pub(super) fn presser(&self, id: AudioId) -> Option<SideKey> {
+        let taps = || self.sides.iter().filter_map(|(key, side)| Some((*key, side.tap.as_ref()?.id)));
+        let by_tap = taps().find(|(_, tap)| *tap == id).map(|(key, _)| key);
+        let makes = |side: &&Applied| side.hears.as_ref().and_then(Heard::worker) == Some(id);
+        by_tap.or_else(|| {
+            let from = self.sides.values().find(makes)?.hears.as_ref()?.from();
+            let first = self.sides.values().find(|side| {
+                side.hears.as_ref().is_some_and(|heard| heard.from() == from && heard.worker().is_some())
+            });
+            let tells = first.as_ref().is_some_and(makes);
+            (tells && taps().all(|(key, _)| key != from)).then_some(from)
+        })
+    }
+
     /// Everything with a name of its own, with whose it is.
     pub(super) fn numbers(&self) -> impl Iterator<Item = (u32, SideKey)> {
         self.sides.iter().flat_map(|(key, side)| {
             let worked = side.hears.as_ref().and_then(Heard::worker).map(|id| id.0);
-            [Some(side.leg.0), Some(side.stream.0), worked].into_iter().flatten().map(|number| (number, *key))
+            let tap = side.tap.as_ref().map(|tap| tap.id.0);
+            [Some(side.leg.0), Some(side.stream.0), worked, tap]
+                .into_iter()
+                .flatten()
+                .map(|number| (number, *key))
         })
     }
 

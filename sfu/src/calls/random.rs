@@ -44,6 +44,11 @@ impl Random {
         u32::from_be_bytes(bytes)
     }
 
+    /// 64 random bits.
+    pub(super) fn long_number(&mut self) -> u64 {
+        u64::from(self.number()) << 32 | u64::from(self.number())
+    }
+
     /// RFC 8445 section 5.3: at least 24 and 128 bits of randomness; here 50 and 160. The fragment begins with the
     /// shard's letter, so that checks find it.
     pub(super) fn ice(&mut self, shard: ShardId) -> Ice {

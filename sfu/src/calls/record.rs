@@ -30,6 +30,8 @@ pub(super) struct CallRecord<'a> {
 pub(super) struct PartyRecord<'a> {
     pub(super) tag: &'a str,
     pub(super) label: Option<&'a str>,
+    /// Keys that a worker heard it press: how many, never which.
+    pub(super) keys: u64,
     pub(super) medias: Vec<MediaRecord<'a>>,
 }
 

@@ -338,6 +338,7 @@ fn note(call: &mut Call, now: Now, flags: &Flags) {
         Some(Traffic::Pass) => call.dropped = false,
         None => {}
     }
+    call.detect_keys |= flags.has(Switch::DetectDtmf);
     if let Some(Some(tos)) = flags.tos {
         call.tos = tos;
     }

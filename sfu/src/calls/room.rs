@@ -282,7 +282,7 @@ impl Call {
 fn worked(agreed: &super::model::Agreed) -> Option<&TranscoderConfig> {
     [Some(&agreed.flow), agreed.worked.as_ref()].into_iter().flatten().find_map(|manner| match manner {
         Manner::Transcode { config, .. } => Some(&**config),
-        Manner::Pass(_) | Manner::Solo(_) => None,
+        Manner::Pass(_) | Manner::Solo(_) | Manner::Relay => None,
     })
 }
 

@@ -1,33 +1,25 @@
 //! What is done to the sound of a call besides carrying it: blocked, silenced, played into, recorded.
 
-use std::path::PathBuf;
-
 use kaname_engine::audio::{
-    AudioCommand, AudioEvent, AudioId, Key, Manner, Prompt, RecordFormat, RecordOf, RecordTo, Side,
+    AudioCommand, AudioEvent, AudioId, Key, KeyEvent, KeyMask, Manner, Prompt, Substitute, Tones,
 };
 
 use super::actor::Now;
 use super::error::CallError;
-use super::model::{Call, Orders};
-use super::plan::SideKey;
+use super::model::{Agreed, Call, KeyBlock, Orders};
+use super::plan::{self, SideKey};
 use super::prompts;
 use super::requests::ok;
 use super::state::{Asker, CallKey, State};
 use crate::ng::Dictionary;
 use crate::ng::flags::{All, Command, DtmfBlocking, Flags, Switch};
 
-/// A recording under way.
-#[derive(Clone, Debug)]
-pub(super) struct Recording {
-    /// The recorder.
-    pub(super) id: AudioId,
-    pub(super) path: PathBuf,
-    pub(super) paused: bool,
-}
-
 /// Length of a key that is pressed, in milliseconds, and its volume in -dBm0, when nothing is said.
 const KEY_MS: u32 = 250;
 const KEY_VOLUME: u8 = 8;
+
+/// How loud what stands for keys is, in -dBm0, when nothing is said.
+const MASK_VOLUME: u8 = 10;
 
 impl State {
     pub(super) fn sound_command(&mut self, now: Now, flags: &Flags) -> Result<Dictionary, CallError> {
@@ -37,7 +29,7 @@ impl State {
         }
         match flags.command {
             Command::BlockDtmf => self.block_keys(key, flags),
-            Command::UnblockDtmf => self.order(key, flags, |orders| orders.block_dtmf = false),
+            Command::UnblockDtmf => self.order(key, flags, |orders| orders.keys = None),
             Command::BlockMedia => self.order(key, flags, |orders| orders.block_media = true),
             Command::UnblockMedia => self.order(key, flags, |orders| orders.block_media = false),
             Command::SilenceMedia => self.order(key, flags, |orders| orders.silence_media = true),
@@ -57,14 +49,49 @@ impl State {
     }
 
     fn block_keys(&mut self, key: CallKey, flags: &Flags) -> Result<Dictionary, CallError> {
-        match flags.dtmf.blocking {
-            None | Some(DtmfBlocking::Drop) => self.order(key, flags, |orders| orders.block_dtmf = true),
-            Some(DtmfBlocking::Off) => self.order(key, flags, |orders| orders.block_dtmf = false),
-            Some(_) => Err(CallError::NotDone {
-                command: "block DTMF in this DTMF-security mode",
-                instead: "the modes drop and off are done",
-            }),
-        }
+        let Some(block) = self.key_block(flags)? else {
+            return self.order(key, flags, |orders| orders.keys = None);
+        };
+        let reply = self.order(key, flags, |orders| orders.keys = Some(block))?;
+        let lines = || {
+            self.calls.get(&key).into_iter().flat_map(|call| call.live()).flat_map(|(_, party)| &party.medias)
+        };
+        let is_beyond = |agreed: &Agreed| {
+            !agreed.video && agreed.worked.is_none() && matches!(agreed.flow, plan::Manner::Pass(_))
+        };
+        let beyond = lines().filter_map(|line| line.agreed.as_ref()).any(is_beyond);
+        let in_room = self.calls.get(&key).is_some_and(Call::is_of_room);
+        Ok(match block {
+            KeyBlock::Mask(_) if in_room => {
+                reply.with("warning", "in a room key events go to nobody, and tones in the audio pass")
+            }
+            KeyBlock::Mask(_) if beyond => reply.with(
+                "warning",
+                "the call has a codec that is not coded here: its key events are dropped, and tones in its audio pass",
+            ),
+            _ => reply,
+        })
+    }
+
+    /// What becomes of keys; `None`: they pass.
+    fn key_block(&mut self, flags: &Flags) -> Result<Option<KeyBlock>, CallError> {
+        let by = match flags.dtmf.blocking.unwrap_or_default() {
+            DtmfBlocking::Drop => return Ok(Some(KeyBlock::Drop)),
+            DtmfBlocking::Off => return Ok(None),
+            DtmfBlocking::Silence => Substitute::Silence,
+            DtmfBlocking::Tone => {
+                let hz = flags.dtmf.frequencies_hz.iter().filter_map(|hz| u16::try_from(*hz).ok());
+                Substitute::Tone(Tones::new(hz))
+            }
+            DtmfBlocking::Random => Substitute::Random { seed: self.tools.random.long_number() },
+            mode => {
+                let event = if mode == DtmfBlocking::Zero { Some(0) } else { flags.play.key };
+                Substitute::Key(event.and_then(Key::from_event).ok_or_else(|| {
+                    CallError::Play("name the key that stands for others: code or digit".to_owned())
+                })?)
+            }
+        };
+        Ok(Some(KeyBlock::Mask(KeyMask { by, volume: flags.play.volume.unwrap_or(MASK_VOLUME) })))
     }
 
     /// Changes what is asked for, of the parties that are named, or of the call as a whole.
@@ -184,69 +211,6 @@ impl State {
         if heard { Ok(ok()) } else { Err(CallError::Play("nobody hears who is named".to_owned())) }
     }
 
-    fn start_recording(&mut self, now: Now, key: CallKey, flags: &Flags) -> Result<Dictionary, CallError> {
-        let folder = self.tools.config.recordings.clone();
-        let folder = folder
-            .ok_or(CallError::Play("recordings are off; set calls.recordings to a folder".to_owned()))?;
-        let Some(call) = self.calls.get(&key) else { return Err(CallError::UnknownCall) };
-        if call.recording.is_some() {
-            return self.pause_recording(key, false);
-        }
-        let name = match &flags.output_destination {
-            Some(name) => prompts::inside(&folder, name).map_err(CallError::Play)?,
-            None => folder.join(format!("{}-{}.wav", prompts::safe(&call.id), now.unix)),
-        };
-        let id = self.tools.ids.audio();
-        if let Some(call) = self.calls.get_mut(&key) {
-            call.recording = Some(Recording { id, path: name.clone(), paused: false });
-        }
-        self.replan(key, false);
-        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
-        // A recorder has two channels: the two who talk first.
-        let of: Vec<RecordOf> =
-            call.told.taps().take(2).map(|(_, id)| RecordOf { id, side: Side::In }).collect();
-        if of.is_empty() {
-            call.recording = None;
-            self.tools.ids.free(id.0);
-            return Err(CallError::Play("nobody has agreed on a codec that can be decoded here".to_owned()));
-        }
-        let stereo = of.len() == 2;
-        let to = RecordTo { path: name.clone(), format: RecordFormat::Wav, stereo, overwrite: false };
-        let worker = call.worker;
-        self.owners.insert(id.0, (key, SideKey { party: 0, media: 0 }));
-        self.tools.outbox.audio(worker, AudioCommand::Record { id, of, to: Box::new(to) });
-        Ok(ok().with("file", name.display().to_string()))
-    }
-
-    fn pause_recording(&mut self, key: CallKey, paused: bool) -> Result<Dictionary, CallError> {
-        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
-        let Some(recording) = &mut call.recording else {
-            return Ok(ok().with("warning", "the call is not being recorded"));
-        };
-        recording.paused = paused;
-        let (id, worker) = (recording.id, call.worker);
-        self.tools.outbox.audio(worker, AudioCommand::PauseRecording { id, paused });
-        Ok(ok())
-    }
-
-    fn stop_recording(&mut self, key: CallKey) -> Result<Dictionary, CallError> {
-        let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
-        let Some(recording) = call.recording.take() else {
-            return Ok(ok().with("warning", "the call was not being recorded"));
-        };
-        let worker = call.worker;
-        self.tools.outbox.audio(worker, AudioCommand::Remove { id: recording.id });
-        self.replan(key, false);
-        Ok(ok().with("file", recording.path.display().to_string()))
-    }
-
-    /// The call is over: so is its recording.
-    pub(super) fn end_sound(&mut self, call: &mut Call) {
-        if let Some(recording) = call.recording.take() {
-            self.tools.outbox.audio(call.worker, AudioCommand::Remove { id: recording.id });
-        }
-    }
-
     pub(super) fn audio_event(&mut self, _now: Now, event: AudioEvent) {
         match event {
             AudioEvent::PlayEnded { id, token, .. } => self.play_ended(id, token),
@@ -255,14 +219,31 @@ impl State {
                 self.tools.ids.free(id.0);
                 tracing::info!(file = %path.display(), ms, lost_ms, "recorded");
             }
-            AudioEvent::Key { id, event } => {
-                if let Some((call, side)) = self.owner(id.0) {
-                    tracing::debug!(call = %call.id, party = side.party, ?event, "key");
-                }
+            AudioEvent::Key { id, event } => self.key_heard(id, event),
+            AudioEvent::Failed { id, why } => {
+                self.audio_failed(id, "ended", &why.to_string());
+                self.recorder_failed(id);
             }
-            AudioEvent::Failed { id, why } => self.audio_failed(id, "ended", &why.to_string()),
             AudioEvent::Refused { id, command, why } => self.audio_failed(id, command, &why.to_string()),
             AudioEvent::Speaking { .. } | AudioEvent::Figures { .. } => {}
+        }
+    }
+
+    /// Somebody pressed a key. Which one is in no log while it is blocked.
+    fn key_heard(&mut self, id: AudioId, event: KeyEvent) {
+        let Some((call, _)) = self.owner(id.0) else { return };
+        let Some(SideKey { party: index, .. }) = call.told.presser(id) else { return };
+        let (orders, detects) = (call.orders, call.detect_keys);
+        let Some(party) = call.parties.get_mut(index) else { return };
+        let KeyEvent::Up(key, ms) = event else {
+            party.keys_heard += 1;
+            return;
+        };
+        let is_open = party.orders.and(orders).keys.is_none();
+        let key = is_open.then(|| tracing::field::debug(key.name()));
+        match detects {
+            true => tracing::info!(call = %call.id, tag = %party.tag, key, ms, "a key was pressed"),
+            false => tracing::debug!(call = %call.id, tag = %party.tag, key, ms, "a key was pressed"),
         }
     }
 

@@ -19,6 +19,7 @@ use super::model::Call;
 use super::plan::SideKey;
 use super::random::Random;
 use super::record::Records;
+use super::recording;
 use super::room::RoomWish;
 use super::sound::Loaded;
 use super::tools::Tools;
@@ -195,6 +196,7 @@ impl State {
             self.owners.remove(&number);
         }
         self.tools.replan(call, fresh);
+        recording::follow(&mut self.tools, call);
         self.owners.extend(call.told.numbers().map(|(number, side)| (number, (key, side))));
     }
 

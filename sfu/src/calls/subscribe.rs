@@ -8,7 +8,7 @@ use super::answer::answer;
 use super::error::CallError;
 use super::model::{Agreed, Call};
 use super::offer::offer;
-use super::plan::SideKey;
+use super::plan::{Manner, SideKey};
 use super::requests::{check_names, ok};
 use super::state::{CallKey, State};
 use super::tools::Tools;
@@ -179,7 +179,10 @@ fn sources(call: &Call, flags: &Flags) -> Result<Vec<SideKey>, CallError> {
     let is_source =
         |party: &super::model::Party| !party.hidden && party.subscribed.is_empty() && named(party);
     let agreed = call.live().filter(|(_, party)| is_source(party)).flat_map(|(index, party)| {
-        let lines = party.medias.iter().enumerate().filter(|(_, line)| line.agreed.is_some());
+        // Of a fax there is one copy.
+        let is_rtp = |agreed: &Agreed| !matches!(agreed.flow, Manner::Relay);
+        let lines =
+            party.medias.iter().enumerate().filter(move |(_, line)| line.agreed.as_ref().is_some_and(is_rtp));
         lines.map(move |(media, _)| SideKey { party: index, media })
     });
     let sources: Vec<SideKey> = agreed.collect();

@@ -1,6 +1,9 @@
 //! Calls against an engine that only writes down what it is told.
 
+mod commands;
+mod early;
 mod fake;
+mod fax;
 mod offers;
 mod sound;
 mod times;

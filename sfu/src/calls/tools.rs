@@ -74,6 +74,22 @@ impl Tools {
         Ok(ports)
     }
 
+    /// The same, of the other family where the party's interface lacks this one.
+    pub(super) fn some_ports_of(
+        &mut self,
+        now: Now,
+        home: Home,
+        tos: u8,
+        party: &mut Party,
+        media: usize,
+        v4: Option<bool>,
+    ) -> Result<OwnPorts, CallError> {
+        match self.ports_of(now, home, tos, party, media, v4) {
+            Err(CallError::NoFamily(_)) => self.ports_of(now, home, tos, party, media, None),
+            ports => ports,
+        }
+    }
+
     /// Closes all ports of a party.
     pub(super) fn close_ports(&mut self, now: Now, home: Home, party: &mut Party) {
         for line in &mut party.medias {

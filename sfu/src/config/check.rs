@@ -1,5 +1,7 @@
 //! What several settings must satisfy together.
 
+use std::net::IpAddr;
+
 use super::error::{Origin, Problem};
 use super::load::Loaded;
 use super::{Config, MediaIo, Mode};
@@ -79,17 +81,37 @@ fn calls(config: &Config, refuse: &mut impl FnMut(&str, String)) {
             );
         }
     }
-    if config.media.port != 0
-        && (calls.port_min..=calls.port_max).contains(&config.media.port)
-        && ng.is_open()
-    {
-        refuse(
-            "media.port",
-            format!(
-                "media.port = {} lies within the media ports of calls ({} to {}); choose another",
-                config.media.port, calls.port_min, calls.port_max
-            ),
-        );
+    if ng.is_open() {
+        ports_of_calls(config, refuse);
+    }
+}
+
+/// Within the range of calls nothing else may have a port on the same address: sooner or later a call would be given it.
+fn ports_of_calls(config: &Config, refuse: &mut impl FnMut(&str, String)) {
+    let (calls, media) = (&config.calls, &config.media);
+    // Without addresses of their own, calls are where media is; media without any is everywhere.
+    let is_of_calls = |ip: &IpAddr| {
+        let is_same = |own: IpAddr| own == *ip || ip.is_unspecified() && own.is_ipv4() == ip.is_ipv4();
+        match calls.interfaces.as_slice() {
+            [] if media.bind.is_empty() => !ip.to_canonical().is_loopback(),
+            [] => media.bind.iter().any(|bound| is_same(*bound)),
+            interfaces => interfaces.iter().any(|each| is_same(each.local)),
+        }
+    };
+    let within = |port: u16| port != 0 && (calls.port_min..=calls.port_max).contains(&port);
+    let message = |setting: String| {
+        format!(
+            "{setting} lies within the ports of calls on the same address (calls.port_min = {}, calls.port_max = {}); choose \
+             another port, or move that range",
+            calls.port_min, calls.port_max
+        )
+    };
+    if within(media.port) && (media.bind.is_empty() || media.bind.iter().any(is_of_calls)) {
+        refuse("media.port", message(format!("media.port = {}", media.port)));
+    }
+    let doors = config.ng.listen_udp.iter().filter(|door| within(door.port()) && is_of_calls(&door.ip()));
+    for door in doors {
+        refuse("ng.listen_udp", message(format!("ng.listen_udp: {door}")));
     }
 }
 
@@ -196,10 +218,37 @@ mod tests {
         assert_eq!(errors(&guarded), "");
         assert!(errors(&[("ng.allow", "192.0.2.0/33")]).contains("is not a network"));
         assert!(errors(&[("calls.interfaces", "a/0.0.0.0")]).contains("is not an interface"));
+    }
+
+    #[test]
+    fn nothing_else_has_a_port_among_those_of_calls() {
+        let door = ("ng.listen_udp", "127.0.0.1:2223");
+        for port in ["30000", "39999", "40000"] {
+            let error = errors(&[("media.port", port), door]);
+            for name in ["media.port = ", "calls.port_min = 30000", "calls.port_max = 40000"] {
+                assert!(error.contains(name), "{port}: {error}");
+            }
+        }
+        for port in ["0", "29999", "40001"] {
+            assert_eq!(errors(&[("media.port", port), door]), "", "{port}");
+        }
+        assert_eq!(errors(&[("media.port", "30000")]), "", "without a door there are no calls");
+        // On another address it is another port.
+        let port = ("media.port", "30000");
+        let elsewhere = [port, door, ("media.bind", "192.0.2.1"), ("calls.interfaces", "a/192.0.2.2")];
+        assert_eq!(errors(&elsewhere), "");
+        for (bind, interface) in [("192.0.2.1", "a/192.0.2.1"), ("0.0.0.0", "a/192.0.2.1")] {
+            let error = errors(&[port, door, ("media.bind", bind), ("calls.interfaces", interface)]);
+            assert!(error.contains("same address"), "{bind}: {error}");
+        }
+        assert_eq!(errors(&[port, door, ("media.bind", "::"), ("calls.interfaces", "a/192.0.2.1")]), "");
+        let door = ("ng.listen_udp", "127.0.0.1:30002");
+        let error = errors(&[door, ("calls.interfaces", "a/127.0.0.1")]);
         assert!(
-            errors(&[("media.port", "30000"), ("ng.listen_udp", "127.0.0.1:0")])
-                .contains("media ports of calls")
+            error.contains("ng.listen_udp: 127.0.0.1:30002") && error.contains("calls.port_min"),
+            "{error}"
         );
+        assert_eq!(errors(&[door, ("calls.interfaces", "a/192.0.2.1")]), "");
     }
 
     #[test]

@@ -282,6 +282,15 @@ mod tests {
         assert!(find(&findings, "calls").message.contains("127.0.0.1 alone"));
         assert_eq!(find(&findings, "ports").status, Status::Warn);
         assert!(find(&findings, "folders").message.contains("/no/such/folder"));
+        // The rooms' port among them would one day be a call's.
+        let settings = [("ng.listen_udp", "127.0.0.1:0".to_owned()), ("media.port", "31000".to_owned())];
+        let findings = examine(&flags(&settings));
+        let found = find(&findings, "settings");
+        assert_eq!(found.status, Status::Fail);
+        assert!(
+            found.message.contains("media.port") && found.message.contains("calls.port_min"),
+            "{found:?}"
+        );
     }
 
     #[test]

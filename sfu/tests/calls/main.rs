@@ -2,6 +2,8 @@
 
 mod doors;
 mod dtls;
+mod early;
+mod fax;
 mod phone;
 mod rooms;
 mod rtp;

@@ -57,10 +57,15 @@ impl Phone {
 
     /// One packet of RTP in the clear.
     pub(crate) fn packet(&mut self, payload_type: u8, payload: &[u8]) -> Vec<u8> {
+        let timestamp = u32::from(self.sequence.wrapping_add(1)) * 160;
+        self.packet_at(payload_type, timestamp, payload)
+    }
+
+    fn packet_at(&mut self, payload_type: u8, timestamp: u32, payload: &[u8]) -> Vec<u8> {
         self.sequence = self.sequence.wrapping_add(1);
         let mut packet = vec![0x80, payload_type];
         packet.extend(self.sequence.to_be_bytes());
-        packet.extend((u32::from(self.sequence) * 160).to_be_bytes());
+        packet.extend(timestamp.to_be_bytes());
         packet.extend(self.ssrc.to_be_bytes());
         packet.extend(payload);
         packet
@@ -68,6 +73,12 @@ impl Phone {
 
     pub(crate) async fn say(&mut self, to: SocketAddr, payload_type: u8, payload: &[u8]) {
         let packet = self.packet(payload_type, payload);
+        self.rtp.send_to(&packet, to).await.unwrap();
+    }
+
+    /// The same with a timestamp of its own, as events have.
+    pub(crate) async fn say_at(&mut self, to: SocketAddr, payload_type: u8, timestamp: u32, payload: &[u8]) {
+        let packet = self.packet_at(payload_type, timestamp, payload);
         self.rtp.send_to(&packet, to).await.unwrap();
     }
 

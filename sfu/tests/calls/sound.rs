@@ -100,6 +100,30 @@ async fn silence_goes_out_in_place_of_a_voice() {
 }
 
 #[tokio::test]
+async fn another_key_stands_for_one_that_is_secret() {
+    let world = World::start(config((25_400, 25_499)));
+    let mut proxy = world.proxy().await;
+    let (mut caller, callee) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
+    let (to_callee, _) = call(&mut proxy, "c1", &caller, &callee).await;
+    let reply = proxy.ask(about("block DTMF", "c1", "a", "").with("DTMF-security", "zero")).await;
+    assert_eq!(text(&reply, "result"), "ok", "{reply:?}");
+    assert_eq!(world.calls.counters().await.transcoded, 1);
+    // Voice first, so that the worker has begun; then a 7, and its end.
+    let is_voice = |kind: u8, _: &[u8]| kind == 8;
+    until(&mut caller, to_callee, &callee, is_voice).await;
+    for end in [0x0a, 0x0a, 0x8a, 0x8a] {
+        caller.say_at(to_callee, 101, 9_000, &[7, end, 0, 160]).await;
+    }
+    let is_key = |kind: u8, payload: &[u8]| {
+        assert!(kind != 101 || payload[0] == 0, "the key itself: {payload:?}");
+        kind == 101 && payload[1] & 0x80 != 0
+    };
+    until(&mut caller, to_callee, &callee, is_key).await;
+    proxy.ask(about("unblock DTMF", "c1", "a", "")).await;
+    assert_eq!(world.calls.counters().await.transcoded, 0);
+}
+
+#[tokio::test]
 async fn prompts_and_keys_are_played() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tone.wav"), wav()).unwrap();
@@ -150,10 +174,19 @@ async fn a_call_is_recorded() {
     }
     assert_eq!(text(&proxy.ask(about("pause recording", "c1", "a", "")).await, "result"), "ok");
     assert_eq!(text(&proxy.ask(about("stop recording", "c1", "a", "")).await, "file"), file);
+    let bytes = complete(&file).await;
+    assert_eq!(&bytes[..4], b"RIFF");
+    let reply =
+        proxy.ask(about("start recording", "c1", "a", "").with("output-destination", "../x.wav")).await;
+    assert_eq!(text(&reply, "result"), "error");
+}
+
+/// A recording, once it is complete.
+async fn complete(file: &str) -> Vec<u8> {
     let whole = async {
         // Complete once its header says how long it is.
         loop {
-            let bytes = std::fs::read(&file).unwrap_or_default();
+            let bytes = std::fs::read(file).unwrap_or_default();
             if bytes.len() > 4_000
                 && u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize + 8 == bytes.len()
             {
@@ -162,9 +195,37 @@ async fn a_call_is_recorded() {
             tokio::task::yield_now().await;
         }
     };
-    let bytes = tokio::time::timeout(PATIENCE, whole).await.unwrap();
-    assert_eq!(&bytes[..4], b"RIFF");
-    let reply =
-        proxy.ask(about("start recording", "c1", "a", "").with("output-destination", "../x.wav")).await;
-    assert_eq!(text(&reply, "result"), "error");
+    tokio::time::timeout(PATIENCE, whole).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_recording_goes_on_with_other_codecs() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::start(sound_config((25_500, 25_599), folder.path()));
+    let mut proxy = world.proxy().await;
+    let (mut caller, callee) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
+    let (to_callee, _) = call(&mut proxy, "c1", &caller, &callee).await;
+    let reply = proxy.ask(about("start recording", "c1", "a", "")).await;
+    let file = text(&reply, "file").to_owned();
+    let mut pace = tokio::time::interval(Duration::from_millis(20));
+    for kind in [8, 0] {
+        // Loud in either law.
+        for _ in 0..30 {
+            pace.tick().await;
+            caller.say(to_callee, kind, &[0x2a; 160]).await;
+        }
+        if kind == 8 {
+            proxy.describe(about("offer", "c1", "a", "b").with("sdp", caller.describe("0", &[]))).await;
+            proxy.describe(about("answer", "c1", "a", "b").with("sdp", callee.describe("0", &[]))).await;
+        }
+    }
+    proxy.ask(about("stop recording", "c1", "a", "")).await;
+    let bytes = complete(&file).await;
+    let left: Vec<i16> =
+        bytes[44..].chunks_exact(4).map(|both| i16::from_le_bytes([both[0], both[1]])).collect();
+    let loud = |part: &[i16]| part.iter().filter(|sample| sample.unsigned_abs() > 2_000).count();
+    let (first, second) = left.split_at(left.len() / 2);
+    assert!(loud(first) > 2_400, "{} of {}", loud(first), first.len());
+    assert!(loud(second) > 2_400, "{} of {}", loud(second), second.len());
+    assert!(world.calls.counters().await.commands_failed_total.is_empty());
 }

@@ -64,6 +64,7 @@ impl State {
             id.into_iter().for_each(|id| _ = self.end_sender(id));
         }
         if let Some((_, leg)) = self.legs.remove(id) {
+            self.bridges -= usize::from(leg.bridge.is_some());
             leg.locals().for_each(|local| _ = self.locals.remove(&local));
             if let Some(agent) = &leg.agent {
                 agent.paths().for_each(|path| _ = self.paths.remove(&path));
@@ -88,6 +89,9 @@ impl State {
         let taken = |ssrc: Option<u32>| ssrc.is_some_and(|ssrc| leg.sources.get(ssrc).is_some());
         if self.streams.contains(id) || taken(config.ssrc) || taken(config.rtx_ssrc) {
             return Err(CommandError::Duplicate);
+        }
+        if leg.bridge.is_some() {
+            return Err(CommandError::Invalid);
         }
         if self.streams.is_full() || leg.streams.len() >= limits::STREAMS_PER_LEG {
             return Err(CommandError::Full);

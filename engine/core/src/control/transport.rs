@@ -7,7 +7,7 @@ use kaname_wire::path::Path;
 
 use crate::command::{IceCredentials, LegId, Remote, Transport};
 use crate::event::{CommandError, Event};
-use crate::leg::{Agent, Credentials, Leg, Ports, Print, Receiving, Sending, ice_is_valid};
+use crate::leg::{Agent, Bridge, Credentials, Leg, Ports, Print, Receiving, Sending, ice_is_valid};
 use crate::outbox::Way;
 use crate::state::State;
 use crate::{Time, limits};
@@ -157,6 +157,20 @@ impl State {
                 self.want_key_frame(stream, true, now);
             }
         }
+    }
+
+    pub(super) fn bridge(&mut self, leg: LegId, to: Option<LegId>) -> Result<(), CommandError> {
+        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        let is_fit = |leg: &Leg| leg.ports.is_some() && leg.agent.is_none() && leg.streams.is_empty();
+        if to == Some(leg) || !self.legs.get(index).is_some_and(is_fit) {
+            return Err(CommandError::Invalid);
+        }
+        if to.is_some_and(|to| !self.legs.contains(to)) {
+            return Err(CommandError::UnknownLeg);
+        }
+        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
+        self.bridges += usize::from(leg.bridge.replace(Bridge(to)).is_none());
+        Ok(())
     }
 
     pub(super) fn send_datagram(

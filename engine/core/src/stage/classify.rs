@@ -1,6 +1,6 @@
 //! Sorts datagrams by their first bytes (RFC 7983).
 //!
-//! Next: stun, dtls, lookup (media), rtcp.
+//! Next: stun, dtls, bridge, lookup (media), rtcp.
 //! Drops: `BatchOverflow`, `UnknownProtocol`, `TooShort`, `TooLong`.
 
 use kaname_wire::demux::{Class, DemuxError, classify};
@@ -11,33 +11,33 @@ use crate::state::State;
 use crate::{Datagram, limits};
 
 pub(crate) fn run(state: &mut State, batch: &mut Incoming, datagrams: &[Datagram<'_>]) {
-    let counters = &mut state.counters;
-    for list in [&mut batch.media, &mut batch.rtcp, &mut batch.stun, &mut batch.dtls] {
+    for list in [&mut batch.media, &mut batch.rtcp, &mut batch.stun, &mut batch.dtls, &mut batch.bridged] {
         list.clear();
     }
     let overflow = datagrams.len().saturating_sub(limits::BATCH);
-    counters.drop_many(DropReason::BatchOverflow, overflow as u64);
-    counters.packets_in += datagrams.len() as u64;
+    state.counters.drop_many(DropReason::BatchOverflow, overflow as u64);
+    state.counters.packets_in += datagrams.len() as u64;
     for (at, datagram) in datagrams.iter().take(limits::BATCH).enumerate() {
         let len = datagram.bytes.len();
-        counters.bytes_in += len as u64;
+        state.counters.bytes_in += len as u64;
         let (list, max) = match classify(datagram.bytes) {
+            _ if state.is_bridged(&datagram.path) => (&mut batch.bridged, limits::SLOT_LEN),
             Ok(Class::Rtp) => (&mut batch.media, limits::SLOT_LEN),
             Ok(Class::Rtcp) => (&mut batch.rtcp, limits::RTCP_LEN),
             Ok(Class::Stun) => (&mut batch.stun, limits::STUN_LEN),
             Ok(Class::Dtls) => (&mut batch.dtls, limits::DATAGRAM_LEN),
             Err(DemuxError::TooShort(_)) => {
-                counters.drop(DropReason::TooShort);
+                state.counters.drop(DropReason::TooShort);
                 continue;
             }
             // We allocate no TURN channels.
             Ok(Class::TurnChannel) | Err(_) => {
-                counters.drop(DropReason::UnknownProtocol);
+                state.counters.drop(DropReason::UnknownProtocol);
                 continue;
             }
         };
         if len > max {
-            counters.drop(DropReason::TooLong);
+            state.counters.drop(DropReason::TooLong);
         } else {
             list.push(at as u16);
         }

@@ -65,6 +65,16 @@ impl Detector {
         self.down
     }
 
+    /// Samples that are judged at once.
+    pub(super) fn block(&self) -> usize {
+        self.block
+    }
+
+    /// Samples until the next judgement.
+    pub(super) fn until_judged(&self) -> usize {
+        self.block - self.taken
+    }
+
     /// Whether the last block had a key, even if that is not sure yet.
     pub fn suspects(&self) -> bool {
         self.last.is_some()

@@ -20,7 +20,8 @@ const HOLD_MS_MIN: u32 = 70;
 const PAUSE_MS: u32 = 50;
 
 struct Tone {
-    key: Key,
+    /// Its parts; 0 for none.
+    hz: [f32; 2],
     peak: f32,
     samples: usize,
     pause: usize,
@@ -44,25 +45,33 @@ impl ToneGenerator {
     /// # Errors
     /// [`KeysFull`].
     pub fn press(&mut self, key: Key, ms: u32, pause_ms: u32, volume: u8) -> Result<(), KeysFull> {
-        if self.waiting.len() == KEYS_MAX {
-            return Err(KeysFull);
-        }
         let samples = |ms: u32| self.rate.samples(ms.min(10_000));
-        // Louder than 0 dBm0 for both would not fit 16 bits.
-        let peak = (PEAK * factor(f32::from(VOLUME) - f32::from(volume))).min(PEAK_MAX);
-        self.waiting.push_back(Tone { key, peak, samples: samples(ms), pause: samples(pause_ms) });
-        Ok(())
+        self.wait(key.frequencies(), samples(ms), samples(pause_ms), volume)
     }
 
-    /// Adds a key that sounds until [`ToneGenerator::release`].
+    /// Adds a key that sounds until [`ToneGenerator::release`], so loud in -dBm0.
     ///
     /// # Errors
     /// [`KeysFull`].
-    pub fn hold(&mut self, key: Key) -> Result<(), KeysFull> {
-        self.press(key, 0, PAUSE_MS, VOLUME)?;
-        if let Some(tone) = self.waiting.back_mut() {
-            tone.samples = usize::MAX;
+    pub fn hold(&mut self, key: Key, volume: u8) -> Result<(), KeysFull> {
+        self.wait(key.frequencies(), usize::MAX, self.rate.samples(PAUSE_MS), volume)
+    }
+
+    /// Adds a tone of one frequency, which sounds until [`ToneGenerator::release`], so loud in -dBm0.
+    ///
+    /// # Errors
+    /// [`KeysFull`].
+    pub fn hold_hz(&mut self, hz: u16, volume: u8) -> Result<(), KeysFull> {
+        self.wait([f32::from(hz), 0.0], usize::MAX, self.rate.samples(PAUSE_MS), volume)
+    }
+
+    fn wait(&mut self, hz: [f32; 2], samples: usize, pause: usize, volume: u8) -> Result<(), KeysFull> {
+        if self.waiting.len() == KEYS_MAX {
+            return Err(KeysFull);
         }
+        // Louder than 0 dBm0 for both would not fit 16 bits.
+        let peak = (PEAK * factor(f32::from(VOLUME) - f32::from(volume))).min(PEAK_MAX);
+        self.waiting.push_back(Tone { hz, peak, samples, pause });
         Ok(())
     }
 
@@ -98,7 +107,7 @@ impl ToneGenerator {
             if self.at < tone.samples {
                 let ramp = self.rate.samples(RAMP_MS as u32) as f32;
                 let loud = (self.at.min(tone.samples - 1 - self.at) as f32 / ramp).min(1.0);
-                let [row, column] = tone.key.frequencies().map(|hz| {
+                let [row, column] = tone.hz.map(|hz| {
                     let turns = hz * self.at as f32 / self.rate.hz() as f32;
                     (turns.fract() * TAU).sin()
                 });

@@ -77,12 +77,12 @@ impl EventSender {
         self.wait(key, volume.min(VOLUME_MAX), Some(ticks))
     }
 
-    /// Presses a key until [`EventSender::release`].
+    /// Presses a key until [`EventSender::release`], so loud in -dBm0.
     ///
     /// # Errors
     /// [`KeysFull`].
-    pub fn hold(&mut self, key: Key) -> Result<(), KeysFull> {
-        self.wait(key, VOLUME, None)
+    pub fn hold(&mut self, key: Key, volume: u8) -> Result<(), KeysFull> {
+        self.wait(key, volume.min(VOLUME_MAX), None)
     }
 
     fn wait(&mut self, key: Key, volume: u8, ticks: Option<u32>) -> Result<(), KeysFull> {
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_held_key_goes_on_in_segments() {
         let mut sender = EventSender::new(8_000);
-        sender.hold(key('1')).unwrap();
+        sender.hold(key('1'), VOLUME).unwrap();
         let mut segments = Vec::new();
         for n in 0..600u32 {
             let packet = sender.tick(n * 160, 160).unwrap();
@@ -235,8 +235,8 @@ mod tests {
         let ends = (600..610u32).filter_map(|n| sender.tick(n * 160, 160)).count();
         assert_eq!(ends, 3);
         for _ in 0..KEYS_MAX {
-            sender.hold(key('2')).unwrap();
+            sender.hold(key('2'), VOLUME).unwrap();
         }
-        assert_eq!(sender.hold(key('2')), Err(KeysFull));
+        assert_eq!(sender.hold(key('2'), VOLUME), Err(KeysFull));
     }
 }

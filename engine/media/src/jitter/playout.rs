@@ -73,6 +73,12 @@ pub struct Playout {
     noise: ComfortNoise,
     /// The sender said that it is silent.
     silent: bool,
+    /// It described its background (RFC 3389), and has said nothing since.
+    noise_told: bool,
+    /// When the last packet came that was taken.
+    heard_ns: u64,
+    /// Samples invented since the last that were received.
+    invented: usize,
     /// Nothing waits, and what is played is invented.
     starved: bool,
     /// Of the last hundred packets, the part that was lost; and whether packets bring what was lost before them.
@@ -122,6 +128,9 @@ impl Playout {
             packet_samples: config.rate.samples(20),
             noise: ComfortNoise::default(),
             silent: false,
+            noise_told: false,
+            heard_ns: 0,
+            invented: 0,
             starved: false,
             loss: 0.0,
             redundant: false,
@@ -181,7 +190,7 @@ impl Playout {
         let inserted = self.place(packet);
         let counters = &mut self.counters;
         match inserted {
-            Inserted::Stored | Inserted::Event => {}
+            Inserted::Stored | Inserted::Event => self.heard_ns = packet.arrival_ns,
             Inserted::Duplicate => counters.duplicate += 1,
             Inserted::Late => counters.late += 1,
             Inserted::UnknownType => counters.unknown_type += 1,
@@ -346,6 +355,8 @@ impl Playout {
         self.doubted = None;
         self.playing = false;
         self.silent = false;
+        self.noise_told = false;
+        self.invented = 0;
         self.starved = false;
         self.audio.iter_mut().for_each(Audio::reset);
     }

@@ -63,6 +63,8 @@ pub struct TranscoderCounters {
     pub packets: u64,
     /// Frames that the encoder refused.
     pub failed: u64,
+    /// Times that nothing came any more: nothing was sent then either, until something came again.
+    pub silences: u64,
 }
 
 impl TranscoderConfig {

@@ -1,8 +1,8 @@
 //! What may be changed of a pipeline while it runs, and what may be heard of it.
 
-use super::{PRESS_PAUSE_MS, SendKeys, Transcoder};
+use super::Transcoder;
 use crate::Rate;
-use crate::dtmf::{Detector, Key, KeysFull};
+use crate::dtmf::{Detector, Key, KeyCover, KeyMask, KeysFull, Masker};
 use crate::limits::FRAME_SAMPLES_MAX;
 use crate::prompt::{Playing, Prompt, PromptsFull};
 
@@ -39,6 +39,19 @@ impl Transcoder {
         self.detector = on.then(|| self.detector.take().unwrap_or_else(|| Detector::new(self.rate)));
     }
 
+    /// Keys of the talker are replaced from now on, in whatever form they come, or go on again. Tones are taken out of the
+    /// audio as a whole, for which it is held back by 25 ms meanwhile; those who are told of keys are told the true ones.
+    pub fn set_mask(&mut self, mask: Option<KeyMask>) {
+        if self.keys.masker.as_ref().map(Masker::mask) == mask {
+            return;
+        }
+        // A key that is down was begun in another way.
+        self.keys.sender.release();
+        self.keys.tones.release();
+        self.keys.masker = mask.map(Masker::new);
+        self.cover = mask.and_then(|_| self.cover.take().or_else(|| Some(KeyCover::new(self.rate))));
+    }
+
     /// Keeps what is understood, and what goes out, in each tick: for [`Transcoder::heard`] and [`Transcoder::said`].
     pub fn set_taps(&mut self, on: bool) {
         self.heard = on.then(|| self.heard.take().unwrap_or_else(|| vec![0; FRAME_SAMPLES_MAX].into()));
@@ -49,10 +62,7 @@ impl Transcoder {
     /// # Errors
     /// [`KeysFull`].
     pub fn press(&mut self, key: Key, ms: u32, volume: u8) -> Result<(), KeysFull> {
-        match self.config.keys {
-            SendKeys::Events(_) => self.sender.press(key, ms, volume),
-            _ => self.tones.press(key, ms, PRESS_PAUSE_MS, volume),
-        }
+        self.keys.press(key, ms, volume)
     }
 
     /// Plays a prompt to the listener.

@@ -1,3 +1,6 @@
+mod masks;
+mod silence;
+
 use super::*;
 use crate::codec::l16::L16;
 use crate::codec::opus::OpusConfig;

@@ -183,3 +183,95 @@ fn a_disk_that_does_not_keep_up_costs_silence_not_time() {
     let events = scene.events();
     let [AudioEvent::Recorded { ms: 2_560, lost_ms: 1_280, .. }] = events[..] else { panic!("{events:?}") };
 }
+
+/// A tap of what a talker says.
+fn tap(id: u32, input: u64, codec: Codec) -> AudioCommand {
+    let config = TapConfig { receives: receives(codec), detect_tones: false, delay_ms_min: 10 };
+    AudioCommand::AddTap { id: AudioId(id), input: LinkId(input), config: Box::new(config) }
+}
+
+#[test]
+fn a_recording_goes_on_with_other_points() {
+    let mut scene = Scene::new();
+    scene.told(tap(1, 10, Codec::Pcma));
+    scene.told(tap(2, 11, Codec::Pcma));
+    let path = Scratch::new("repointed.wav");
+    scene.told(record(30, &[(1, Side::In), (2, Side::In)], &path, RecordFormat::Wav, true));
+    let (mut first, mut second) = (Talker::new(10, Codec::Pcma, 440.0), Talker::new(11, Codec::Pcma, 700.0));
+    for _ in 0..100 {
+        first.say(&mut scene);
+        second.say(&mut scene);
+        scene.pass(20);
+    }
+    // The second has another codec from now on, so another tap; then it leaves.
+    scene.told(remove(2));
+    scene.told(tap(3, 12, Codec::G722));
+    let of = |id: u32| Some(RecordOf { id: AudioId(id), side: Side::In });
+    let from = |of: Vec<Option<RecordOf>>| AudioCommand::RecordFrom { id: AudioId(30), of };
+    assert!(scene.refused(from(vec![of(1)])).contains("keeps their number"));
+    assert!(scene.refused(from(vec![of(1), of(2)])).contains("nothing of that name"));
+    scene.told(from(vec![of(1), of(3)]));
+    let mut second = Talker::new(12, Codec::G722, 700.0);
+    for _ in 0..100 {
+        first.say(&mut scene);
+        second.say(&mut scene);
+        scene.pass(20);
+    }
+    scene.told(from(vec![of(1), None]));
+    for _ in 0..50 {
+        first.say(&mut scene);
+        second.say(&mut scene);
+        scene.pass(20);
+    }
+    scene.tell(remove(30));
+    assert!(scene.worker.recorded.is_empty());
+    let events = scene.events();
+    let [AudioEvent::Recorded { ms, .. }] = events[..] else { panic!("{events:?}") };
+    assert!((4_980..=5_020).contains(&ms), "{ms}");
+    let bytes = std::fs::read(&path.0).expect("written");
+    let [left, right] = &channels(&bytes)[..] else { panic!("two channels") };
+    assert!(purity(Rate::K8, 440.0, &left[1_600..39_000]) > 0.98);
+    assert!(purity(Rate::K8, 700.0, &right[1_600..15_000]) > 0.99);
+    assert!(purity(Rate::K8, 700.0, &right[17_600..31_000]) > 0.97, "the same voice under another codec");
+    assert!(right[32_800..].iter().all(|sample| *sample == 0), "nobody is on that channel");
+}
+
+#[test]
+fn masked_keys_are_in_no_recording() {
+    let mut scene = Scene::new();
+    scene.told(tap(1, 10, Codec::Pcma));
+    scene.told(AudioCommand::Set { id: AudioId(1), setting: Setting::DetectTones(true) });
+    let mask = |by| Setting::Mask(Some(KeyMask { by, volume: 10 }));
+    scene.told(AudioCommand::Set { id: AudioId(1), setting: mask(Substitute::Silence) });
+    let path = Scratch::new("masked.wav");
+    scene.told(record(30, &[(1, Side::In)], &path, RecordFormat::Wav, false));
+    let mut keys = kaname_media::dtmf::ToneGenerator::new(Rate::K8);
+    for name in ['4', '2'] {
+        keys.press(Key::from_char(name).expect("a key"), 100, 100, 10).expect("room");
+    }
+    let mut encoder = Codecs::built_in().encoder(Codec::Pcma, Rate::K8).expect("built in");
+    for n in 0..50_u32 {
+        let (mut frame, mut payload) = ([0; 160], [0; 160]);
+        keys.fill(&mut frame);
+        encoder.encode(&frame, &mut payload).expect("a frame");
+        let packet = ParcelPacket {
+            sequence: u64::from(n),
+            timestamp: n * 160,
+            payload_type: 96,
+            marker: false,
+            level: None,
+            arrival: scene.now,
+            payload: &payload,
+        };
+        scene.packet(10, &packet);
+        scene.pass(20);
+    }
+    let told = scene.events().iter().filter(|it| matches!(it, AudioEvent::Key { .. })).count();
+    assert_eq!(told, 4, "two keys go down and up");
+    scene.tell(remove(30));
+    let sound = channels(&std::fs::read(&path.0).expect("written")).remove(0);
+    assert!(
+        sound.len() > 7_000 && sound.iter().all(|sample| sample.unsigned_abs() <= 8),
+        "not even the beginning of a tone"
+    );
+}

@@ -205,3 +205,31 @@ fn settings_do_what_they_say() {
     let held = AudioCommand::Set { id: AudioId(1), setting: Setting::Held(true) };
     assert!(scene.refused(held).contains("cannot do that"));
 }
+
+#[test]
+fn what_falls_silent_sends_nothing_and_is_counted() {
+    let mut scene = Scene::new();
+    scene.told(add(1, 10, &[output(0, 20)], transcoder(Codec::Pcma, OPUS)));
+    let mut talker = Talker::new(10, Codec::Pcma, 440.0);
+    let mut speak = |scene: &mut Scene, packets| {
+        for _ in 0..packets {
+            talker.say(scene);
+            scene.pass(20);
+        }
+    };
+    speak(&mut scene, 50);
+    // What is still to be played, and what is invented behind it.
+    scene.pass(800);
+    let before = scene.over(20);
+    scene.pass(20_000);
+    assert_eq!(scene.over(20).len(), before.len(), "nobody speaks, and nothing is sent");
+    assert_eq!(scene.figure("audio_silences"), 1);
+    speak(&mut scene, 50);
+    let after = scene.over(20).split_off(before.len());
+    assert!(after.len() >= 45, "{}", after.len());
+    assert_continuous(&after, 960);
+    let last = &before[before.len() - 1];
+    assert!(after[0].marker && after[0].sequence == last.sequence + 1);
+    let passed = after[0].timestamp.wrapping_sub(last.timestamp);
+    assert!(passed.is_multiple_of(960) && (20_000..20_500).contains(&(passed / 48)), "{passed}");
+}

@@ -1,11 +1,13 @@
 //! Who hears whom: routes, and what audio workers make in between.
 
-use kaname_engine::audio::{AudioCommand, AudioId, Output, SendKeys, Setting, TranscoderConfig};
+use kaname_engine::audio::{
+    AudioCommand, AudioId, KeyMask, Output, SendKeys, Setting, TapConfig, TranscoderConfig,
+};
 use kaname_engine::core::Command;
-use kaname_engine::core::command::{Codec, ImportConfig, LinkId, PayloadMap, PayloadType, StreamId};
+use kaname_engine::core::command::{Codec, ImportConfig, LegId, LinkId, PayloadMap, PayloadType, StreamId};
 
 use super::side::Applied;
-use super::{Hearing, Manner, Picture, SideKey, Step, Told};
+use super::{Effects, Hearing, Manner, Picture, SideKey, Step, Told};
 use crate::calls::ids::Numbers;
 
 /// A stream's way to the call's audio worker; all who need it there share it.
@@ -19,6 +21,8 @@ pub(super) struct Export {
 pub(super) struct Tap {
     pub(super) id: AudioId,
     input: LinkId,
+    config: TapConfig,
+    mask: Option<KeyMask>,
 }
 
 impl Applied {
@@ -34,6 +38,11 @@ impl Applied {
 /// What a side was told to hear.
 #[derive(Debug)]
 pub(super) enum Heard {
+    Relayed {
+        from: SideKey,
+        /// Whose datagrams come.
+        leg: LegId,
+    },
     Passed {
         from: SideKey,
         stream: StreamId,
@@ -47,7 +56,7 @@ pub(super) enum Heard {
         /// What the worker makes of it, here.
         made: StreamId,
         config: Box<TranscoderConfig>,
-        silent: bool,
+        effects: Effects,
     },
 }
 
@@ -55,14 +64,16 @@ impl Heard {
     /// Who makes it, if a worker does.
     pub(super) fn worker(&self) -> Option<AudioId> {
         match self {
-            Heard::Passed { .. } => None,
+            Heard::Relayed { .. } | Heard::Passed { .. } => None,
             Heard::Transcoded { id, .. } => Some(*id),
         }
     }
 
     pub(super) fn from(&self) -> SideKey {
         match self {
-            Heard::Passed { from, .. } | Heard::Transcoded { from, .. } => *from,
+            Heard::Relayed { from, .. } | Heard::Passed { from, .. } | Heard::Transcoded { from, .. } => {
+                *from
+            }
         }
     }
 }
@@ -92,21 +103,28 @@ impl Told {
     /// Workers listen to those sides that are wanted to be listened to.
     pub(super) fn change_taps(&mut self, wanted: &Picture, ids: &mut Numbers, steps: &mut Vec<Step>) {
         for (key, side) in &mut self.sides {
-            let config = wanted.get(key).and_then(|side| side.tap.as_ref());
+            let (config, mask) = wanted.get(key).map_or((None, None), |side| (side.tap.as_ref(), side.mask));
             let link = side.export.as_ref().map(|export| export.link);
-            match (config.zip(link), &mut side.tap) {
-                (Some((config, input)), None) => {
-                    let id = ids.audio();
-                    let config = Box::new(config.clone());
-                    steps.push(Step::Audio(AudioCommand::AddTap { id, input, config }));
-                    side.tap = Some(Tap { id, input });
-                }
-                (Some((_, input)), Some(tap)) if tap.input != input => {
-                    tap.input = input;
-                    steps.push(Step::Audio(AudioCommand::SetInput { id: tap.id, input: Some(input) }));
-                }
-                (None, Some(_)) => side.end_tap(ids, steps),
-                _ => {}
+            // Who says something else from now on is listened to anew.
+            if side.tap.as_ref().is_some_and(|tap| config != Some(&tap.config)) {
+                side.end_tap(ids, steps);
+            }
+            let Some((config, input)) = config.zip(link) else {
+                side.end_tap(ids, steps);
+                continue;
+            };
+            let tap = side.tap.get_or_insert_with(|| {
+                let id = ids.audio();
+                steps.push(Step::Audio(AudioCommand::AddTap { id, input, config: Box::new(config.clone()) }));
+                Tap { id, input, config: config.clone(), mask: None }
+            });
+            if tap.input != input {
+                tap.input = input;
+                steps.push(Step::Audio(AudioCommand::SetInput { id: tap.id, input: Some(input) }));
+            }
+            if tap.mask != mask {
+                tap.mask = mask;
+                steps.push(set(tap.id, Setting::Mask(mask)));
             }
         }
     }
@@ -122,15 +140,30 @@ impl Told {
         let source = wanted.and_then(|hearing| Some((hearing, self.source(hearing.from)?)));
         match source {
             None => self.deafen(key, ids, steps),
+            Some((Hearing { from, manner: Manner::Relay }, _)) => self.relay(key, *from, ids, steps),
             Some((Hearing { from, manner: Manner::Pass(map) }, (stream, _))) => {
                 self.pass(key, *from, stream, map, ids, steps);
             }
-            Some((Hearing { from, manner: Manner::Transcode { config, silent } }, (_, input))) => {
-                self.transcode(key, *from, input, (config, *silent), ids, steps);
+            Some((Hearing { from, manner: Manner::Transcode { config, effects } }, (_, input))) => {
+                self.transcode(key, *from, input, (config, *effects), ids, steps);
             }
             Some((Hearing { from, manner: Manner::Solo(config) }, _)) => {
-                self.transcode(key, *from, None, (config, false), ids, steps);
+                self.transcode(key, *from, None, (config, Effects::default()), ids, steps);
             }
+        }
+    }
+
+    fn relay(&mut self, key: SideKey, from: SideKey, ids: &mut Numbers, steps: &mut Vec<Step>) {
+        let Some(source) = self.sides.get(&from).map(|side| side.leg) else { return };
+        let Some(side) = self.sides.get(&key) else { return };
+        if matches!(side.hears, Some(Heard::Relayed { leg, .. }) if leg == source) {
+            return;
+        }
+        let leg = side.leg;
+        self.deafen(key, ids, steps);
+        steps.push(Step::Core(Command::Bridge { leg: source, to: Some(leg) }));
+        if let Some(side) = self.sides.get_mut(&key) {
+            side.hears = Some(Heard::Relayed { from, leg: source });
         }
     }
 
@@ -160,7 +193,7 @@ impl Told {
         key: SideKey,
         from: SideKey,
         input: Option<LinkId>,
-        (config, silent): (&TranscoderConfig, bool),
+        (config, effects): (&TranscoderConfig, Effects),
         ids: &mut Numbers,
         steps: &mut Vec<Step>,
     ) {
@@ -178,7 +211,7 @@ impl Told {
             }));
             steps.push(Step::Core(Command::Route { sender, stream: made, payload_types: map }));
         };
-        let Some(Heard::Transcoded { from: heard, input: fed, id, made, config: told, silent: was_silent }) =
+        let Some(Heard::Transcoded { from: heard, input: fed, id, made, config: told, effects: before }) =
             &mut side.hears
         else {
             let (id, made, link) = (ids.audio(), ids.stream(), ids.link());
@@ -190,11 +223,9 @@ impl Told {
                 outputs,
                 config: config.clone(),
             }));
-            if silent {
-                steps.push(mute(id, true));
-            }
+            change_effects(id, Effects::default(), effects, steps);
             import(made, link, &config, steps);
-            let before = side.hears.replace(Heard::Transcoded { from, input, id, made, config, silent });
+            let before = side.hears.replace(Heard::Transcoded { from, input, id, made, config, effects });
             end(before, ids, steps);
             return;
         };
@@ -218,18 +249,30 @@ impl Told {
                 steps.push(Step::Core(Command::RemoveStream { stream: ended }));
             }
         }
-        if *was_silent != silent {
-            *was_silent = silent;
-            steps.push(mute(*id, silent));
-        }
+        change_effects(*id, std::mem::replace(before, effects), effects, steps);
     }
 
     /// The side hears nothing from now on.
     pub(super) fn deafen(&mut self, key: SideKey, ids: &mut Numbers, steps: &mut Vec<Step>) {
         let Some(side) = self.sides.get_mut(&key) else { return };
-        if let Some(before) = side.hears.take() {
-            steps.push(Step::Core(Command::Unroute { sender: side.sender }));
-            end(Some(before), ids, steps);
+        let sender = side.sender;
+        match side.hears.take() {
+            None => {}
+            Some(Heard::Relayed { from, leg }) => {
+                // Who was heard may be heard by somebody else by now, or be gone.
+                let goes_on = |(other, side): (&SideKey, &Applied)| {
+                    *other != key
+                        && matches!(side.hears, Some(Heard::Relayed { leg: heard, .. }) if heard == leg)
+                };
+                let is_there = self.sides.get(&from).is_some_and(|side| side.leg == leg);
+                if is_there && !self.sides.iter().any(goes_on) {
+                    steps.push(Step::Core(Command::Bridge { leg, to: None }));
+                }
+            }
+            before => {
+                steps.push(Step::Core(Command::Unroute { sender }));
+                end(before, ids, steps);
+            }
         }
     }
 }
@@ -244,8 +287,17 @@ fn end(heard: Option<Heard>, ids: &mut Numbers, steps: &mut Vec<Step>) {
     }
 }
 
-fn mute(id: AudioId, silent: bool) -> Step {
-    Step::Audio(AudioCommand::Set { id, setting: Setting::Muted(silent) })
+fn set(id: AudioId, setting: Setting) -> Step {
+    Step::Audio(AudioCommand::Set { id, setting })
+}
+
+fn change_effects(id: AudioId, before: Effects, now: Effects, steps: &mut Vec<Step>) {
+    if before.silent != now.silent {
+        steps.push(set(id, Setting::Muted(now.silent)));
+    }
+    if before.mask != now.mask {
+        steps.push(set(id, Setting::Mask(now.mask)));
+    }
 }
 
 /// Sides that the worker needs.

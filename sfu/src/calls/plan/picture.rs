@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kaname_engine::Fingerprint;
-use kaname_engine::audio::{TapConfig, TranscoderConfig};
+use kaname_engine::audio::{KeyMask, TapConfig, TranscoderConfig};
 use kaname_engine::core::command::{IceCredentials, MediaKind, PayloadMap, PayloadType, Remote};
 use kaname_engine::srtp::Keying;
 
@@ -23,6 +23,8 @@ pub(in crate::calls) type Picture = BTreeMap<SideKey, Side>;
 #[derive(Clone, Debug)]
 pub(in crate::calls) struct Side {
     pub(in crate::calls) kind: MediaKind,
+    /// It carries no RTP, but datagrams that are only relayed.
+    pub(in crate::calls) is_fax: bool,
     /// Open ports, as the engine names them.
     pub(in crate::calls) rtp: u32,
     /// `None`: RTCP comes to the same port.
@@ -37,6 +39,8 @@ pub(in crate::calls) struct Side {
     pub(in crate::calls) hears: Option<Hearing>,
     /// A worker listens to what comes, besides those who hear it.
     pub(in crate::calls) tap: Option<TapConfig>,
+    /// What stands for its keys; nobody who listens hears them.
+    pub(in crate::calls) mask: Option<KeyMask>,
 }
 
 /// What may come from a side. Another one begins a new stream.
@@ -80,6 +84,8 @@ pub(in crate::calls) struct Hearing {
 /// How sound gets from one side to another.
 #[derive(Clone, Debug)]
 pub(in crate::calls) enum Manner {
+    /// Datagrams pass as they are, whatever they are.
+    Relay,
     /// Packets pass as they are, under other payload types.
     Pass(Vec<PayloadMap>),
     /// Nobody is heard, but what a worker plays.
@@ -88,7 +94,16 @@ pub(in crate::calls) enum Manner {
     Transcode {
         /// From what to what.
         config: Box<TranscoderConfig>,
-        /// Silence instead of what comes.
-        silent: bool,
+        /// What else it does to them.
+        effects: Effects,
     },
+}
+
+/// What a worker does to what it hears of somebody, besides coding it anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::calls) struct Effects {
+    /// Silence instead of what comes.
+    pub(in crate::calls) silent: bool,
+    /// What stands for keys.
+    pub(in crate::calls) mask: Option<KeyMask>,
 }

@@ -35,18 +35,22 @@ impl Applied {
         let config = LegConfig { leg, transport, extensions: ExtensionIds::default() };
         steps.push(Step::Core(Command::AddLeg(Box::new(config))));
         steps.push(secure(leg, side));
-        steps.push(listen(leg, stream, side));
-        let config =
-            SenderConfig { kind: side.kind, ssrc, rtx_ssrc: None, cname: side.cname.clone(), mid: None };
-        steps.push(Step::Core(Command::AddSender { leg, sender, config: Box::new(config) }));
+        if side.is_fax {
+            steps.push(Step::Core(Command::Bridge { leg, to: None }));
+        } else {
+            steps.push(listen(leg, stream, side));
+            let config =
+                SenderConfig { kind: side.kind, ssrc, rtx_ssrc: None, cname: side.cname.clone(), mid: None };
+            steps.push(Step::Core(Command::AddSender { leg, sender, config: Box::new(config) }));
+        }
         Applied { leg, stream, sender, export: None, hears: None, tap: None, side: side.clone() }
     }
 
-    /// Whether the leg can stay as it is: ports and ICE or none belong to a leg for good.
+    /// Whether the leg can stay as it is: ports, ICE or none, and whether it carries RTP belong to a leg for good.
     pub(super) fn is_on_ports_of(&self, side: &Side) -> bool {
         let ours = &self.side;
-        (ours.rtp, ours.rtcp, ours.ice.is_some(), ours.kind)
-            == (side.rtp, side.rtcp, side.ice.is_some(), side.kind)
+        (ours.rtp, ours.rtcp, ours.ice.is_some(), ours.kind, ours.is_fax)
+            == (side.rtp, side.rtcp, side.ice.is_some(), side.kind, side.is_fax)
     }
 
     /// Goes on as wanted.

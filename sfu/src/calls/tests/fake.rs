@@ -133,6 +133,10 @@ fn words(command: &Command) -> String {
         }
         Command::Unroute { sender } => format!("unroute {}", short(sender.0)),
         Command::RemoveStream { stream } => format!("remove stream {}", short(stream.0)),
+        Command::Bridge { leg, to } => {
+            let to = to.map_or("nobody".to_owned(), |to| short(to.0).to_string());
+            format!("bridge {} to {to}", short(leg.0))
+        }
         Command::ExportStream { stream, .. } => format!("export {}", short(stream.0)),
         Command::EndExport { .. } => "end export".to_owned(),
         Command::ImportStream { stream, .. } => format!("import {}", short(stream.0)),
@@ -148,6 +152,9 @@ fn audio_words(command: &AudioCommand) -> String {
         AudioCommand::Remove { .. } => "remove worker's".to_owned(),
         AudioCommand::AddTap { .. } => "tap".to_owned(),
         AudioCommand::Record { of, .. } => format!("record {}", of.len()),
+        AudioCommand::RecordFrom { of, .. } => {
+            format!("record from {} of {}", of.iter().flatten().count(), of.len())
+        }
         AudioCommand::Press { key, .. } => format!("press {}", key.name()),
         AudioCommand::SetInput { .. } => "set input".to_owned(),
         AudioCommand::SetOutputs { .. } => "set outputs".to_owned(),

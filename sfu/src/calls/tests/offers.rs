@@ -155,11 +155,11 @@ fn ice_is_answered_and_offered_as_flags_say() {
 #[test]
 fn lines_that_are_not_ours_pass_and_refused_ones_end() {
     let mut bench = Bench::new(config());
-    let fax = "m=image 6000 udptl t38\r\nm=audio 7000 RTP/AVP 0\r\n";
-    let offered =
-        bench.describe(about("offer", "c", "a", "").with("sdp", sdp("203.0.113.1", 4_000, "RTP/AVP 8", fax)));
-    assert!(offered.contains("m=image 6000 udptl t38"), "{offered}");
-    let refused = "m=image 0 udptl t38\r\nm=audio 0 RTP/AVP 0\r\n";
+    let text = "m=message 6000 TCP/MSRP *\r\nm=audio 7000 RTP/AVP 0\r\n";
+    let offered = sdp("203.0.113.1", 4_000, "RTP/AVP 8", text);
+    let offered = bench.describe(about("offer", "c", "a", "").with("sdp", offered));
+    assert!(offered.contains("m=message 6000 TCP/MSRP *"), "{offered}");
+    let refused = "m=message 0 TCP/MSRP *\r\nm=audio 0 RTP/AVP 0\r\n";
     let answer = sdp("203.0.113.2", 5_000, "RTP/AVP 8", refused);
     let answered = bench.describe(about("answer", "c", "a", "b").with("sdp", answer));
     assert!(answered.contains("m=audio 0 RTP/AVP 0"), "{answered}");

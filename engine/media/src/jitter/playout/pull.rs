@@ -16,6 +16,13 @@ const REST_MS: u32 = 80;
 const PIECE_MS: u32 = 10;
 /// A talker is silent, not lost, when invented audio has faded for so long: then nothing is missing any more.
 const GONE_MS: u32 = 2_000;
+/// Invented audio in a row beyond which it is no longer played: it has long faded, and a sender in discontinuous
+/// transmission (Opus: a packet each 400 ms) would have been heard again.
+const FADED_MS: u32 = 500;
+/// A described background goes on for so long without a packet: RFC 3389 leaves open how often it is described again, and
+/// nobody pauses longer.
+const NOISE_MS: u32 = 30_000;
+const MS_NS: u64 = 1_000_000;
 
 /// From this loss on, redundancy is worth a packet's delay.
 const LOSS: f32 = 0.02;
@@ -25,7 +32,7 @@ const LOSS_STEP: f32 = 0.01;
 /// What a stretch of played audio is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Played {
-    /// Nothing came yet, or nothing for a long time: silence.
+    /// Nothing came yet, or nothing any more and what was invented in its place has faded: silence.
     Nothing,
     /// At least some of it was received.
     Audio,
@@ -76,7 +83,21 @@ impl Playout {
         out.copy_from_slice(&self.ready[..out.len()]);
         self.ready.copy_within(out.len()..self.ready_len, 0);
         self.ready_len -= out.len();
+        if self.is_over(played, now_ns) {
+            out.fill(0);
+            return Played::Nothing;
+        }
         played
+    }
+
+    /// Whether nobody sends any more, and what is played is only what fills the gap.
+    fn is_over(&self, played: Played, now_ns: u64) -> bool {
+        if !matches!(played, Played::Concealed | Played::Noise) {
+            return false;
+        }
+        let patience_ms = if self.noise_told { NOISE_MS } else { GONE_MS };
+        let unheard_ns = now_ns.saturating_sub(self.heard_ns);
+        self.invented > self.rate.samples(FADED_MS) || unheard_ns > u64::from(patience_ms) * MS_NS
     }
 
     /// The common case between telephones: the packet that is due is as long as what is wanted, and its codes only need
@@ -128,6 +149,7 @@ impl Playout {
                 self.noise.describe(payload);
             }
             self.silent = slot.kind == Kind::Noise;
+            (self.noise_told, self.invented) = (self.silent, 0);
             let sequence = slot.sequence;
             self.store.remove(sequence);
         }
@@ -264,6 +286,8 @@ impl Playout {
             position.next_timestamp += ticks;
         }
         self.silent = false;
+        self.noise_told = false;
+        self.invented = 0;
         self.starved = false;
     }
 
@@ -295,7 +319,7 @@ impl Playout {
                 Kind::Noise => {
                     self.noise.describe(&slot.payload);
                     self.drop_first(sequence);
-                    self.silent = true;
+                    (self.silent, self.noise_told, self.invented) = (true, true, 0);
                     return self.make_noise(wanted);
                 }
                 Kind::Audio(index) => {
@@ -325,6 +349,7 @@ impl Playout {
             self.note_lost(1);
         }
         let piece = self.rate.samples(PIECE_MS);
+        self.invented += piece;
         let step = self.conceal(piece, scratch);
         // Too little delay: what is invented now is delay won.
         let short = error_us < -SLACK_US;
