@@ -1,6 +1,6 @@
 //! From a call to the picture of what the engine is to do.
 
-use kaname_engine::audio::SendKeys;
+use kaname_engine::audio::{Receives, SendKeys, TapConfig};
 use kaname_engine::core::command::{Codec, IceCredentials, Learn, MediaKind, PayloadMap, Remote};
 
 use super::model::{Agreed, Call, Media, Orders, Party};
@@ -24,12 +24,23 @@ pub(super) fn paint(call: &Call) -> Picture {
                 sound: agreed.sound.clone(),
                 cname: call.cname.clone(),
                 hears: hearing(call, party, key, agreed),
-                tap: agreed.tap.clone().filter(|_| call.recording.is_some() && !agreed.video),
+                tap: tap(call, agreed),
             };
             picture.insert(key, side);
         }
     }
     picture
+}
+
+/// How a worker listens to a side besides those who hear it: to record it, or for keys at a door.
+fn tap(call: &Call, agreed: &Agreed) -> Option<TapConfig> {
+    let tap = agreed.tap.clone().filter(|_| !agreed.video)?;
+    // Whoever agreed on events sends its keys so, and perhaps as tones too: each is to count once.
+    let has_events = tap.receives.iter().any(|format| matches!(format.receives, Receives::Events));
+    match call.at_door() {
+        Some(listens) => listens.then_some(TapConfig { detect_tones: !has_events, ..tap }),
+        None => call.recording.is_some().then_some(tap),
+    }
 }
 
 fn credentials(line: &Media, agreed: &Agreed) -> Option<IceCredentials> {
@@ -51,13 +62,13 @@ fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<
         return None;
     }
     let solo = || {
-        let manner = agreed.solo.clone().filter(|_| party.worked)?;
+        let manner = agreed.solo.clone().filter(|_| party.worked || call.at_door().is_some())?;
         Some(Hearing { from: key, manner })
     };
     let from = party.source(key.media);
     // What a room sends, it routes by itself.
     if from.is_some_and(|from| call.is_room(from.party)) {
-        return None;
+        return call.at_door().and_then(|_| solo());
     }
     let Some((from, peer)) = from.and_then(|from| Some((from, call.parties.get(from.party)?))) else {
         return solo();

@@ -74,7 +74,11 @@ impl Told {
     pub(super) fn numbers(&self) -> impl Iterator<Item = (u32, SideKey)> {
         self.sides.iter().flat_map(|(key, side)| {
             let worked = side.hears.as_ref().and_then(Heard::worker).map(|id| id.0);
-            [Some(side.leg.0), Some(side.stream.0), worked].into_iter().flatten().map(|number| (number, *key))
+            let tapped = side.tap.as_ref().map(|tap| tap.id.0);
+            [Some(side.leg.0), Some(side.stream.0), worked, tapped]
+                .into_iter()
+                .flatten()
+                .map(|number| (number, *key))
         })
     }
 

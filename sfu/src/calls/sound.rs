@@ -7,12 +7,13 @@ use kaname_engine::audio::{
 };
 
 use super::actor::Now;
+use super::asker::Asker;
 use super::error::CallError;
 use super::model::{Call, Orders};
 use super::plan::SideKey;
 use super::prompts;
 use super::requests::ok;
-use super::state::{Asker, CallKey, State};
+use super::state::{CallKey, State};
 use crate::ng::Dictionary;
 use crate::ng::flags::{All, Command, DtmfBlocking, Flags, Switch};
 
@@ -34,6 +35,9 @@ impl State {
         let key = *self.names.get(&flags.call_id).ok_or(CallError::UnknownCall)?;
         if let Some(call) = self.calls.get_mut(&key) {
             call.last_signal = now;
+        }
+        if self.is_with_room(key) {
+            return self.room_sound(now, key, flags);
         }
         match flags.command {
             Command::BlockDtmf => self.block_keys(key, flags),
@@ -126,8 +130,7 @@ impl State {
                 "nobody who is named has agreed on a codec that can be coded here, and listens".to_owned(),
             ));
         }
-        let ms = prompt.samples().len() / prompt.rate().per_ms();
-        Ok(ok().with("duration", i64::try_from(ms).unwrap_or(i64::MAX)))
+        Ok(ok().with("duration", duration(prompt)))
     }
 
     /// Those who are to hear something; all of the call if nobody is named.
@@ -185,17 +188,11 @@ impl State {
     }
 
     fn start_recording(&mut self, now: Now, key: CallKey, flags: &Flags) -> Result<Dictionary, CallError> {
-        let folder = self.tools.config.recordings.clone();
-        let folder = folder
-            .ok_or(CallError::Play("recordings are off; set calls.recordings to a folder".to_owned()))?;
         let Some(call) = self.calls.get(&key) else { return Err(CallError::UnknownCall) };
         if call.recording.is_some() {
             return self.pause_recording(key, false);
         }
-        let name = match &flags.output_destination {
-            Some(name) => prompts::inside(&folder, name).map_err(CallError::Play)?,
-            None => folder.join(format!("{}-{}.wav", prompts::safe(&call.id), now.unix)),
-        };
+        let name = self.recording_path(now, &call.id, flags)?;
         let id = self.tools.ids.audio();
         if let Some(call) = self.calls.get_mut(&key) {
             call.recording = Some(Recording { id, path: name.clone(), paused: false });
@@ -216,6 +213,19 @@ impl State {
         self.owners.insert(id.0, (key, SideKey { party: 0, media: 0 }));
         self.tools.outbox.audio(worker, AudioCommand::Record { id, of, to: Box::new(to) });
         Ok(ok().with("file", name.display().to_string()))
+    }
+
+    /// Where a recording of a call goes.
+    pub(super) fn recording_path(
+        &self,
+        now: Now,
+        call_id: &str,
+        flags: &Flags,
+    ) -> Result<PathBuf, CallError> {
+        let folder = self.tools.config.recordings.as_deref();
+        let stem = format!("call-{}", prompts::safe(call_id));
+        prompts::recording(folder, flags.output_destination.as_deref(), &stem, now.unix)
+            .map_err(CallError::Play)
     }
 
     fn pause_recording(&mut self, key: CallKey, paused: bool) -> Result<Dictionary, CallError> {
@@ -247,7 +257,7 @@ impl State {
         }
     }
 
-    pub(super) fn audio_event(&mut self, _now: Now, event: AudioEvent) {
+    pub(super) fn audio_event(&mut self, now: Now, event: AudioEvent) {
         match event {
             AudioEvent::PlayEnded { id, token, .. } => self.play_ended(id, token),
             AudioEvent::Recorded { id, path, ms, lost_ms } => {
@@ -255,11 +265,7 @@ impl State {
                 self.tools.ids.free(id.0);
                 tracing::info!(file = %path.display(), ms, lost_ms, "recorded");
             }
-            AudioEvent::Key { id, event } => {
-                if let Some((call, side)) = self.owner(id.0) {
-                    tracing::debug!(call = %call.id, party = side.party, ?event, "key");
-                }
-            }
+            AudioEvent::Key { id, event } => self.key(now, id, event),
             AudioEvent::Failed { id, why } => self.audio_failed(id, "ended", &why.to_string()),
             AudioEvent::Refused { id, command, why } => self.audio_failed(id, command, &why.to_string()),
             AudioEvent::Speaking { .. } | AudioEvent::Figures { .. } => {}
@@ -304,7 +310,10 @@ impl State {
     /// A prompt was read, or could not be.
     pub(super) fn prompt_loaded(&mut self, now: Now, loaded: Loaded) {
         let Loaded { key, asker, flags, prompt } = loaded;
-        let outcome = prompt.map_err(CallError::Play).and_then(|prompt| self.play(key, &flags, &prompt));
+        let outcome = prompt.map_err(CallError::Play).and_then(|prompt| match self.is_with_room(key) {
+            true => self.play_in_room(key, &flags, prompt),
+            false => self.play(key, &flags, &prompt),
+        });
         match outcome {
             Ok(answer) => self.answer(now, asker, &answer),
             Err(error) => self.refuse(now, asker, error, false),
@@ -321,8 +330,13 @@ pub(super) struct Loaded {
     prompt: Result<Prompt, String>,
 }
 
+/// How long it plays, in milliseconds.
+pub(super) fn duration(prompt: &Prompt) -> i64 {
+    i64::try_from(prompt.samples().len() / prompt.rate().per_ms()).unwrap_or(i64::MAX)
+}
+
 /// The worker's things that make what a party hears.
-fn makers(call: &Call, party: usize) -> Vec<(AudioId, usize)> {
+pub(super) fn makers(call: &Call, party: usize) -> Vec<(AudioId, usize)> {
     let lines = 0..call.parties[party].medias.len();
     lines.filter_map(|media| Some((call.told.maker(SideKey { party, media })?, call.worker))).collect()
 }

@@ -1,8 +1,12 @@
 //! Calls behind real doors on a real engine: what a SIP proxy sees, and what phones hear.
 
+mod api;
 mod doors;
 mod dtls;
+#[path = "../doors/http.rs"]
+mod http;
 mod phone;
+mod pins;
 mod rooms;
 mod rtp;
 mod sound;

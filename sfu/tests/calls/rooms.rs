@@ -12,8 +12,8 @@ use crate::rtp::about;
 use crate::support::{PATIENCE, Proxy, World, config, text};
 
 /// Voices of the phones, in Hz.
-const LOW: f64 = 400.0;
-const HIGH: f64 = 1_300.0;
+pub(crate) const LOW: f64 = 400.0;
+pub(crate) const HIGH: f64 = 1_300.0;
 /// Packets of a second.
 const SECOND: usize = 50;
 
@@ -21,9 +21,9 @@ const SECOND: usize = 50;
 type Ear = Box<dyn FnMut(&[u8]) -> Vec<f64>>;
 
 /// A phone that says a tone and knows which tones it has heard.
-struct Talker {
-    phone: Phone,
-    to: SocketAddr,
+pub(crate) struct Talker {
+    pub(crate) phone: Phone,
+    pub(crate) to: SocketAddr,
     number: u8,
     says: Vec<Vec<u8>>,
     said: usize,
@@ -34,7 +34,7 @@ struct Talker {
 }
 
 impl Talker {
-    fn new(phone: Phone, to: SocketAddr, codec: Codec, number: u8, hz: f64) -> Talker {
+    pub(crate) fn new(phone: Phone, to: SocketAddr, codec: Codec, number: u8, hz: f64) -> Talker {
         let rate = codec.rate_max();
         let mut encoder = Codecs::built_in().encoder(codec, rate).unwrap();
         let mut at = 0.0_f64;
@@ -60,20 +60,20 @@ impl Talker {
         Talker { phone, to, number, says, said: 0, rate, ear, heard: VecDeque::new() }
     }
 
-    async fn say(&mut self) {
+    pub(crate) async fn say(&mut self) {
         let payload = self.says[self.said % self.says.len()].clone();
         self.said += 1;
         self.phone.say(self.to, self.number, &payload).await;
     }
 
-    fn hear(&mut self, payload: &[u8]) {
+    pub(crate) fn hear(&mut self, payload: &[u8]) {
         self.heard.push_back((self.ear)(payload));
         let much = self.heard.len().saturating_sub(SECOND);
         self.heard.drain(..much);
     }
 
     /// How strong a tone is in what was heard, 0 to 1 of all of it (Goertzel, packet by packet).
-    fn share(&self, hz: f64) -> f64 {
+    pub(crate) fn share(&self, hz: f64) -> f64 {
         let of_packet = |packet: &Vec<f64>| {
             let (mut re, mut im) = (0.0, 0.0);
             for (at, sample) in packet.iter().enumerate() {
@@ -91,17 +91,17 @@ impl Talker {
     }
 
     /// Whether there is nothing to be heard.
-    fn hears_silence(&self) -> bool {
+    pub(crate) fn hears_silence(&self) -> bool {
         self.heard.len() == SECOND && self.heard.iter().flatten().all(|sample| sample.abs() < 64.0)
     }
 
-    fn hears_only(&self, hz: f64, but: f64) -> bool {
+    pub(crate) fn hears_only(&self, hz: f64, but: f64) -> bool {
         self.heard.len() == SECOND && self.share(hz) > 0.8 && self.share(but) < 0.02
     }
 }
 
 /// Both talk and listen until each hears what is wished.
-async fn talk(one: &mut Talker, other: &mut Talker, done: impl Fn(&Talker, &Talker) -> bool) {
+pub(crate) async fn talk(one: &mut Talker, other: &mut Talker, done: impl Fn(&Talker, &Talker) -> bool) {
     let talking = async {
         let mut pace = tokio::time::interval(Duration::from_millis(20));
         while !done(one, other) {
@@ -117,13 +117,19 @@ async fn talk(one: &mut Talker, other: &mut Talker, done: impl Fn(&Talker, &Talk
     assert!(ended.is_ok(), "shares of the tones heard: {shares:?}");
 }
 
-async fn call_in(proxy: &mut Proxy, call: &str, phone: &Phone, formats: &str, name: &str) -> String {
+pub(crate) async fn call_in(
+    proxy: &mut Proxy,
+    call: &str,
+    phone: &Phone,
+    formats: &str,
+    name: &str,
+) -> String {
     let offer = about("offer", call, "a", "").with("sdp", phone.describe(formats, &[]));
     proxy.describe(offer.with("room", "lobby").with("display-name", name)).await
 }
 
 /// The room once so many are in it.
-async fn room_of(world: &World, count: usize) -> RoomInfo {
+pub(crate) async fn room_of(world: &World, count: usize) -> RoomInfo {
     let waiting = async {
         loop {
             match world.node.room("lobby".into()).await {
