@@ -1,6 +1,6 @@
 //! From a call to the picture of what the engine is to do.
 
-use kaname_engine::audio::{Receives, SendKeys, TapConfig};
+use kaname_engine::audio::{SendKeys, TapConfig};
 use kaname_engine::core::command::{Codec, IceCredentials, Learn, MediaKind, PayloadMap, Remote};
 
 use super::model::{Agreed, Call, Media, Orders, Party};
@@ -35,10 +35,9 @@ pub(super) fn paint(call: &Call) -> Picture {
 /// How a worker listens to a side besides those who hear it: to record it, or for keys at a door.
 fn tap(call: &Call, agreed: &Agreed) -> Option<TapConfig> {
     let tap = agreed.tap.clone().filter(|_| !agreed.video)?;
-    // Whoever agreed on events sends its keys so, and perhaps as tones too: each is to count once.
-    let has_events = tap.receives.iter().any(|format| matches!(format.receives, Receives::Events));
     match call.at_door() {
-        Some(listens) => listens.then_some(TapConfig { detect_tones: !has_events, ..tap }),
+        // Whoever agreed on events may send tones all the same: the worker counts each key once.
+        Some(listens) => listens.then_some(TapConfig { detect_tones: true, ..tap }),
         None => call.recording.is_some().then_some(tap),
     }
 }

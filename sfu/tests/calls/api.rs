@@ -159,7 +159,7 @@ async fn what_is_wrong_is_said() {
     assert_eq!((reply.status, reply.code().as_str()), (400, "bad_name"));
     let (path, _) = call_in(api, &phone, "Ada").await;
     let answer = post(api, &format!("{path}/answer"), json!({ "sdp": good })).await;
-    assert_eq!((answer.status, answer.code().as_str()), (409, "no_offer"), "{}", answer.text());
+    assert_eq!((answer.status, answer.code().as_str()), (404, "unknown_tag"), "{}", answer.text());
     assert_eq!(ask(api, &format!("DELETE {path}"), None).await.status, 204);
     assert_eq!(world.calls.counters().await.calls, 0);
     assert_eq!(world.calls.counters().await.ports, 0);

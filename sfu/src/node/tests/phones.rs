@@ -6,13 +6,14 @@ use kaname_engine::audio::{AudioError, AudioEvent, AudioId, Codec, Receives, Sen
 use kaname_engine::core::command::SenderId;
 
 use super::super::phones::{PhoneLine, PhoneRequest};
+use super::super::pins::Entry;
 use super::fake::OfferText;
 use super::*;
 
 /// The calls' own numbers.
 const CALLS: u32 = 1 << 31;
 
-fn line(shard: usize, number: u32) -> PhoneLine {
+pub(super) fn line(shard: usize, number: u32) -> PhoneLine {
     PhoneLine {
         shard: ShardId(shard),
         stream: StreamId(CALLS + number),
@@ -23,8 +24,15 @@ fn line(shard: usize, number: u32) -> PhoneLine {
     }
 }
 
-fn call(world: &mut World, name: &str, line: PhoneLine) -> Result<Joined, NodeError> {
-    let request = PhoneRequest { room: "lobby".into(), identity: None, name: name.into(), line };
+pub(super) fn call(world: &mut World, name: &str, line: PhoneLine) -> Result<Joined, NodeError> {
+    let request = PhoneRequest {
+        room: "lobby".into(),
+        identity: None,
+        name: name.into(),
+        caller: None,
+        entry: Entry::Trusted,
+        line,
+    };
     world.state.join_phone(world.now, request)
 }
 
