@@ -34,7 +34,7 @@ pub struct NodeLimits {
     /// Wrong PINs of one caller in an hour, in any room; after that none is taken. Two calls' worth of mistakes.
     pub pin_wrong_per_caller: u32,
     /// Wrong PINs for one room in an hour, by whomever; after that none is taken. At 20 a PIN of six digits holds for some
-    /// three years on average, one of four for eleven days.
+    /// three years on average, one of four for ten days.
     pub pin_wrong_per_room: u32,
     /// Bytes of one data message, which every receiver's channel must hold.
     pub message_bytes: usize,
