@@ -108,25 +108,50 @@ impl State {
         Ok(Joined { peer: self.peer(&joined.peer.id)?.info(), ..joined })
     }
 
-    /// The telephone's codecs or its connection changed.
+    /// The telephone's codecs or its connection changed. Its track goes on, and so does what is recorded of it.
     pub(super) fn change_phone(&mut self, id: &PeerId, line: PhoneLine) -> Result<(), NodeError> {
         let peer = self.peer(id)?;
         let Some(phone) = peer.phone.as_ref().filter(|_| peer.shard == line.shard) else {
             return Err(NodeError::NoSuchPeer);
         };
-        let same = PhoneLine { held: line.held, ..phone.line.clone() } == line;
-        let muted = peer.tracks.iter().any(|track| track.muted);
-        if !same {
-            self.disconnect_phone(id);
-            self.connect_phone(id, line);
-        } else if phone.line.held != line.held {
-            let (shard, stream, muted) = (line.shard, line.stream, line.held || muted);
-            let mix = phone.mix_stream;
-            self.command(shard, Command::MuteStream { stream, muted });
-            self.route_mix(&line, mix);
-            if let Some(phone) = self.peers.get_mut(id).and_then(|peer| peer.phone.as_mut()) {
-                phone.line.held = line.held;
+        let mixer = self.rooms.get(&peer.room).and_then(|room| room.mixer.as_ref());
+        let (Some(worker), old) = (mixer.map(|mixer| mixer.worker), phone.line.clone()) else {
+            return Err(NodeError::NoSuchPeer);
+        };
+        let muted = line.held || peer.tracks.iter().any(|track| track.muted);
+        let (shard, stream) = (line.shard, line.stream);
+        let (transcoder, ear, mut voice, mut mix) =
+            (phone.transcoder, phone.ear, phone.voice, phone.mix_stream);
+        let at = self.engine.audio_index(worker);
+        if old.stream != stream {
+            self.command(shard, Command::EndExport { link: voice });
+            voice = self.link();
+            self.command(shard, Command::ExportStream { stream, link: voice, to: at });
+            for id in [transcoder, ear] {
+                self.audio(worker, AudioCommand::SetInput { id, input: Some(voice) });
             }
+        }
+        self.command(shard, Command::MuteStream { stream, muted });
+        if old.receives != line.receives || old.sends != line.sends {
+            let config = Box::new(self.for_browsers(&line));
+            self.audio(worker, AudioCommand::ChangeTranscoder { id: transcoder, config });
+            let config = Box::new(self.ear(&line));
+            self.audio(worker, AudioCommand::ChangeParticipant { id: ear, config });
+        }
+        let numbers = |sends: SendFormat| (sends.payload_type, sends.codec.clock_hz());
+        if numbers(old.sends) == numbers(line.sends) {
+            self.route_mix(&line, mix);
+        } else {
+            // An import has its payload types for good.
+            let ended = std::mem::replace(&mut mix, StreamId(self.numbers.take()));
+            let link = self.link();
+            self.audio(worker, AudioCommand::SetOutputs { id: ear, outputs: vec![Output { shard, link }] });
+            self.import_mix(&line, mix, link, at);
+            self.command(shard, Command::RemoveStream { stream: ended });
+            self.numbers.free(ended.0);
+        }
+        if let Some(phone) = self.peers.get_mut(id).and_then(|peer| peer.phone.as_mut()) {
+            (phone.line, phone.voice, phone.mix_stream) = (line, voice, mix);
         }
         Ok(())
     }
@@ -164,14 +189,18 @@ impl State {
             config,
         };
         self.audio(worker, join);
-        let number = line.sends.payload_type;
-        let config = Box::new(import(number, Codec::Other, line.sends.codec.clock_hz()));
-        self.command(shard, Command::ImportStream { stream: mix_stream, link: mix, from: at, config });
-        self.route_mix(&line, mix_stream);
+        self.import_mix(&line, mix_stream, mix, at);
         if let Some(peer) = self.peers.get_mut(id) {
             peer.phone = Some(Phone { line, voice, transcoder, outputs, ear, mix_stream, recorder: None });
         }
         self.publish_phone(id, &room, stream, chosen);
+    }
+
+    /// What the mixer makes for a telephone comes to its shard.
+    fn import_mix(&mut self, line: &PhoneLine, stream: StreamId, link: LinkId, from: usize) {
+        let config = Box::new(import(line.sends.payload_type, Codec::Other, line.sends.codec.clock_hz()));
+        self.command(line.shard, Command::ImportStream { stream, link, from, config });
+        self.route_mix(line, stream);
     }
 
     /// The telephone is sent the mix, unless it holds.
@@ -200,16 +229,6 @@ impl State {
         };
         let layers = vec![Layer { rid: None, stream, packets: 0, alive: None }];
         self.add_track(id, room, MID, shape, layers);
-    }
-
-    fn disconnect_phone(&mut self, id: &PeerId) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
-        let (Some(phone), room) = (peer.phone.take(), peer.room.clone()) else { return };
-        let tracks: Vec<TrackId> = peer.tracks.iter().map(|track| track.id.clone()).collect();
-        for track in &tracks {
-            self.unpublish(id, track);
-        }
-        self.hang_up(&room, &phone);
     }
 
     /// What a telephone had in the audio worker and on its shard ends; its leg is the calls'.

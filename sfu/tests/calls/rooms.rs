@@ -199,6 +199,31 @@ async fn a_room_calls_a_phone_which_holds_and_comes_back() {
 }
 
 #[tokio::test]
+async fn a_telephone_goes_on_with_another_codec_on_another_port() {
+    let world = World::start(config((24_900, 24_999)));
+    let mut proxy = world.proxy().await;
+    let (one, other) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
+    let to_one = call_in(&mut proxy, "c1", &one, "8", "Ada").await;
+    let to_other = call_in(&mut proxy, "c2", &other, "8", "Bo").await;
+    let before = room_of(&world, 2).await;
+    let mut one = Talker::new(one, rtp_address(&to_one), Codec::Pcma, 8, LOW);
+    let mut other = Talker::new(other, rtp_address(&to_other), Codec::Pcma, 8, HIGH);
+    let both = |one: &Talker, other: &Talker| one.hears_only(HIGH, LOW) && other.hears_only(LOW, HIGH);
+    talk(&mut one, &mut other, both).await;
+    let moved = Phone::new("127.0.0.1", 3).await;
+    let to_moved = call_in(&mut proxy, "c1", &moved, "9", "Ada").await;
+    assert!(media(&to_moved).formats[0].is_named("G722"), "{to_moved}");
+    // Figures come from the shard, so it was told by then.
+    proxy.ask(about("query", "c1", "a", "")).await;
+    let mut one = Talker::new(moved, rtp_address(&to_moved), Codec::G722, 9, LOW);
+    other.heard.clear();
+    talk(&mut one, &mut other, both).await;
+    assert_eq!(room_of(&world, 2).await, before, "for browsers nothing has changed");
+    assert!(world.calls.counters().await.commands_failed_total.is_empty());
+    assert!(world.node.counters().await.commands_failed_total.is_empty());
+}
+
+#[tokio::test]
 async fn what_a_room_cannot_join_is_refused_and_leaves_nothing() {
     let world = World::start(config((24_300, 24_399)));
     let mut proxy = world.proxy().await;

@@ -106,7 +106,7 @@ fn prompts_go_to_one_or_to_all_and_stop() {
     let caller = call(&mut world, "one", line(0, 1)).expect("joined");
     let told = world.told();
     let mixer = number(&told, "audio 0: room ");
-    let ear = told.iter().filter(|line| line.starts_with("audio 0: join ")).next_back().expect("joined");
+    let ear = told.iter().rfind(|line| line.starts_with("audio 0: join ")).expect("joined");
     let ear = number(std::slice::from_ref(ear), "join ");
     for (to, id) in [(room(), mixer), (SoundOf::Phone(caller.peer.id.clone()), ear)] {
         world.state.sound(play(to.clone())).expect("played");
