@@ -124,7 +124,7 @@ impl State {
             (phone.transcoder, phone.ear, phone.voice, phone.mix_stream);
         let at = self.engine.audio_index(worker);
         if old.stream != stream {
-            self.command(shard, Command::EndExport { link: voice });
+            // The old stream has ended, and its link with it.
             voice = self.link();
             self.command(shard, Command::ExportStream { stream, link: voice, to: at });
             for id in [transcoder, ear] {

