@@ -136,7 +136,8 @@ impl State {
         let Entry::Caller { strict, typed } = &request.entry else { return Ok(()) };
         let room = self.rooms.get_mut(&request.room);
         let Some((room, pin)) = room.and_then(|room| room.pin.clone().map(|pin| (room, pin))) else {
-            return if *strict { Err(NodeError::NoPin) } else { Ok(()) };
+            // Whoever typed something did so for a room that is gone.
+            return if *strict || typed.is_some() { Err(NodeError::NoPin) } else { Ok(()) };
         };
         let limits = &self.config.limits;
         let caller = request.caller.as_deref();

@@ -63,6 +63,7 @@ fn callers_are_asked_where_there_is_a_pin_and_others_come_in() {
     assert_eq!(door.knock("open", None, asks(true)).expect_err("strict"), NodeError::NoPin);
     assert_eq!(door.knock("nowhere", None, asks(true)).expect_err("strict"), NodeError::NoPin);
     assert_eq!(door.world.state.room("lobby", None).expect("a room").peers.len(), 2);
+    assert_eq!(door.typed("nowhere", "ada", "4711"), Err(NodeError::NoPin), "the room ended meanwhile");
     assert_eq!(door.outcomes(), [("right", 1), ("wrong", 2)], "a question is no attempt");
     let rooms = door.world.state.rooms();
     assert!(rooms.iter().all(|room| room.pin == (room.name != "open")));
