@@ -29,7 +29,9 @@ pub use command::{
 pub use event::{AudioError, AudioEvent, Figures};
 pub use kaname_media::codec::opus::OpusConfig;
 pub use kaname_media::codec::{AmrConfig, AmrPacking, Codec, Codecs};
-pub use kaname_media::dtmf::{Key, KeyEvent, KeyMask, Substitute, Tones};
+pub use kaname_media::dtmf::{
+    Collected, Collector, CollectorConfig, Key, KeyEvent, KeyMask, Substitute, Tones,
+};
 pub use kaname_media::jitter::{PlayoutCounters, Receives, StreamFormat};
 pub use kaname_media::mixer::{ParticipantConfig, RoomConfig, RoomCounters};
 pub use kaname_media::prompt::Prompt;

@@ -3,8 +3,11 @@
 
 mod actor;
 mod answer;
+mod api;
+mod asker;
 mod config;
 mod counters;
+mod door;
 mod ending;
 mod engine;
 mod error;
@@ -29,17 +32,21 @@ mod record;
 mod recording;
 mod requests;
 mod room;
+mod room_sound;
 mod sound;
 mod state;
 mod subscribe;
 mod tools;
 mod write;
 
+pub use api::{PhoneCall, PhoneState};
 pub use config::CallsConfig;
 pub use counters::CallsCounters;
 pub use engine::{CallEngine, Refused};
+pub use error::CallRefusal;
 pub use handle::{Calls, CallsHandle, CallsSink};
 pub use interface::{DEFAULT_INTERFACE, Interface, InterfaceParseError};
+pub use prompts::Folders;
 
 #[cfg(test)]
 mod tests;

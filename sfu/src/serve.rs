@@ -87,8 +87,8 @@ pub struct Running {
     pub node: NodeHandle,
     /// Where it listens, plain ones first.
     pub pages: Vec<PageAddress>,
-    /// The calls, where SIP proxies may ask for some.
-    pub calls: Option<CallsHandle>,
+    /// The calls, of SIP proxies and of the API.
+    pub calls: CallsHandle,
     doors: Option<Doors>,
     engine: Arc<Engine>,
     server: Server,
@@ -147,27 +147,29 @@ pub fn start(config: &Config) -> Result<Running, String> {
     Ok(Running { node, pages, calls, doors, engine, server, tokens })
 }
 
-/// Calls run only where somebody may ask for them.
+/// Starts the calls. The API may always ask for some, SIP proxies where there are doors for them.
 fn open_doors(
     config: &Config,
     calls: Calls,
     engine: &Arc<Engine>,
-) -> Result<(Option<CallsHandle>, Option<Doors>), String> {
-    if !config.ng.is_open() {
-        return Ok((None, None));
-    }
+) -> Result<(CallsHandle, Option<Doors>), String> {
     let (inbox, requests) = ng::inbox(config.ng.allow.clone());
+    let doors = if config.ng.is_open() { Some(proxy_doors(config, &inbox)?) } else { None };
+    let calls = calls.start(Arc::clone(engine) as _, requests, Arc::clone(inbox.counters()));
+    Ok((calls, doors))
+}
+
+fn proxy_doors(config: &Config, inbox: &ng::Inbox) -> Result<Doors, String> {
     let addresses = DoorAddresses {
         udp: config.ng.listen_udp.clone(),
         tcp: config.ng.listen_tcp.clone(),
         http: config.ng.listen_http.clone(),
     };
-    let doors = Doors::open(&addresses, &inbox).map_err(|error| error.to_string())?;
+    let doors = Doors::open(&addresses, inbox).map_err(|error| error.to_string())?;
     for door in doors.open_doors() {
         tracing::info!(carrier = ?door.carrier, address = %door.address, "ng: SIP proxies may ask here");
     }
-    let calls = calls.start(Arc::clone(engine) as _, requests, Arc::clone(inbox.counters()));
-    Ok((Some(calls), Some(doors)))
+    Ok(doors)
 }
 
 /// The settings of calls.
@@ -314,7 +316,7 @@ impl Running {
 
     /// Calls go on until they end by themselves, at most for so long; SIP proxies are told to take new ones elsewhere.
     async fn drain_calls(&self, patience: Duration) {
-        let Some(calls) = &self.calls else { return };
+        let calls = &self.calls;
         calls.drain(true).await;
         let empty = async {
             while calls.counters().await.calls > 0 {
@@ -331,9 +333,7 @@ impl Running {
         }
         // New calls went elsewhere since the doors closed; those that are left end.
         drop(self.doors);
-        if let Some(calls) = &self.calls
-            && tokio::time::timeout(DRAIN_PATIENCE, calls.stop()).await.is_err()
-        {
+        if tokio::time::timeout(DRAIN_PATIENCE, self.calls.stop()).await.is_err() {
             tracing::warn!("not all calls could be ended in time");
         }
         if !self.server.stop(CONNECTION_PATIENCE).await {

@@ -66,22 +66,23 @@ impl Prompt {
 
     /// The tone that says that somebody came: two notes, upwards.
     pub fn join_tone(rate: Rate) -> Prompt {
-        Prompt::notes(rate, [587.0, 880.0])
+        Prompt::notes(rate, &[587.0, 880.0])
     }
 
     /// The tone that says that somebody left: the same two, downwards.
     pub fn leave_tone(rate: Rate) -> Prompt {
-        Prompt::notes(rate, [880.0, 587.0])
+        Prompt::notes(rate, &[880.0, 587.0])
     }
 
-    fn notes(rate: Rate, notes_hz: [f32; 2]) -> Prompt {
+    /// Notes of 90 ms one after the other, in Hz, softer than voices.
+    pub fn notes(rate: Rate, notes_hz: &[f32]) -> Prompt {
         let note = rate.samples(90);
         let peak = 32_768.0 * factor(-22.0);
         let sample = |hz: f32, n: usize| {
             let fade = (n.min(note - n) as f32 / rate.samples(8) as f32).min(1.0);
             (peak * fade * (TAU * hz * n as f32 / rate.hz() as f32).sin()) as i16
         };
-        let samples = notes_hz.into_iter().flat_map(|hz| (0..note).map(move |n| sample(hz, n))).collect();
+        let samples = notes_hz.iter().flat_map(|&hz| (0..note).map(move |n| sample(hz, n))).collect();
         Prompt::new(rate, samples)
     }
 }

@@ -58,6 +58,10 @@ pub(super) async fn run(mut state: State, mut inputs: Inputs) {
                 }
             }
             wish = inputs.wished.recv() => match wish {
+                Some(Wish::Api(request)) => state.api_request(Now::read(), request),
+                Some(Wish::Phones(room, reply)) => {
+                    let _gone = reply.send(state.phones(&room));
+                }
                 Some(Wish::Counters(reply)) => {
                     let mut counters = state.counters();
                     counters.doors = inputs.doors.values().to_vec();

@@ -4,19 +4,21 @@ use kaname_engine::core::event::{CommandError, Event, LegStats};
 use kaname_engine::{EngineEvent, ShardId};
 
 use super::actor::Now;
+use super::asker::Asker;
 use super::figures;
 use super::limits::LOOK_INTERVAL;
 use super::model::Call;
 use super::plan::SideKey;
 use super::quality::Quality;
 use super::record::{CallRecord, MediaRecord, PartyRecord};
-use super::state::{Asker, CallKey, Question, State, Task};
+use super::state::{CallKey, Question, State, Task};
 
 impl State {
     /// Every 100 ms.
     pub(super) fn tick(&mut self, now: Now) {
         self.flush();
         self.expire_jobs(now);
+        self.tick_doors(now);
         self.end_calls(now);
         self.look(now);
     }
@@ -117,6 +119,8 @@ impl State {
             ended: ended.unix,
             seconds,
             reason,
+            room: call.room(),
+            wrong_pins: call.seat.as_ref().map(|seat| seat.wrong_pins).filter(|wrong| *wrong > 0),
             parties: call.parties.iter().filter(|party| !party.hidden).map(party_record).collect(),
         };
         self.records.keep(&record);

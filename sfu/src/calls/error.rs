@@ -47,12 +47,37 @@ pub(super) enum CallError {
     NoRooms,
     #[error("the room can join no m-line: offer audio as opus, G722, PCMA or PCMU over RTP")]
     NoSound,
+    #[error("the telephone is not in its room yet; ask again when the list of telephones says `in_room`")]
+    NotInRoom,
     #[error("{command} is not done by this node; {instead}")]
     NotDone { command: &'static str, instead: &'static str },
     #[error("the answer leaves out codecs that were offered; say allow-transcoding if that is meant")]
     NotAllTaken,
     #[error("{0}")]
     Play(String),
+}
+
+/// A request of the API about calls that changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRefusal {
+    /// The HTTP status that says the same (RFC 9110 section 15).
+    pub status: u16,
+    /// A stable word for programs.
+    pub code: &'static str,
+    /// What is wrong and what to do, for people.
+    pub message: String,
+}
+
+impl CallRefusal {
+    pub(super) fn of(error: &CallError) -> CallRefusal {
+        CallRefusal { status: error.status(), code: error.code(), message: error.to_string() }
+    }
+
+    /// Nobody does requests any more.
+    pub(super) fn stopped() -> CallRefusal {
+        let message = "the node is shutting down; call another one or try again later".to_owned();
+        CallRefusal { status: 503, code: "shutting_down", message }
+    }
 }
 
 impl CallError {
@@ -72,8 +97,31 @@ impl CallError {
             CallError::LoadLimit(_) => "load_limit",
             CallError::NoRooms => "no_rooms",
             CallError::NoSound => "no_sound",
+            CallError::NotInRoom => "not_in_room",
             CallError::NotDone { .. } => "not_done",
             CallError::Play(_) => "cannot_play",
+        }
+    }
+
+    /// The HTTP status that says the same.
+    fn status(&self) -> u16 {
+        match self {
+            CallError::UnknownCall | CallError::UnknownTag => 404,
+            CallError::NoOffer | CallError::TooManyParties | CallError::NotInRoom => 409,
+            CallError::Security(..)
+            | CallError::NoKeys(_)
+            | CallError::NoRole(_)
+            | CallError::NoFamily(_)
+            | CallError::NoSound
+            | CallError::Lines { .. }
+            | CallError::NotAllTaken => 422,
+            CallError::NoPorts(_) | CallError::Port(_) | CallError::LoadLimit(_) | CallError::NoRooms => 503,
+            CallError::Flags(_)
+            | CallError::Sdp(_)
+            | CallError::TooLong { .. }
+            | CallError::UnknownInterface(_)
+            | CallError::NotDone { .. }
+            | CallError::Play(_) => 400,
         }
     }
 }

@@ -7,14 +7,17 @@ use kaname_engine::{EngineEvent, ShardId};
 use tokio::sync::{mpsc, oneshot};
 
 use super::actor;
+use super::api::{ApiRequest, PhoneCall};
 use super::config::CallsConfig;
 use super::counters::CallsCounters;
 use super::engine::CallEngine;
+use super::error::CallRefusal;
 use super::ids;
+use super::prompts::Folders;
 use super::random::Random;
 use super::room;
 use super::state::State;
-use crate::ng::{Asked, DoorCounters};
+use crate::ng::{Asked, Dictionary, DoorCounters};
 use crate::node::NodeHandle;
 
 /// Calls that are not running yet. Their sink exists before the engine does, since the engine needs it to start.
@@ -34,6 +37,8 @@ pub struct CallsSink {
 /// What can be asked of the actor besides `ng`.
 #[derive(Debug)]
 pub(super) enum Wish {
+    Api(ApiRequest),
+    Phones(String, oneshot::Sender<Vec<PhoneCall>>),
     Counters(oneshot::Sender<CallsCounters>),
     Drain(bool, oneshot::Sender<()>),
     Stop(oneshot::Sender<()>),
@@ -43,9 +48,10 @@ pub(super) enum Wish {
 #[derive(Clone, Debug)]
 pub struct CallsHandle {
     wishes: mpsc::Sender<Wish>,
+    folders: Arc<Folders>,
 }
 
-/// Questions that wait: they come from operators and their metrics.
+/// Questions that wait: they come from operators, their metrics and the API. Beyond, askers wait.
 const WISHES: usize = 64;
 
 impl Calls {
@@ -70,12 +76,14 @@ impl Calls {
     ) -> CallsHandle {
         let (wishes, wished) = mpsc::channel(WISHES);
         let (sender, loaded) = mpsc::unbounded_channel();
+        let folders =
+            Folders { prompts: self.config.prompts.clone(), recordings: self.config.recordings.clone() };
         let mut state = State::new(engine, self.config, Random::system(), sender);
         let (asks, rooms) = self.rooms.map(room::ask_rooms).unzip();
         state.rooms = asks;
         let inputs = actor::Inputs { requests, wished, events: self.events, loaded, rooms, doors };
         tokio::spawn(actor::run(state, inputs));
-        CallsHandle { wishes }
+        CallsHandle { wishes, folders: Arc::new(folders) }
     }
 }
 
@@ -106,6 +114,43 @@ impl CallsHandle {
         let (reply, answer) = oneshot::channel();
         self.wishes.send(wish(reply)).await.ok()?;
         answer.await.ok()
+    }
+
+    /// Begins a call to or from a room: a request as a proxy makes it over `ng`, with a call-id that is in use nowhere.
+    ///
+    /// # Errors
+    /// As over `ng`, with a stable word and an HTTP status.
+    pub async fn begin(&self, room: &str, request: Dictionary) -> Result<Dictionary, CallRefusal> {
+        self.request(room, true, request).await
+    }
+
+    /// A request about a call of this room; others do not exist for it.
+    ///
+    /// # Errors
+    /// As over `ng`, with a stable word and an HTTP status.
+    pub async fn go_on(&self, room: &str, request: Dictionary) -> Result<Dictionary, CallRefusal> {
+        self.request(room, false, request).await
+    }
+
+    async fn request(
+        &self,
+        room: &str,
+        begins: bool,
+        dictionary: Dictionary,
+    ) -> Result<Dictionary, CallRefusal> {
+        let room = room.to_owned();
+        let asked = self.ask(|reply| Wish::Api(ApiRequest { room, begins, dictionary, reply })).await;
+        asked.unwrap_or_else(|| Err(CallRefusal::stopped()))
+    }
+
+    /// The telephones of a room, the oldest call first; also those that are not in it yet.
+    pub async fn phones(&self, room: &str) -> Vec<PhoneCall> {
+        self.ask(|reply| Wish::Phones(room.to_owned(), reply)).await.unwrap_or_default()
+    }
+
+    /// Where sounds to play come from, and where recordings go.
+    pub fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     /// Counts for the metrics. Zeros when the calls have stopped.

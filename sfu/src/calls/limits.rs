@@ -20,6 +20,15 @@ pub const PARTIES: usize = 64;
 /// How long a shard may take to tell a leg's figures: it answers within a batch; one that has not by then is stuck.
 pub const STATS_PATIENCE: Duration = Duration::from_millis(500);
 
+/// How often a caller is asked for a room's PIN. Whoever mistypes once does so again; more is guessing.
+pub const PIN_TRIES: u32 = 3;
+
+/// How long a caller at a room's door may take to begin typing, once it was asked: to find the paper with the PIN.
+pub const PIN_PATIENCE: Duration = Duration::from_secs(15);
+
+/// How long it may take from key to key; a longer pause ends the PIN.
+pub const PIN_KEY: Duration = Duration::from_secs(5);
+
 /// How often each leg is asked for its figures, so that silence is noticed: ten thousand calls are 4,000 questions a
 /// second, a thousandth of what shards do.
 pub const LOOK_INTERVAL: Duration = Duration::from_secs(5);

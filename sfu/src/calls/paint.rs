@@ -34,11 +34,15 @@ pub(super) fn paint(call: &Call) -> Picture {
     picture
 }
 
-/// How a worker listens to a side, if somebody wants to know what it says.
+/// How a worker listens to a side besides those who hear it: to record it, or for its keys.
 fn tap(call: &Call, agreed: &Agreed) -> Option<TapConfig> {
-    let wanted = (call.recording.is_some() || call.detect_keys) && !agreed.video;
-    let tap = agreed.tap.clone().filter(|_| wanted)?;
-    Some(TapConfig { detect_tones: call.detect_keys, ..tap })
+    let tap = agreed.tap.clone().filter(|_| !agreed.video)?;
+    let detect_tones = match call.at_door() {
+        // Whoever agreed on events may send tones all the same: the worker counts each key once.
+        Some(listens) => listens.then_some(true),
+        None => (call.recording.is_some() || call.detect_keys).then_some(call.detect_keys),
+    };
+    detect_tones.map(|detect_tones| TapConfig { detect_tones, ..tap })
 }
 
 fn credentials(line: &Media, agreed: &Agreed) -> Option<IceCredentials> {
@@ -65,13 +69,13 @@ fn hearing(call: &Call, party: &Party, key: SideKey, agreed: &Agreed) -> Option<
         return None;
     }
     let solo = || {
-        let manner = agreed.solo.clone().filter(|_| party.worked)?;
+        let manner = agreed.solo.clone().filter(|_| party.worked || call.at_door().is_some())?;
         Some(Hearing { from: key, manner })
     };
     let from = party.source(key.media);
     // What a room sends, it routes by itself.
     if from.is_some_and(|from| call.is_room(from.party)) {
-        return None;
+        return call.at_door().and_then(|_| solo());
     }
     let Some((from, peer)) = from.and_then(|from| Some((from, call.parties.get(from.party)?))) else {
         return solo();

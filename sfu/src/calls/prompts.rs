@@ -5,13 +5,46 @@ use std::path::{Component, Path, PathBuf};
 
 use kaname_engine::audio::{Prompt, Rate, file};
 
+use super::error::{CallError, CallRefusal};
 use crate::ng::flags::Play;
 
 /// Prompts are kept at the rate of wide-band telephony: workers bring them to whatever a phone takes.
-const RATE: Rate = Rate::K16;
+pub(super) const RATE: Rate = Rate::K16;
 
 /// Bytes of a file: ten minutes of 48 kHz WAV, the longest prompt there is.
 const FILE_BYTES: u64 = 128 << 20;
+
+/// The operator's folders for sounds.
+#[derive(Debug)]
+pub struct Folders {
+    pub(super) prompts: Option<PathBuf>,
+    pub(super) recordings: Option<PathBuf>,
+}
+
+impl Folders {
+    /// A sound of `calls.prompts`, by its name in there. Reads it aside: it takes its time.
+    ///
+    /// # Errors
+    /// What is wrong with the name or the file.
+    pub async fn prompt(&self, file: String) -> Result<Prompt, CallRefusal> {
+        let play = Play { file: Some(file), ..Play::default() };
+        let source = Source::of(&play, self.prompts.as_deref()).map_err(refused)?;
+        let read = tokio::task::spawn_blocking(|| source.read()).await;
+        read.unwrap_or_else(|fault| Err(fault.to_string())).map_err(refused)
+    }
+
+    /// The file in `calls.recordings` for a recording of a room: the one that is named, or one that says of which room and when.
+    ///
+    /// # Errors
+    /// What is wrong with the name.
+    pub fn recording(&self, name: Option<&str>, room: &str, unix: u64) -> Result<PathBuf, CallRefusal> {
+        recording(self.recordings.as_deref(), name, &format!("room-{}", safe(room)), unix).map_err(refused)
+    }
+}
+
+fn refused(why: String) -> CallRefusal {
+    CallRefusal::of(&CallError::Play(why))
+}
 
 /// Where a prompt comes from.
 #[derive(Debug)]
@@ -73,12 +106,24 @@ pub(super) fn inside(folder: &Path, name: &str) -> Result<PathBuf, String> {
     Ok(folder.join(relative))
 }
 
+/// Where a recording goes: to the file that is named, or to one that says what and when it is of.
+pub(super) fn recording(
+    folder: Option<&Path>,
+    name: Option<&str>,
+    stem: &str,
+    unix: u64,
+) -> Result<PathBuf, String> {
+    let folder = folder.ok_or("recordings are off; set calls.recordings to a folder")?;
+    match name {
+        Some(name) => inside(folder, name),
+        None => Ok(folder.join(format!("{stem}-{unix}.wav"))),
+    }
+}
+
 /// A call-id as part of a file's name.
 pub(super) fn safe(name: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() || "-_.@".contains(c) { c } else { '_' };
-    let safe: String = name.chars().map(letter).take(100).collect();
-    // Neither hidden nor a folder of its own.
-    format!("call-{safe}")
+    name.chars().map(letter).take(100).collect()
 }
 
 #[cfg(test)]
@@ -94,7 +139,7 @@ mod tests {
         for bad in ["", "../a.wav", "de/../../a.wav", "/etc/passwd", "/srv/prompts/../x", "/srv/prompts"] {
             assert!(inside(folder, bad).is_err(), "{bad}");
         }
-        assert_eq!(safe("a/../b\n\0c"), "call-a_.._b__c");
+        assert_eq!(safe("a/../b\n\0c"), "a_.._b__c");
     }
 
     #[test]

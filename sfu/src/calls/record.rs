@@ -22,6 +22,12 @@ pub(super) struct CallRecord<'a> {
     /// From the answer on.
     pub(super) seconds: u64,
     pub(super) reason: &'a str,
+    /// The room that is one end of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) room: Option<&'a str>,
+    /// How often another PIN than the room's was typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) wrong_pins: Option<u32>,
     pub(super) parties: Vec<PartyRecord<'a>>,
 }
 

@@ -42,17 +42,11 @@ impl State {
         key: CallKey,
         flags: &Flags,
     ) -> Result<Dictionary, CallError> {
-        let folder = self.tools.config.recordings.clone();
-        let folder = folder
-            .ok_or(CallError::Play("recordings are off; set calls.recordings to a folder".to_owned()))?;
         let Some(call) = self.calls.get(&key) else { return Err(CallError::UnknownCall) };
         if call.recording.is_some() {
             return self.pause_recording(key, false);
         }
-        let path = match &flags.output_destination {
-            Some(name) => prompts::inside(&folder, name).map_err(CallError::Play)?,
-            None => folder.join(format!("{}-{}.wav", prompts::safe(&call.id), now.unix)),
-        };
+        let path = self.recording_path(now, &call.id, flags)?;
         let id = self.tools.ids.audio();
         if let Some(call) = self.calls.get_mut(&key) {
             call.recording = Some(Recording { id, path: path.clone(), channels: Vec::new() });
@@ -75,6 +69,19 @@ impl State {
         self.owners.insert(id.0, (key, SideKey { party: 0, media: 0 }));
         self.tools.outbox.audio(worker, AudioCommand::Record { id, of, to: Box::new(to) });
         Ok(ok().with("file", path.display().to_string()))
+    }
+
+    /// Where a recording of a call goes.
+    pub(super) fn recording_path(
+        &self,
+        now: Now,
+        call_id: &str,
+        flags: &Flags,
+    ) -> Result<PathBuf, CallError> {
+        let folder = self.tools.config.recordings.as_deref();
+        let stem = format!("call-{}", prompts::safe(call_id));
+        prompts::recording(folder, flags.output_destination.as_deref(), &stem, now.unix)
+            .map_err(CallError::Play)
     }
 
     pub(super) fn pause_recording(&mut self, key: CallKey, paused: bool) -> Result<Dictionary, CallError> {

@@ -4,6 +4,7 @@ use kaname_engine::ShardId;
 
 use super::actor::Now;
 use super::answer::answer;
+use super::asker::Asker;
 use super::error::CallError;
 use super::figures;
 use super::limits::NAME_BYTES;
@@ -11,10 +12,10 @@ use super::model::{Call, Party};
 use super::offer::offer;
 use super::plan::Home;
 use super::room::{Seat, answer_to_room, offer_to_room};
-use super::state::{Asker, CallKey, Question, State, Task};
+use super::state::{CallKey, Question, State, Task};
 use crate::ng::flags::{Command, Flags, Secret, Switch, Traffic};
 use crate::ng::sdp::SessionText;
-use crate::ng::{self, Asked, Dictionary, Request, Seen, Value};
+use crate::ng::{Asked, Dictionary, Request, Seen, Value};
 
 /// Call-ids that `list` gives when it is not told how many.
 const LISTED: usize = 32;
@@ -36,11 +37,16 @@ impl State {
                 return;
             }
         }
-        let asker = Asker { from, cookie, writing, reply };
+        let asker = Asker::Proxy { from, cookie, writing, reply };
         if let Some(answer) = self.own_command(&dictionary) {
             return self.answer(now, asker, &answer);
         }
-        let flags = match Flags::read(&dictionary) {
+        self.read(now, asker, &dictionary);
+    }
+
+    /// Reads what is asked for, and does it.
+    pub(super) fn read(&mut self, now: Now, asker: Asker, dictionary: &Dictionary) {
+        let flags = match Flags::read(dictionary) {
             Ok(flags) => flags,
             Err(error) => return self.refuse(now, asker, error.into(), false),
         };
@@ -84,18 +90,6 @@ impl State {
             Ok(answer) => self.answer(now, asker, &answer),
             Err(error) => self.refuse(now, asker, error, flags.knows_load_limit),
         }
-    }
-
-    pub(super) fn refuse(&mut self, now: Now, asker: Asker, error: CallError, knows_load_limit: bool) {
-        *self.counters.refused_total.entry(error.code()).or_default() += 1;
-        tracing::debug!(%error, "ng: refused");
-        let answer = match &error {
-            CallError::LoadLimit(why) if knows_load_limit => {
-                Dictionary::new().with("result", "load limit").with("message", *why)
-            }
-            other => ng::error(&other.to_string()),
-        };
-        self.answer(now, asker, &answer);
     }
 
     fn list(&self, flags: &Flags) -> Dictionary {

@@ -4,22 +4,27 @@
 //! offers what it can, and offer and answer are settled as between two telephones. But it has no leg. What comes from the
 //! telephone and what goes to it is the room's business: it gets the telephone's line (see [`PhoneLine`]).
 
+use std::path::PathBuf;
+
 use kaname_engine::audio::TranscoderConfig;
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 use super::actor::Now;
 use super::answer::answer;
+use super::api::PhoneState;
+use super::door::Menu;
 use super::error::CallError;
 use super::model::Call;
 use super::offer::offer;
 use super::plan::{Manner, SideKey};
 use super::state::{CallKey, State};
 use super::tools::Tools;
-use crate::ng::flags::{DtlsMode, Flags, IceMode, Secret};
+use crate::ng::flags::{DtlsMode, Flags, IceMode, PinWish, Secret};
 use crate::ng::sdp::mux::MuxRules;
 use crate::ng::sdp::protocol::{Protocol, ProtocolWish};
 use crate::ng::sdp::{Format, MediaView, SessionText};
-use crate::node::{LeaveReason, NodeHandle, PeerId, PhoneLine, PhoneRequest};
+use crate::node::{Entry, LeaveReason, NodeError, NodeHandle, PeerId, PhoneLine, PhoneRequest, SoundWish};
 
 /// The room's tag: RFC 3261 allows no blank in a tag.
 const TAG: &str = "the room";
@@ -34,19 +39,29 @@ pub(super) struct Seat {
     room: String,
     /// What others see.
     name: String,
+    /// Whose wrong PINs are counted, as far as it is known.
+    caller: Option<String>,
     /// The room called the telephone.
     calls_out: bool,
-    stay: Stay,
+    pin: PinWish,
+    pub(super) stay: Stay,
     /// The line that the room was told last.
     line: Option<PhoneLine>,
+    /// Wrong PINs, and all that it was asked for in vain.
+    pub(super) wrong_pins: u32,
+    pub(super) tries: u32,
+    /// Where it is recorded to.
+    pub(super) recorded: Option<PathBuf>,
 }
 
 #[derive(Debug)]
-enum Stay {
+pub(super) enum Stay {
     /// The room was not asked yet.
     Outside,
     /// It was, and has not said anything.
     Asked,
+    /// It wants a PIN.
+    Door(Menu),
     In(PeerId),
 }
 
@@ -55,6 +70,7 @@ enum Stay {
 pub(super) enum RoomWish {
     Join(CallKey, PhoneRequest),
     Change(PeerId, PhoneLine),
+    Sound(SoundWish),
     Leave(PeerId),
 }
 
@@ -62,7 +78,7 @@ pub(super) enum RoomWish {
 #[derive(Debug)]
 pub(super) enum RoomNews {
     Joined(CallKey, PeerId),
-    Refused(CallKey, String),
+    Refused(CallKey, NodeError),
     /// The stay is over: kicked, or the room was deleted.
     Ended(CallKey),
 }
@@ -86,13 +102,18 @@ pub(super) fn ask_rooms(
                             });
                             RoomNews::Joined(key, joined.peer.id)
                         }
-                        Err(error) => RoomNews::Refused(key, error.to_string()),
+                        Err(error) => RoomNews::Refused(key, error),
                     };
                     let _stopped = news.send(told);
                 }
                 RoomWish::Change(peer, line) => {
                     if let Err(error) = node.change_phone(peer.clone(), line).await {
                         tracing::debug!(peer = %peer, %error, "a telephone that changed had left its room");
+                    }
+                }
+                RoomWish::Sound(wish) => {
+                    if let Err(error) = node.sound(wish).await {
+                        tracing::warn!(%error, "what was asked of a room's sound was not done");
                     }
                 }
                 RoomWish::Leave(peer) => {
@@ -111,9 +132,53 @@ impl Seat {
         Seat {
             room: room.to_owned(),
             name: name.map_or("telephone", String::as_str).to_owned(),
+            // A number is harder to invent than a name.
+            caller: flags.from_number.clone().or_else(|| flags.display_name.clone()),
             calls_out: flags.sdp.is_none(),
+            pin: flags.pin,
             stay: Stay::Outside,
             line: None,
+            wrong_pins: 0,
+            tries: 0,
+            recorded: None,
+        }
+    }
+
+    pub(super) fn room(&self) -> &str {
+        &self.room
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its peer, once it is in the room.
+    pub(super) fn peer(&self) -> Option<&PeerId> {
+        match &self.stay {
+            Stay::In(peer) => Some(peer),
+            _ => None,
+        }
+    }
+
+    pub(super) fn state(&self) -> PhoneState {
+        match self.stay {
+            Stay::Outside if self.calls_out => PhoneState::Called,
+            Stay::Outside | Stay::Asked => PhoneState::Joining,
+            Stay::Door(_) => PhoneState::AtDoor,
+            Stay::In(_) => PhoneState::InRoom,
+        }
+    }
+
+    pub(super) fn is_recorded(&self) -> bool {
+        self.recorded.is_some()
+    }
+
+    /// How it comes in; a telephone that the room calls is known.
+    fn entry(&self, typed: Option<Zeroizing<String>>) -> Entry {
+        match self.pin {
+            _ if self.calls_out => Entry::Trusted,
+            PinWish::Skip => Entry::Trusted,
+            pin => Entry::Caller { strict: pin == PinWish::Require, typed },
         }
     }
 }
@@ -157,7 +222,7 @@ fn take_offer(
 
 fn make_offer(tools: &mut Tools, now: Now, call: &mut Call, flags: &Flags) -> Result<String, CallError> {
     let text = SessionText::parse(&offer_of_room(tools))?;
-    let to_tag = flags.to_tag.clone().or_else(|| phone(call).map(|party| call.parties[party].tag.clone()));
+    let to_tag = flags.to_tag.clone().or_else(|| call.phone().map(|party| call.parties[party].tag.clone()));
     let towards_phone = Flags { from_tag: Some(TAG.to_owned()), to_tag, ..flags.clone() };
     offer(tools, now, call, &towards_phone, &text)
 }
@@ -188,11 +253,6 @@ fn close_room_ports(tools: &mut Tools, now: Now, call: &mut Call) {
     if let Some(room) = call.parties.iter_mut().find(|party| party.tag == TAG) {
         tools.close_ports(now, home, room);
     }
-}
-
-/// The party at the telephone.
-fn phone(call: &Call) -> Option<usize> {
-    call.live().find(|(_, party)| party.tag != TAG).map(|(index, _)| index)
 }
 
 /// What the room answers: the first sound that it can code, and nothing else. `None`: there is no such sound.
@@ -253,6 +313,25 @@ impl Call {
         self.parties.get(party).is_some_and(|party| party.hidden || party.tag == TAG)
     }
 
+    /// The party at the telephone.
+    pub(super) fn phone(&self) -> Option<usize> {
+        self.live().find(|(_, party)| party.tag != TAG).map(|(index, _)| index)
+    }
+
+    /// The room that is one end of it.
+    pub(super) fn room(&self) -> Option<&str> {
+        self.seat.as_ref().map(Seat::room)
+    }
+
+    /// Whose wrong PINs are counted: a number or name, else where the telephone said it is.
+    fn caller(&self) -> Option<String> {
+        let said = self.seat.as_ref()?.caller.clone();
+        said.or_else(|| {
+            let mut medias = self.parties[self.phone()?].medias.iter();
+            medias.find_map(|media| Some(media.agreed.as_ref()?.remote.rtp?.ip().to_string()))
+        })
+    }
+
     /// Whether it was the room that called.
     pub(super) fn is_of_room(&self) -> bool {
         self.seat.as_ref().is_some_and(|seat| seat.calls_out)
@@ -260,7 +339,7 @@ impl Call {
 
     /// The telephone's line, as it is now.
     fn line(&self) -> Option<PhoneLine> {
-        let party = phone(self)?;
+        let party = self.phone()?;
         let room = self.parties.iter().find(|party| party.tag == TAG)?;
         let spoken = |media: &&super::model::Media| media.agreed.as_ref().is_some_and(|agreed| !agreed.video);
         let media = self.parties[party].medias.iter().position(|media| spoken(&media))?;
@@ -289,31 +368,54 @@ fn worked(agreed: &super::model::Agreed) -> Option<&TranscoderConfig> {
 impl State {
     /// Tells the room what its telephone's line is now.
     pub(super) fn settle_seat(&mut self, key: CallKey) {
-        let (Some(call), Some(rooms)) = (self.calls.get_mut(&key), &self.rooms) else { return };
+        let Some(call) = self.calls.get_mut(&key) else { return };
         let line = call.line();
         let (Some(seat), Some(line)) = (&mut call.seat, line) else { return };
         if seat.line.as_ref() == Some(&line) {
             return;
         }
-        let wish = match &seat.stay {
-            Stay::Outside => {
-                seat.stay = Stay::Asked;
-                let identity = Some(call.id.clone());
-                let (room, name) = (seat.room.clone(), seat.name.clone());
-                RoomWish::Join(key, PhoneRequest { room, identity, name, line: line.clone() })
-            }
+        match &seat.stay {
+            Stay::Outside => self.enter(key, None),
             // Told once it is there.
-            Stay::Asked => return,
-            Stay::In(peer) => RoomWish::Change(peer.clone(), line.clone()),
-        };
-        seat.line = Some(line);
-        let _stopped = rooms.send(wish);
+            Stay::Asked => {}
+            Stay::Door(_) => {
+                seat.line = Some(line);
+                self.listen_anew(key);
+            }
+            Stay::In(peer) => {
+                let wish = RoomWish::Change(peer.clone(), line.clone());
+                seat.line = Some(line);
+                self.tell_rooms(wish);
+            }
+        }
+    }
+
+    /// Asks the room to let its telephone in, with what it typed as its PIN.
+    pub(super) fn enter(&mut self, key: CallKey, typed: Option<Zeroizing<String>>) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let (line, caller, identity) = (call.line(), call.caller(), Some(call.id.clone()));
+        let (Some(seat), Some(line)) = (&mut call.seat, line) else { return };
+        let was_at_door = matches!(seat.stay, Stay::Door(_));
+        seat.stay = Stay::Asked;
+        seat.line = Some(line.clone());
+        let (room, name, entry) = (seat.room.clone(), seat.name.clone(), seat.entry(typed));
+        // The room routes its sound to the telephone, so the door's must have ended.
+        if was_at_door {
+            self.replan(key, false);
+        }
+        self.tell_rooms(RoomWish::Join(key, PhoneRequest { room, identity, name, caller, entry, line }));
+    }
+
+    pub(super) fn tell_rooms(&self, wish: RoomWish) {
+        if let Some(rooms) = &self.rooms {
+            let _stopped = rooms.send(wish);
+        }
     }
 
     /// The telephone leaves its room: its call is over.
     pub(super) fn leave_seat(&mut self, call: &Call) {
-        if let (Some(Seat { stay: Stay::In(peer), .. }), Some(rooms)) = (&call.seat, &self.rooms) {
-            let _stopped = rooms.send(RoomWish::Leave(peer.clone()));
+        if let Some(peer) = call.seat.as_ref().and_then(Seat::peer) {
+            self.tell_rooms(RoomWish::Leave(peer.clone()));
         }
     }
 
@@ -326,17 +428,10 @@ impl State {
                         self.settle_seat(key);
                     }
                     // It hung up while the door was being opened.
-                    None => {
-                        if let Some(rooms) = &self.rooms {
-                            let _stopped = rooms.send(RoomWish::Leave(peer));
-                        }
-                    }
+                    None => self.tell_rooms(RoomWish::Leave(peer)),
                 }
             }
-            RoomNews::Refused(key, why) => {
-                tracing::warn!(call = ?self.calls.get(&key).map(|call| &call.id), why, "a room refused a telephone");
-                self.end(now, key, "refused by the room", None);
-            }
+            RoomNews::Refused(key, why) => self.not_let_in(now, key, &why),
             RoomNews::Ended(key) => self.end(now, key, "left the room", None),
         }
     }

@@ -5,12 +5,13 @@ use kaname_engine::audio::{
 };
 
 use super::actor::Now;
+use super::asker::Asker;
 use super::error::CallError;
 use super::model::{Agreed, Call, KeyBlock, Orders};
 use super::plan::{self, SideKey};
 use super::prompts;
 use super::requests::ok;
-use super::state::{Asker, CallKey, State};
+use super::state::{CallKey, State};
 use crate::ng::Dictionary;
 use crate::ng::flags::{All, Command, DtmfBlocking, Flags, Switch};
 
@@ -26,6 +27,9 @@ impl State {
         let key = *self.names.get(&flags.call_id).ok_or(CallError::UnknownCall)?;
         if let Some(call) = self.calls.get_mut(&key) {
             call.last_signal = now;
+        }
+        if self.is_with_room(key) {
+            return self.room_sound(now, key, flags);
         }
         match flags.command {
             Command::BlockDtmf => self.block_keys(key, flags),
@@ -153,8 +157,7 @@ impl State {
                 "nobody who is named has agreed on a codec that can be coded here, and listens".to_owned(),
             ));
         }
-        let ms = prompt.samples().len() / prompt.rate().per_ms();
-        Ok(ok().with("duration", i64::try_from(ms).unwrap_or(i64::MAX)))
+        Ok(ok().with("duration", duration(prompt)))
     }
 
     /// Those who are to hear something; all of the call if nobody is named.
@@ -211,7 +214,7 @@ impl State {
         if heard { Ok(ok()) } else { Err(CallError::Play("nobody hears who is named".to_owned())) }
     }
 
-    pub(super) fn audio_event(&mut self, _now: Now, event: AudioEvent) {
+    pub(super) fn audio_event(&mut self, now: Now, event: AudioEvent) {
         match event {
             AudioEvent::PlayEnded { id, token, .. } => self.play_ended(id, token),
             AudioEvent::Recorded { id, path, ms, lost_ms } => {
@@ -219,7 +222,11 @@ impl State {
                 self.tools.ids.free(id.0);
                 tracing::info!(file = %path.display(), ms, lost_ms, "recorded");
             }
-            AudioEvent::Key { id, event } => self.key_heard(id, event),
+            AudioEvent::Key { id, event } => {
+                if !self.key_at_door(now, id, event) {
+                    self.key_heard(id, event);
+                }
+            }
             AudioEvent::Failed { id, why } => {
                 self.audio_failed(id, "ended", &why.to_string());
                 self.recorder_failed(id);
@@ -285,7 +292,10 @@ impl State {
     /// A prompt was read, or could not be.
     pub(super) fn prompt_loaded(&mut self, now: Now, loaded: Loaded) {
         let Loaded { key, asker, flags, prompt } = loaded;
-        let outcome = prompt.map_err(CallError::Play).and_then(|prompt| self.play(key, &flags, &prompt));
+        let outcome = prompt.map_err(CallError::Play).and_then(|prompt| match self.is_with_room(key) {
+            true => self.play_in_room(key, &flags, prompt),
+            false => self.play(key, &flags, &prompt),
+        });
         match outcome {
             Ok(answer) => self.answer(now, asker, &answer),
             Err(error) => self.refuse(now, asker, error, false),
@@ -302,8 +312,13 @@ pub(super) struct Loaded {
     prompt: Result<Prompt, String>,
 }
 
+/// How long it plays, in milliseconds.
+pub(super) fn duration(prompt: &Prompt) -> i64 {
+    i64::try_from(prompt.samples().len() / prompt.rate().per_ms()).unwrap_or(i64::MAX)
+}
+
 /// The worker's things that make what a party hears.
-fn makers(call: &Call, party: usize) -> Vec<(AudioId, usize)> {
+pub(super) fn makers(call: &Call, party: usize) -> Vec<(AudioId, usize)> {
     let lines = 0..call.parties[party].medias.len();
     lines.filter_map(|media| Some((call.told.maker(SideKey { party, media })?, call.worker))).collect()
 }

@@ -1,7 +1,6 @@
 //! All calls, and who waits for what.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,8 +9,10 @@ use kaname_engine::core::event::LegStats;
 use tokio::sync::mpsc;
 
 use super::actor::Now;
+use super::asker::Asker;
 use super::config::CallsConfig;
 use super::counters::CallsCounters;
+use super::door::DoorPrompts;
 use super::engine::CallEngine;
 use super::ids;
 use super::limits::STATS_PATIENCE;
@@ -23,7 +24,7 @@ use super::recording;
 use super::room::RoomWish;
 use super::sound::Loaded;
 use super::tools::Tools;
-use crate::ng::{self, Dictionary, Replies, ReplyTo};
+use crate::ng::Replies;
 
 /// A call's name within this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +48,8 @@ pub(super) struct State {
     pub(super) rate: Rate,
     /// Where prompts arrive that were read aside.
     pub(super) loaded: mpsc::UnboundedSender<Loaded>,
+    /// What callers hear at the door of a room with a PIN.
+    pub(super) door: DoorPrompts,
     /// Where telephones go that call a room.
     pub(super) rooms: Option<mpsc::UnboundedSender<RoomWish>>,
     began: Instant,
@@ -71,15 +74,6 @@ impl Rate {
         self.begun += usize::from(fits);
         fits
     }
-}
-
-/// Whom to answer, and how.
-#[derive(Debug)]
-pub(super) struct Asker {
-    pub(super) from: IpAddr,
-    pub(super) cookie: String,
-    pub(super) writing: ng::Writing,
-    pub(super) reply: ReplyTo,
 }
 
 /// Something that needs the figures of legs first.
@@ -121,6 +115,7 @@ impl State {
         loaded: mpsc::UnboundedSender<Loaded>,
     ) -> State {
         let records = Records::open(config.records_file.as_deref());
+        let door = DoorPrompts::load(config.prompts.as_deref());
         State {
             tools: Tools::new(engine, config, random),
             calls: HashMap::new(),
@@ -134,6 +129,7 @@ impl State {
             questions: HashMap::new(),
             rate: Rate::default(),
             loaded,
+            door,
             rooms: None,
             began: Instant::now(),
             next: 0,
@@ -179,14 +175,6 @@ impl State {
             records_lost_total: self.records.lost,
             ..self.counters.clone()
         }
-    }
-
-    /// Answers, and keeps the answer in case it is lost on its way.
-    pub(super) fn answer(&mut self, now: Now, asker: Asker, answer: &Dictionary) {
-        let text: Arc<[u8]> = ng::reply(&asker.cookie, asker.writing, answer).into();
-        self.replies.keep(now.at, asker.from, &asker.cookie, Arc::clone(&text));
-        // What cannot go now is asked for again.
-        let _lost = asker.reply.send(text);
     }
 
     /// Tells the engine what a call is now, and remembers whose its legs are.

@@ -228,6 +228,19 @@ pub static KEYS: &[Key] = &[
         "Peers at once in one room."
     ),
     key!(
+        "limits.pin_wrong_per_caller",
+        limits.pin_wrong_per_caller,
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "Wrong PINs of rooms that one caller may type in an hour; after that none of its PINs is looked at."
+    ),
+    key!(
+        "limits.pin_wrong_per_room",
+        limits.pin_wrong_per_room,
+        Kind::Integer { min: 1, max: 1_000_000 },
+        "Wrong PINs that may be typed for one room in an hour, by whomever; after that none is looked at, and telephones come in only if the proxy or the API \
+         vouches for them. It bounds guessing: with 20, a PIN of six digits holds for some three years on average, one of four for ten days."
+    ),
+    key!(
         "ng.listen_udp",
         ng.listen_udp,
         Kind::Sockets,
@@ -332,13 +345,14 @@ pub static KEYS: &[Key] = &[
         "calls.recordings",
         calls.recordings,
         Kind::Path,
-        "Folder for recordings of calls. Unset: calls cannot be recorded."
+        "Folder for recordings of calls and rooms. Unset: neither can be recorded."
     ),
     key!(
         "calls.prompts",
         calls.prompts,
         Kind::Path,
-        "Folder of sounds that requests may name. Unset: none can be named."
+        "Folder of sounds that requests may name. Unset: none can be named. Files `pin-ask`, `pin-wrong` and `pin-refused` in it (`.wav` or `.opus`) are what \
+         callers of a room with a PIN hear; in place of one that is not there they hear a tone. They are read when the node starts."
     ),
     key!(
         "calls.records_file",

@@ -170,7 +170,7 @@ macro_rules! integer_setting {
         }
     )* };
 }
-integer_setting!(u8, u16, u64, usize);
+integer_setting!(u8, u16, u32, u64, usize);
 
 impl Setting for Option<PathBuf> {
     fn read(value: &Value) -> Result<Self, String> {

@@ -10,7 +10,9 @@ use utoipa::ToSchema;
 use super::body;
 use super::error::{ApiError, ErrorBody};
 use super::state::App;
-use crate::node::{NodeError, PeerId, PeerInfo, PeerStats, RoomInfo, RoomSummary, TrackId};
+use crate::node::{
+    NodeError, PeerId, PeerInfo, PeerStats, Pin, RoomInfo, RoomSettings, RoomSummary, TrackId,
+};
 
 /// The rooms a token may see.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,12 +29,19 @@ pub(super) struct PeerList {
 }
 
 /// A room to create.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CreateRoom {
     /// 1 to 64 of `A-Z a-z 0-9 . _ -`.
     #[schema(example = "lobby")]
     name: String,
+    /// 4 to 12 digits that telephones which call the room have to type. Whoever has a token needs none.
+    #[serde(default)]
+    #[schema(example = "471100")]
+    pin: Option<String>,
+    /// Telephones in the room hear a tone when somebody joins or leaves.
+    #[serde(default)]
+    tones: bool,
 }
 
 /// Whether a track is to be withheld.
@@ -69,7 +78,8 @@ pub(super) async fn create_room(State(app): State<App>, request: Request) -> Res
     claims.admin()?;
     let wish: CreateRoom = body::json(&app, request).await?;
     claims.for_room(&wish.name)?;
-    let room = app.node().create_room(wish.name).await?;
+    let pin = wish.pin.as_deref().map(Pin::parse).transpose()?;
+    let room = app.node().create_room(wish.name, RoomSettings { pin, tones: wish.tones }).await?;
     // The node has accepted the name, so it needs no escaping in a path.
     let location = format!("/api/v1/rooms/{}", room.name);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(room)).into_response())

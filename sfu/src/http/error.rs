@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::calls::CallRefusal;
 use crate::node::NodeError;
 use crate::token::TokenError;
 
@@ -65,6 +66,13 @@ impl From<NodeError> for ApiError {
     fn from(error: NodeError) -> Self {
         let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         ApiError::new(status, error.code(), error.to_string())
+    }
+}
+
+impl From<CallRefusal> for ApiError {
+    fn from(refusal: CallRefusal) -> Self {
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        ApiError::new(status, refusal.code, refusal.message)
     }
 }
 

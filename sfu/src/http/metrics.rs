@@ -6,8 +6,35 @@ use std::fmt::Write as _;
 use super::state::Facts;
 use crate::node::NodeCounters;
 
-/// How the node names a packet thread's count of drops for one reason.
-const DROPPED: &str = "packets_dropped_";
+/// How figures of threads of one kind are named.
+struct Threads {
+    /// How the node names a thread's count of drops for one reason, and the same as a metric.
+    dropped: &'static str,
+    dropped_name: &'static str,
+    dropped_help: &'static str,
+    /// What stands before the other names, and what they are of.
+    prefix: &'static str,
+    help: &'static str,
+    label: &'static str,
+}
+
+const SHARDS: Threads = Threads {
+    dropped: "packets_dropped_",
+    dropped_name: "kaname_packets_dropped_total",
+    dropped_help: "Packets that went no further, by reason.",
+    prefix: "kaname_",
+    help: "A figure of each packet thread.",
+    label: "shard",
+};
+
+const AUDIO: Threads = Threads {
+    dropped: "dropped_",
+    dropped_name: "kaname_audio_dropped_total",
+    dropped_help: "Packets and stretches of sound that audio workers dropped, by reason.",
+    prefix: "kaname_audio_",
+    help: "A figure of each audio worker.",
+    label: "worker",
+};
 
 /// All counts as text.
 pub(super) fn render(counters: &NodeCounters, facts: &Facts) -> String {
@@ -68,7 +95,14 @@ pub(super) fn render(counters: &NodeCounters, facts: &Facts) -> String {
         "Events of the engine that were dropped.",
         counters.events_dropped_total,
     );
-    page.shards(&counters.shards);
+    page.labelled(
+        "kaname_room_pins_total",
+        "PINs of rooms that telephones typed, by what became of them.",
+        "outcome",
+        &counters.pins_total,
+    );
+    page.threads(&SHARDS, &counters.shards);
+    page.threads(&AUDIO, &counters.audio);
     page.0
 }
 
@@ -102,31 +136,30 @@ impl Page {
         );
     }
 
-    /// Each shard names its counts itself. Samples of one name stand together, drops under one name with their reason.
-    fn shards(&mut self, shards: &[BTreeMap<String, u64>]) {
+    /// Each thread names its counts itself. Samples of one name stand together, drops under one name with their reason.
+    fn threads(&mut self, of: &Threads, all: &[BTreeMap<String, u64>]) {
+        let label = of.label;
         let mut families: BTreeMap<&str, Vec<(usize, u64)>> = BTreeMap::new();
-        for (shard, counts) in shards.iter().enumerate() {
+        for (thread, counts) in all.iter().enumerate() {
             for (name, value) in counts {
-                families.entry(name).or_default().push((shard, *value));
+                families.entry(name).or_default().push((thread, *value));
             }
         }
-        self.head("kaname_packets_dropped_total", "counter", "Packets that went no further, by reason.");
+        self.head(of.dropped_name, "counter", of.dropped_help);
         for (reason, samples) in
-            families.iter().filter_map(|(name, samples)| Some((name.strip_prefix(DROPPED)?, samples)))
+            families.iter().filter_map(|(name, samples)| Some((name.strip_prefix(of.dropped)?, samples)))
         {
-            for (shard, value) in samples {
-                let _ = writeln!(
-                    self.0,
-                    "kaname_packets_dropped_total{{shard=\"{shard}\",reason=\"{}\"}} {value}",
-                    escape(reason)
-                );
+            for (thread, value) in samples {
+                let (name, reason) = (of.dropped_name, escape(reason));
+                let _ = writeln!(self.0, "{name}{{{label}=\"{thread}\",reason=\"{reason}\"}} {value}");
             }
         }
-        for (name, samples) in families.iter().filter(|(name, _)| !name.starts_with(DROPPED) && is_name(name))
-        {
-            self.head(&format!("kaname_{name}"), "untyped", "A figure of each packet thread.");
-            for (shard, value) in samples {
-                let _ = writeln!(self.0, "kaname_{name}{{shard=\"{shard}\"}} {value}");
+        let others = families.iter().filter(|(name, _)| !name.starts_with(of.dropped) && is_name(name));
+        for (name, samples) in others {
+            let name = format!("{}{name}", of.prefix);
+            self.head(&name, "untyped", of.help);
+            for (thread, value) in samples {
+                let _ = writeln!(self.0, "{name}{{{label}=\"{thread}\"}} {value}");
             }
         }
     }
@@ -158,6 +191,11 @@ mod tests {
                 ]),
                 BTreeMap::from([("io_packets_sent".to_owned(), 5)]),
             ],
+            pins_total: BTreeMap::from([("wrong", 4)]),
+            audio: vec![
+                BTreeMap::from([("ticks_late".to_owned(), 11), ("dropped_no_room".to_owned(), 12)]),
+                BTreeMap::from([("ticks_late".to_owned(), 0)]),
+            ],
             ..NodeCounters::default()
         };
         let text =
@@ -169,6 +207,11 @@ mod tests {
         );
         assert!(text.contains("\nkaname_packets_dropped_total{shard=\"0\",reason=\"bad \\\"tag\\\"\"} 8\n"));
         assert!(!text.contains("not a name"));
+        assert!(text.contains("\nkaname_room_pins_total{outcome=\"wrong\"} 4\n"));
+        assert!(text.contains(
+            "\nkaname_audio_ticks_late{worker=\"0\"} 11\nkaname_audio_ticks_late{worker=\"1\"} 0\n"
+        ));
+        assert!(text.contains("\nkaname_audio_dropped_total{worker=\"0\",reason=\"no_room\"} 12\n"));
         for line in text.lines() {
             let sample = line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<u64>().is_ok());
             assert!(line.starts_with("# ") || sample, "{line}");

@@ -6,13 +6,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::state::App;
-use super::{about, api, page, whip, ws};
+use super::{about, api, page, phones, sounds, whip, ws};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Kaname",
-        description = "Control of a media node: rooms, peers and tracks; WHIP (RFC 9725) and WHEP; the page's WebSocket. Tokens are JWTs scoped to a \
+        description = "Control of a media node: rooms, peers, tracks and telephones; WHIP (RFC 9725) and WHEP; the page's WebSocket. Tokens are JWTs scoped to a \
                        room, sent as `Authorization: Bearer`. Every error has the body `{\"error\":{\"code\":…,\"message\":…}}`.",
         license(name = "MIT OR Apache-2.0")
     ),
@@ -44,6 +44,14 @@ pub(super) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(api::kick))
         .routes(routes!(api::peer_stats))
         .routes(routes!(api::mute))
+        .routes(routes!(sounds::play_to_room, sounds::stop_playing_to_room))
+        .routes(routes!(sounds::record_room, sounds::stop_recording_room))
+        .routes(routes!(phones::list, phones::create))
+        .routes(routes!(phones::hang_up))
+        .routes(routes!(phones::reoffer))
+        .routes(routes!(phones::answer))
+        .routes(routes!(sounds::play_to_phone, sounds::stop_playing_to_phone))
+        .routes(routes!(sounds::record_phone, sounds::stop_recording_phone))
         .routes(routes!(whip::whip, whip::whip_options))
         .routes(routes!(whip::whip_patch, whip::whip_delete))
         .routes(routes!(whip::whep, whip::whep_options))

@@ -62,9 +62,9 @@ impl App {
 
     /// With telephone calls beside the rooms.
     #[must_use]
-    pub fn with_calls(mut self, calls: Option<CallsHandle>) -> App {
+    pub fn with_calls(mut self, calls: CallsHandle) -> App {
         if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.calls = calls;
+            inner.calls = Some(calls);
         }
         self
     }

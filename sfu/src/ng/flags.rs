@@ -21,7 +21,7 @@ pub use command::Command;
 pub use error::FlagError;
 pub use options::{
     All, AudioPlayer, DtlsMode, DtmfBlocking, DtmfOptions, EndpointLearning, Family, IceLite, IceMode,
-    MediaEcho, Play, ReplaceRules, T38Rules, Traffic,
+    MediaEcho, PinWish, Play, ReplaceRules, T38Rules, Traffic,
 };
 pub use switch::{Switch, Switches};
 
@@ -146,6 +146,8 @@ pub struct Flags {
     pub display_name: Option<String>,
     /// `from-number`: the same, when there is no name.
     pub from_number: Option<String>,
+    /// `pin`: whether the caller has to type the room's PIN. Not of rtpengine's protocol.
+    pub pin: PinWish,
     /// `supports` has `load limit`: a full node says so instead of an error.
     pub knows_load_limit: bool,
     /// Keys and words that nobody knows, escaped, for the log.

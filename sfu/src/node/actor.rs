@@ -102,10 +102,11 @@ fn serve(state: &mut State, now: Time, request: Request, dropped: u64) {
             let result = state.phone_shard(&room);
             let _ = reply.send(state.count(result));
         }
-        Request::JoinPhone(request, reply) => {
-            let result = state.join_phone(now, request);
-            answer_join(state, result, reply);
-        }
+        Request::JoinPhone(request, reply) => match state.join_phone(now, request) {
+            // To be asked for a PIN is no refusal.
+            Err(NodeError::PinNeeded) => drop(reply.send(Err(NodeError::PinNeeded))),
+            result => answer_join(state, result, reply),
+        },
         Request::ChangePhone(peer, line, reply) => {
             let result = state.change_phone(&peer, line);
             let _ = reply.send(state.count(result));
@@ -123,8 +124,12 @@ fn serve(state: &mut State, now: Time, request: Request, dropped: u64) {
             let result = state.room(&name, None);
             let _ = reply.send(state.count(result));
         }
-        Request::CreateRoom(name, reply) => {
-            let result = state.create_room(&name);
+        Request::CreateRoom(name, settings, reply) => {
+            let result = state.create_room(&name, settings);
+            let _ = reply.send(state.count(result));
+        }
+        Request::Sound(wish, reply) => {
+            let result = state.sound(wish);
             let _ = reply.send(state.count(result));
         }
         Request::DeleteRoom(name, reply) => {

@@ -7,6 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use super::pins::Pin;
+
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -184,6 +186,17 @@ pub struct RoomSummary {
     pub tracks: usize,
     /// Stays when the last peer leaves (it was created through the API, not by a join).
     pub permanent: bool,
+    /// Telephones that call it have to type a PIN.
+    pub pin: bool,
+}
+
+/// How a room that is created differs from one that is only joined.
+#[derive(Clone, Debug, Default)]
+pub struct RoomSettings {
+    /// What telephones that call it have to type.
+    pub pin: Option<Pin>,
+    /// Telephones in it hear a tone when somebody joins or leaves.
+    pub tones: bool,
 }
 
 /// An offer and what it is meant for. The maps state the whole wish each time: a mid that is not named any more
@@ -422,6 +435,10 @@ pub struct NodeCounters {
     pub commands_failed_total: BTreeMap<&'static str, u64>,
     /// Events of media that came faster than the node could take them, and were dropped.
     pub events_dropped_total: u64,
+    /// PINs that telephones typed, by what became of them: `right`, `wrong`, or `blocked` without being looked at.
+    pub pins_total: BTreeMap<&'static str, u64>,
     /// Each shard's own counts, by name; `packets_dropped_…` by the core's reason.
     pub shards: Vec<BTreeMap<String, u64>>,
+    /// Each audio worker's own counts, by name; `dropped_…` by its reason.
+    pub audio: Vec<BTreeMap<String, u64>>,
 }

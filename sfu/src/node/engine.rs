@@ -35,6 +35,8 @@ pub trait MediaEngine: Send + Sync + 'static {
     fn audio_workers(&self) -> usize;
     /// What a worker is called where streams cross.
     fn audio_index(&self, worker: usize) -> usize;
+    /// The audio worker's figures.
+    fn audio_counters(&self, worker: usize) -> CountersSnapshot;
     /// Hands an audio worker a command; when its queue is full, the command comes back.
     fn audio(&self, worker: usize, command: AudioCommand) -> Result<(), AudioCommand>;
     /// How busy the shard was in the latest second, in thousandths.
@@ -97,6 +99,10 @@ impl MediaEngine for Engine {
 
     fn audio_index(&self, worker: usize) -> usize {
         Engine::audio_index(self, worker)
+    }
+
+    fn audio_counters(&self, worker: usize) -> CountersSnapshot {
+        Engine::audio_counters(self, worker)
     }
 
     fn audio(&self, worker: usize, command: AudioCommand) -> Result<(), AudioCommand> {

@@ -65,6 +65,27 @@ pub enum NodeError {
         /// Its codec, with what distinguishes it (`H264 packetization-mode=1 profile 42e0`).
         codec: String,
     },
+    /// A telephone has to type the room's PIN first.
+    #[error("the room has a PIN; ask the caller for it")]
+    PinNeeded,
+    /// It typed another one.
+    #[error("that is not the room's PIN; ask the caller again")]
+    WrongPin,
+    /// Of this caller, or for this room, there were too many wrong ones.
+    #[error("too many wrong PINs of late; the caller may try again in an hour")]
+    PinBlocked,
+    /// Only rooms that have a PIN are open to this telephone.
+    #[error("the room has no PIN, and this caller may enter with one only; create the room with a PIN")]
+    NoPin,
+    /// No telephone is in the room.
+    #[error("no telephone is in the room, and only telephones hear what is played; call one first")]
+    NoListeners,
+    /// Nothing is being recorded, or something is already.
+    #[error("the room is {}being recorded", if *.already { "already " } else { "not " })]
+    Recording {
+        /// It is already.
+        already: bool,
+    },
     /// The engine runs without audio workers.
     #[error("this node mixes no audio; set calls.audio_workers to 1 or more, or use another node")]
     NoAudio,
@@ -105,6 +126,13 @@ impl NodeError {
             NodeError::NoSuchTrack => "no_such_track",
             NodeError::NothingPublished => "nothing_published",
             NodeError::CodecUnsupported { .. } => "codec_unsupported",
+            NodeError::PinNeeded => "pin_needed",
+            NodeError::WrongPin => "wrong_pin",
+            NodeError::PinBlocked => "pin_blocked",
+            NodeError::NoPin => "no_pin",
+            NodeError::NoListeners => "no_listeners",
+            NodeError::Recording { already: true } => "already_recording",
+            NodeError::Recording { already: false } => "not_recording",
             NodeError::NoAudio => "no_audio",
             NodeError::NotNegotiated => "not_negotiated",
             NodeError::AtCapacity { .. } => "at_capacity",
@@ -128,9 +156,17 @@ impl NodeError {
         match self {
             NodeError::Sdp(error) => error.status(),
             NodeError::BadName { .. } | NodeError::BadWish { .. } => 400,
-            NodeError::Forbidden { .. } => 403,
+            NodeError::Forbidden { .. }
+            | NodeError::PinNeeded
+            | NodeError::WrongPin
+            | NodeError::PinBlocked
+            | NodeError::NoPin => 403,
             NodeError::NoSuchRoom | NodeError::NoSuchPeer | NodeError::NoSuchTrack => 404,
-            NodeError::RoomExists | NodeError::NotNegotiated | NodeError::NothingPublished => 409,
+            NodeError::RoomExists
+            | NodeError::NotNegotiated
+            | NodeError::NothingPublished
+            | NodeError::NoListeners
+            | NodeError::Recording { .. } => 409,
             NodeError::CodecUnsupported { .. } => 422,
             NodeError::AtCapacity { .. } | NodeError::NoAudio | NodeError::Busy | NodeError::ShuttingDown => {
                 503

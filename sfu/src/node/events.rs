@@ -165,7 +165,10 @@ impl State {
             self.end(&id, TIMEOUT);
         }
         // Permanent rooms that have nobody elsewhere would stay without a shard.
-        self.rooms.retain(|_, r| r.shard != shard || !r.peers.is_empty());
+        let left = self.rooms.iter().filter(|(_, room)| room.shard == shard && room.peers.is_empty());
+        for name in left.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+            self.forget_room(&name);
+        }
     }
 
     /// Every 100 ms.

@@ -12,6 +12,7 @@ use super::engine::MediaEngine;
 use super::error::NodeError;
 use super::limits::NodeLimits;
 use super::names::Random;
+use super::phone_sound::SoundWish;
 use super::phones::{PhoneLine, PhoneRequest};
 use super::plan::Wish;
 use super::queue::{EventQueue, EventSink, event_queue};
@@ -95,7 +96,8 @@ pub(super) enum Request {
     Kick(String, PeerId, oneshot::Sender<Result<(), NodeError>>),
     Rooms(oneshot::Sender<Vec<RoomSummary>>),
     Room(String, oneshot::Sender<Result<RoomInfo, NodeError>>),
-    CreateRoom(String, oneshot::Sender<Result<RoomInfo, NodeError>>),
+    CreateRoom(String, RoomSettings, oneshot::Sender<Result<RoomInfo, NodeError>>),
+    Sound(SoundWish, oneshot::Sender<Result<(), NodeError>>),
     DeleteRoom(String, oneshot::Sender<Result<(), NodeError>>),
     Stats(PeerId, oneshot::Sender<Result<PeerStats, NodeError>>),
     Counters(oneshot::Sender<NodeCounters>),
@@ -197,8 +199,13 @@ impl NodeHandle {
     }
 
     /// Creates a room that stays when it is empty.
-    pub async fn create_room(&self, name: String) -> Result<RoomInfo, NodeError> {
-        self.ask(|reply| Request::CreateRoom(name, reply)).await
+    pub async fn create_room(&self, name: String, settings: RoomSettings) -> Result<RoomInfo, NodeError> {
+        self.ask(|reply| Request::CreateRoom(name, settings, reply)).await
+    }
+
+    /// Plays into a room or to one telephone in it, or records it.
+    pub async fn sound(&self, wish: SoundWish) -> Result<(), NodeError> {
+        self.ask(|reply| Request::Sound(wish, reply)).await
     }
 
     /// Ends a room; its peers are told.

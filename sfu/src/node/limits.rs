@@ -31,6 +31,11 @@ pub struct NodeLimits {
     /// A peer that has not finished its handshake this long after its first answer leaves. RFC 8445's checks give
     /// up earlier; people on bad networks need some of it.
     pub handshake: Duration,
+    /// Wrong PINs of one caller in an hour, in any room; after that none is taken. Two calls' worth of mistakes.
+    pub pin_wrong_per_caller: u32,
+    /// Wrong PINs for one room in an hour, by whomever; after that none is taken. At 20 a PIN of six digits holds for some
+    /// three years on average, one of four for ten days.
+    pub pin_wrong_per_room: u32,
     /// Bytes of one data message, which every receiver's channel must hold.
     pub message_bytes: usize,
     /// Data messages a second from one peer; two seconds' worth may come at once.
@@ -53,6 +58,8 @@ impl Default for NodeLimits {
             channels_per_peer: 16,
             notices: 1_024,
             handshake: Duration::from_secs(30),
+            pin_wrong_per_caller: 6,
+            pin_wrong_per_room: 20,
             message_bytes: 64 * 1024,
             messages_per_second: 20,
             message_bytes_per_second: 256 * 1024,

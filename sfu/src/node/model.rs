@@ -9,8 +9,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::api::*;
 use super::data::Bucket;
+use super::mixer::Mixer;
 use super::names::Ssrcs;
-use super::phones::{Mixer, Phone};
+use super::phones::Phone;
+use super::pins::{Pin, Wrong};
 use super::speakers::Speakers;
 use crate::sdp::{Chosen, Ice};
 
@@ -28,8 +30,13 @@ pub(super) struct Room {
     /// Of these, who publishes, by the number of their joining.
     pub(super) publishers: BTreeMap<u64, PeerId>,
     pub(super) speakers: Speakers,
-    /// While telephones are in it.
+    /// While telephones are in it, or its sound is recorded.
     pub(super) mixer: Option<Mixer>,
+    /// What telephones have to type, and how often they typed something else.
+    pub(super) pin: Option<Pin>,
+    pub(super) wrong_pins: Wrong,
+    /// The mixer plays a tone when somebody comes or goes.
+    pub(super) tones: bool,
 }
 
 /// A participant.

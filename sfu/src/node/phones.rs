@@ -5,12 +5,10 @@
 //!
 //! Both are an audio worker's work; a room with telephones has one mixer there, and a room without costs nothing.
 
-use std::collections::HashMap;
-
 use kaname_engine::ShardId;
 use kaname_engine::audio::{
-    AudioCommand, AudioEvent, AudioId, Codec as AudioCodec, OpusConfig, Output, ParticipantConfig, Rate,
-    Receives, RoomConfig, SendFormat, SendKeys, Start, StreamFormat, TranscoderConfig,
+    AudioCommand, AudioEvent, AudioId, Codec as AudioCodec, OpusConfig, Output, ParticipantConfig, Prompt,
+    SendFormat, SendKeys, Start, StreamFormat, TranscoderConfig,
 };
 use kaname_engine::core::command::{
     Codec, ImportConfig, LinkId, MediaKind, PayloadMap, PayloadType, SenderId, StreamId,
@@ -19,19 +17,14 @@ use kaname_engine::core::{Command, Time};
 
 use super::api::*;
 use super::error::NodeError;
+use super::mixer::{DELAY_MS, PTIME_MS};
 use super::model::{Layer, Shape, Span};
+use super::phone_sound::TONE;
+use super::pins::Entry;
 use super::state::State;
 use super::stay::End;
 use crate::sdp::Chosen;
 
-/// Voices that a telephone hears at once: more are a murmur.
-const VOICES: usize = 3;
-/// What telephones are mixed at: all that wideband ones can carry, and little more work than narrowband.
-const MIX_RATE: Rate = Rate::K16;
-/// Milliseconds of a mixed packet, and of a packet for browsers: what all codecs of telephones can do.
-const PTIME_MS: u32 = 20;
-/// Delay of the mixer for a source without jitter, in milliseconds.
-const DELAY_MS: u32 = 10;
 /// The m-line of a telephone's one track.
 const MID: &str = "phone";
 /// Levels that stand for speaking and for silence where only that is known, in -dBov.
@@ -64,6 +57,10 @@ pub struct PhoneRequest {
     pub identity: Option<String>,
     /// What others are shown: a name or a number.
     pub name: String,
+    /// Whose wrong PINs are counted: its number, say.
+    pub caller: Option<String>,
+    /// Whether it is asked for a PIN.
+    pub entry: Entry,
     /// Its connection.
     pub line: PhoneLine,
 }
@@ -75,22 +72,14 @@ pub(super) struct Phone {
     /// Its voice for the mixer and for the transcoder.
     voice: LinkId,
     /// Makes its track.
-    transcoder: AudioId,
+    pub(super) transcoder: AudioId,
     /// Where the track goes: one for each shard on which somebody is sent it.
     outputs: Vec<Output>,
     /// Its place in the mixer, and what that makes for it.
-    ear: AudioId,
+    pub(super) ear: AudioId,
     mix_stream: StreamId,
-}
-
-/// What mixes for the telephones of a room.
-#[derive(Debug)]
-pub(super) struct Mixer {
-    worker: usize,
-    id: AudioId,
-    /// Tracks that it hears besides the telephones.
-    voices: HashMap<TrackId, (AudioId, LinkId)>,
-    phones: usize,
+    /// Writes what it says and what the room says.
+    pub(super) recorder: Option<AudioId>,
 }
 
 impl State {
@@ -107,35 +96,62 @@ impl State {
         if self.engine.audio_workers() == 0 {
             return Err(NodeError::NoAudio);
         }
-        let PhoneRequest { room, identity, name, line } = request;
-        self.check_shard(line.shard)?;
+        self.check_shard(request.line.shard)?;
+        self.check_entry(now, &request)?;
+        let PhoneRequest { room, identity, name, line, .. } = request;
         let grants =
             Grants { room: room.clone(), join: true, publish: true, subscribe: true, ..Grants::default() };
         let joined =
             self.join_at(now, JoinRequest { room, identity, name, grants, news: false }, Some(line.shard))?;
         self.connect_phone(&joined.peer.id, line);
+        self.tone(&joined.room.name, Prompt::join_tone);
         Ok(Joined { peer: self.peer(&joined.peer.id)?.info(), ..joined })
     }
 
-    /// The telephone's codecs or its connection changed.
+    /// The telephone's codecs or its connection changed. Its track goes on, and so does what is recorded of it.
     pub(super) fn change_phone(&mut self, id: &PeerId, line: PhoneLine) -> Result<(), NodeError> {
         let peer = self.peer(id)?;
         let Some(phone) = peer.phone.as_ref().filter(|_| peer.shard == line.shard) else {
             return Err(NodeError::NoSuchPeer);
         };
-        let same = PhoneLine { held: line.held, ..phone.line.clone() } == line;
-        let muted = peer.tracks.iter().any(|track| track.muted);
-        if !same {
-            self.disconnect_phone(id);
-            self.connect_phone(id, line);
-        } else if phone.line.held != line.held {
-            let (shard, stream, muted) = (line.shard, line.stream, line.held || muted);
-            let mix = phone.mix_stream;
-            self.command(shard, Command::MuteStream { stream, muted });
-            self.route_mix(&line, mix);
-            if let Some(phone) = self.peers.get_mut(id).and_then(|peer| peer.phone.as_mut()) {
-                phone.line.held = line.held;
+        let mixer = self.rooms.get(&peer.room).and_then(|room| room.mixer.as_ref());
+        let (Some(worker), old) = (mixer.map(|mixer| mixer.worker), phone.line.clone()) else {
+            return Err(NodeError::NoSuchPeer);
+        };
+        let muted = line.held || peer.tracks.iter().any(|track| track.muted);
+        let (shard, stream) = (line.shard, line.stream);
+        let (transcoder, ear, mut voice, mut mix) =
+            (phone.transcoder, phone.ear, phone.voice, phone.mix_stream);
+        let at = self.engine.audio_index(worker);
+        if old.stream != stream {
+            // The old stream has ended, and its link with it.
+            voice = self.link();
+            self.command(shard, Command::ExportStream { stream, link: voice, to: at });
+            for id in [transcoder, ear] {
+                self.audio(worker, AudioCommand::SetInput { id, input: Some(voice) });
             }
+        }
+        self.command(shard, Command::MuteStream { stream, muted });
+        if old.receives != line.receives || old.sends != line.sends {
+            let config = Box::new(self.for_browsers(&line));
+            self.audio(worker, AudioCommand::ChangeTranscoder { id: transcoder, config });
+            let config = Box::new(self.ear(&line));
+            self.audio(worker, AudioCommand::ChangeParticipant { id: ear, config });
+        }
+        let numbers = |sends: SendFormat| (sends.payload_type, sends.codec.clock_hz());
+        if numbers(old.sends) == numbers(line.sends) {
+            self.route_mix(&line, mix);
+        } else {
+            // An import has its payload types for good.
+            let ended = std::mem::replace(&mut mix, StreamId(self.numbers.take()));
+            let link = self.link();
+            self.audio(worker, AudioCommand::SetOutputs { id: ear, outputs: vec![Output { shard, link }] });
+            self.import_mix(&line, mix, link, at);
+            self.command(shard, Command::RemoveStream { stream: ended });
+            self.numbers.free(ended.0);
+        }
+        if let Some(phone) = self.peers.get_mut(id).and_then(|peer| peer.phone.as_mut()) {
+            (phone.line, phone.voice, phone.mix_stream) = (line, voice, mix);
         }
         Ok(())
     }
@@ -173,14 +189,18 @@ impl State {
             config,
         };
         self.audio(worker, join);
-        let number = line.sends.payload_type;
-        let config = Box::new(import(number, Codec::Other, line.sends.codec.clock_hz()));
-        self.command(shard, Command::ImportStream { stream: mix_stream, link: mix, from: at, config });
-        self.route_mix(&line, mix_stream);
+        self.import_mix(&line, mix_stream, mix, at);
         if let Some(peer) = self.peers.get_mut(id) {
-            peer.phone = Some(Phone { line, voice, transcoder, outputs, ear, mix_stream });
+            peer.phone = Some(Phone { line, voice, transcoder, outputs, ear, mix_stream, recorder: None });
         }
         self.publish_phone(id, &room, stream, chosen);
+    }
+
+    /// What the mixer makes for a telephone comes to its shard.
+    fn import_mix(&mut self, line: &PhoneLine, stream: StreamId, link: LinkId, from: usize) {
+        let config = Box::new(import(line.sends.payload_type, Codec::Other, line.sends.codec.clock_hz()));
+        self.command(line.shard, Command::ImportStream { stream, link, from, config });
+        self.route_mix(line, stream);
     }
 
     /// The telephone is sent the mix, unless it holds.
@@ -211,26 +231,17 @@ impl State {
         self.add_track(id, room, MID, shape, layers);
     }
 
-    fn disconnect_phone(&mut self, id: &PeerId) {
-        let Some(peer) = self.peers.get_mut(id) else { return };
-        let (Some(phone), room) = (peer.phone.take(), peer.room.clone()) else { return };
-        let tracks: Vec<TrackId> = peer.tracks.iter().map(|track| track.id.clone()).collect();
-        for track in &tracks {
-            self.unpublish(id, track);
-        }
-        self.hang_up(&room, &phone);
-    }
-
     /// What a telephone had in the audio worker and on its shard ends; its leg is the calls'.
     pub(super) fn hang_up(&mut self, room: &str, phone: &Phone) {
         let shard = phone.line.shard;
+        self.end_recorder(room, phone.recorder);
         self.command(shard, Command::EndExport { link: phone.voice });
         self.command(shard, Command::RemoveStream { stream: phone.mix_stream });
         self.numbers.free(phone.mix_stream.0);
         let Some(mixer) = self.rooms.get_mut(room).and_then(|room| room.mixer.as_mut()) else { return };
         let worker = mixer.worker;
         mixer.phones -= 1;
-        let last = mixer.phones == 0;
+        let last = !mixer.is_needed();
         self.audio(worker, AudioCommand::Remove { id: phone.ear });
         self.audio(worker, AudioCommand::Remove { id: phone.transcoder });
         self.numbers.free(phone.ear.0);
@@ -238,103 +249,6 @@ impl State {
         if last {
             self.remove_mixer(room);
         }
-    }
-
-    /// The room's mixer, for one telephone more; it begins with the first.
-    fn mixer(&mut self, name: &str) -> (usize, AudioId) {
-        let known = self.rooms.get_mut(name).and_then(|room| room.mixer.as_mut());
-        if let Some(mixer) = known {
-            mixer.phones += 1;
-            return (mixer.worker, mixer.id);
-        }
-        let worker = self.least_mixing();
-        let id = AudioId(self.numbers.take());
-        let config =
-            RoomConfig { rate: MIX_RATE, tick_ms: PTIME_MS, speakers_max: VOICES, ..RoomConfig::default() };
-        self.audio(worker, AudioCommand::AddRoom { id, config });
-        let mixer = Mixer { worker, id, voices: HashMap::new(), phones: 1 };
-        let Some(room) = self.rooms.get_mut(name) else { return (worker, id) };
-        room.mixer = Some(mixer);
-        let peers = room.peers.clone();
-        let heard: Vec<TrackId> = peers
-            .iter()
-            .filter_map(|id| self.peers.get(id))
-            .filter(|peer| peer.phone.is_none())
-            .flat_map(|peer| peer.tracks.iter().map(|track| track.id.clone()))
-            .collect();
-        for track in heard {
-            self.mixer_hears(&track);
-        }
-        (worker, id)
-    }
-
-    fn remove_mixer(&mut self, name: &str) {
-        let Some(mixer) = self.rooms.get_mut(name).and_then(|room| room.mixer.take()) else { return };
-        for (track, (ear, link)) in mixer.voices {
-            self.audio(mixer.worker, AudioCommand::Remove { id: ear });
-            self.numbers.free(ear.0);
-            if let Some(shard) = self.track(&track).map(|(peer, _)| peer.shard) {
-                self.command(shard, Command::EndExport { link });
-            }
-        }
-        self.audio(mixer.worker, AudioCommand::Remove { id: mixer.id });
-        self.numbers.free(mixer.id.0);
-    }
-
-    /// The worker with the fewest mixers.
-    fn least_mixing(&self) -> usize {
-        let mixers = |worker: usize| {
-            self.rooms
-                .values()
-                .filter_map(|room| room.mixer.as_ref())
-                .filter(|mixer| mixer.worker == worker)
-                .count()
-        };
-        (0..self.engine.audio_workers()).min_by_key(|worker| mixers(*worker)).unwrap_or_default()
-    }
-
-    /// The telephones of the room hear this track, if it is sound.
-    pub(super) fn mixer_hears(&mut self, id: &TrackId) {
-        let Some((peer, track)) = self.track(id) else { return };
-        let (shard, stream, room) = (peer.shard, track.stream(), peer.room.clone());
-        if track.shape.kind != TrackKind::Audio || peer.phone.is_some() {
-            return;
-        }
-        let receives = formats(&track.shape.chosen);
-        let Some(mixer) = self.rooms.get(&room).and_then(|room| room.mixer.as_ref()) else { return };
-        let (worker, mixer) = (mixer.worker, mixer.id);
-        let link = self.link();
-        let ear = AudioId(self.numbers.take());
-        let to = self.engine.audio_index(worker);
-        self.command(shard, Command::ExportStream { stream, link, to });
-        let config = Box::new(ParticipantConfig {
-            receives,
-            sends: None,
-            start: Start::default(),
-            auto_level: true,
-            detect_tones: false,
-            keys: SendKeys::Never,
-            delay_ms_min: DELAY_MS,
-        });
-        self.audio(
-            worker,
-            AudioCommand::Join { room: mixer, id: ear, input: Some(link), outputs: Vec::new(), config },
-        );
-        if let Some(mixer) = self.rooms.get_mut(&room).and_then(|room| room.mixer.as_mut()) {
-            mixer.voices.insert(id.clone(), (ear, link));
-        }
-    }
-
-    /// The telephones of the room no longer hear this track: it ends.
-    pub(super) fn mixer_forgets(&mut self, id: &TrackId) {
-        let Some((peer, _)) = self.track(id) else { return };
-        let (shard, room) = (peer.shard, peer.room.clone());
-        let Some(mixer) = self.rooms.get_mut(&room).and_then(|room| room.mixer.as_mut()) else { return };
-        let Some((ear, link)) = mixer.voices.remove(id) else { return };
-        let worker = mixer.worker;
-        self.command(shard, Command::EndExport { link });
-        self.audio(worker, AudioCommand::Remove { id: ear });
-        self.numbers.free(ear.0);
     }
 
     /// A telephone's track goes to another shard: the worker sends it there, as it does to the first.
@@ -398,7 +312,14 @@ impl State {
                     room.speakers.level(now, &peer, if on { SPEAKS } else { SILENT });
                 }
             }
+            AudioEvent::PlayEnded { id, token: TONE, .. } => self.tone_over(id),
+            AudioEvent::Refused { id, command, why } => self.sound_failed(id, command, &why.to_string()),
+            AudioEvent::Recorded { id, path, ms, lost_ms } => {
+                tracing::info!(file = %path.display(), ms, lost_ms, "recorded");
+                self.recording_over(id);
+            }
             AudioEvent::Failed { id, why } => {
+                self.sound_failed(id, "Record", &why.to_string());
                 let Some((peer, _)) = self.phone_of(id) else { return };
                 tracing::error!(peer = %peer, why = %why, "the audio of a telephone failed; it leaves");
                 self.end(&peer, End::Leave(LeaveReason::Timeout));
@@ -414,7 +335,7 @@ impl State {
         Some((peer.id.clone(), peer.room.clone()))
     }
 
-    fn link(&mut self) -> LinkId {
+    pub(super) fn link(&mut self) -> LinkId {
         let link = LinkId(self.next_link);
         self.next_link += 1;
         link
@@ -453,14 +374,6 @@ impl State {
             delay_ms_min: DELAY_MS,
         }
     }
-}
-
-/// What the mixer reads of a track: Opus, whatever its numbers.
-fn formats(chosen: &Chosen) -> Vec<StreamFormat> {
-    vec![StreamFormat {
-        payload_type: chosen.main.number,
-        receives: Receives::Audio(AudioCodec::Opus(OpusConfig::default())),
-    }]
 }
 
 fn import(number: u8, codec: Codec, clock_rate: u32) -> ImportConfig {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use kaname_engine::ShardId;
-use kaname_engine::audio::AudioCommand;
+use kaname_engine::audio::{AudioCommand, AudioId};
 use kaname_engine::core::command::{LegId, StreamId};
 use kaname_engine::core::{Command, Time};
 use tokio::sync::mpsc::error::TrySendError;
@@ -17,6 +17,8 @@ use super::error::NodeError;
 use super::handle::{NodeConfig, StartError};
 use super::model::{Peer, Room, Track};
 use super::names::{Numbers, Random};
+use super::phone_sound::SoundOf;
+use super::pins::Callers;
 use super::stats::Pending;
 
 /// Commands waiting for a shard whose queue is full; with more, nothing new is begun there. What ends is always
@@ -35,6 +37,10 @@ pub(super) struct State {
     pub(super) audio_backlogs: Vec<VecDeque<AudioCommand>>,
     pub(super) rooms: BTreeMap<String, Room>,
     pub(super) peers: HashMap<PeerId, Peer>,
+    /// What is recorded, by recorder; a name is free again when its file is complete.
+    pub(super) recordings: HashMap<AudioId, SoundOf>,
+    /// Telephones that typed wrong PINs.
+    pub(super) callers: Callers,
     /// Who publishes a track.
     pub(super) tracks: HashMap<TrackId, PeerId>,
     pub(super) pending: HashMap<u64, Pending>,
@@ -96,6 +102,8 @@ impl State {
             audio_backlogs,
             rooms: BTreeMap::new(),
             peers: HashMap::new(),
+            recordings: HashMap::new(),
+            callers: Callers::default(),
             tracks: HashMap::new(),
             pending: HashMap::new(),
             next_token: 0,
@@ -204,6 +212,7 @@ impl State {
             peers: room.peers.len(),
             tracks: tracks(room),
             permanent: room.permanent,
+            pin: room.pin.is_some(),
         };
         self.rooms.iter().map(summary).collect()
     }
@@ -225,6 +234,14 @@ impl State {
                 counters.drops.into_iter().map(|(why, value)| (format!("packets_dropped_{why}"), value));
             values.chain(drops).collect()
         };
+        let worker = |index| {
+            let counters = self.engine.audio_counters(index);
+            let plain = |name: &str| name.strip_prefix("audio_").unwrap_or(name).to_owned();
+            let values = counters.values.into_iter().map(|(name, value)| (plain(name), value));
+            let drops =
+                counters.drops.into_iter().map(|(why, value)| (format!("dropped_{}", plain(why)), value));
+            values.chain(drops).collect()
+        };
         NodeCounters {
             rooms: self.rooms.len() as u64,
             peers: self.peers.len() as u64,
@@ -233,6 +250,7 @@ impl State {
             spans: self.peers.values().flat_map(|p| &p.tracks).map(|t| t.spans.len() as u64).sum(),
             subscriptions: self.peers.values().map(|p| p.subscriptions.len() as u64).sum(),
             shards: (0..self.shards.len()).map(shard).collect(),
+            audio: (0..self.engine.audio_workers()).map(worker).collect(),
             ..self.counters.clone()
         }
     }

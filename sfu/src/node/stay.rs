@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kaname_engine::ShardId;
+use kaname_engine::audio::Prompt;
 use kaname_engine::core::{Command, Time};
 use tokio::sync::{mpsc, oneshot};
 
@@ -11,6 +12,7 @@ use super::data::Bucket;
 use super::error::NodeError;
 use super::model::{Peer, Room};
 use super::names::{check_peer, check_room};
+use super::pins::Wrong;
 use super::speakers::Speakers;
 use super::state::State;
 
@@ -50,7 +52,10 @@ impl End {
 
 impl State {
     pub(super) fn join(&mut self, now: Time, request: JoinRequest) -> Result<Joined, NodeError> {
-        self.join_at(now, request, None)
+        let room = request.room.clone();
+        let joined = self.join_at(now, request, None)?;
+        self.tone(&room, Prompt::join_tone);
+        Ok(joined)
     }
 
     /// The same, for a telephone: its connection is on this shard already.
@@ -150,12 +155,15 @@ impl State {
             publishers: BTreeMap::new(),
             speakers: Speakers::default(),
             mixer: None,
+            pin: None,
+            wrong_pins: Wrong::default(),
+            tones: false,
         };
         self.rooms.insert(name.to_owned(), room);
         Ok(shard)
     }
 
-    pub(super) fn create_room(&mut self, name: &str) -> Result<RoomInfo, NodeError> {
+    pub(super) fn create_room(&mut self, name: &str, settings: RoomSettings) -> Result<RoomInfo, NodeError> {
         if self.closing {
             return Err(NodeError::ShuttingDown);
         }
@@ -164,6 +172,9 @@ impl State {
             return Err(NodeError::RoomExists);
         }
         self.open_room(name, true)?;
+        if let Some(room) = self.rooms.get_mut(name) {
+            (room.pin, room.tones) = (settings.pin, settings.tones);
+        }
         self.room(name, None)
     }
 
@@ -173,7 +184,7 @@ impl State {
         for id in room.peers.clone() {
             self.end(&id, End::RoomDeleted);
         }
-        self.rooms.remove(name);
+        self.forget_room(name);
         Ok(())
     }
 
@@ -198,7 +209,15 @@ impl State {
         for id in everyone {
             self.end(&id, End::Shutdown);
         }
-        self.rooms.clear();
+        for name in self.rooms.keys().cloned().collect::<Vec<_>>() {
+            self.forget_room(&name);
+        }
+    }
+
+    /// A room that nobody is in ends, and with it what is recorded of it.
+    pub(super) fn forget_room(&mut self, name: &str) {
+        self.remove_mixer(name);
+        self.rooms.remove(name);
     }
 
     /// Ends a stay: the others' subscriptions, the leg, the peer, and the room if it is left empty.
@@ -230,9 +249,10 @@ impl State {
             room.peers.is_empty() && !room.permanent
         });
         if empty {
-            self.rooms.remove(&peer.room);
+            self.forget_room(&peer.room);
         } else if let End::Leave(reason) = end {
             self.tell_room(&peer.room, Some(id), &Notice::PeerLeft { peer: id.clone(), reason });
+            self.tone(&peer.room, Prompt::leave_tone);
         }
     }
 

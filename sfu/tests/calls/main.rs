@@ -1,10 +1,14 @@
 //! Calls behind real doors on a real engine: what a SIP proxy sees, and what phones hear.
 
+mod api;
 mod doors;
 mod dtls;
 mod early;
 mod fax;
+#[path = "../doors/http.rs"]
+mod http;
 mod phone;
+mod pins;
 mod rooms;
 mod rtp;
 mod sound;

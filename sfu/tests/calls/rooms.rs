@@ -12,8 +12,8 @@ use crate::rtp::about;
 use crate::support::{PATIENCE, Proxy, World, config, text};
 
 /// Voices of the phones, in Hz.
-const LOW: f64 = 400.0;
-const HIGH: f64 = 1_300.0;
+pub(crate) const LOW: f64 = 400.0;
+pub(crate) const HIGH: f64 = 1_300.0;
 /// Packets of a second.
 const SECOND: usize = 50;
 
@@ -21,9 +21,9 @@ const SECOND: usize = 50;
 type Ear = Box<dyn FnMut(&[u8]) -> Vec<f64>>;
 
 /// A phone that says a tone and knows which tones it has heard.
-struct Talker {
-    phone: Phone,
-    to: SocketAddr,
+pub(crate) struct Talker {
+    pub(crate) phone: Phone,
+    pub(crate) to: SocketAddr,
     number: u8,
     says: Vec<Vec<u8>>,
     said: usize,
@@ -34,7 +34,7 @@ struct Talker {
 }
 
 impl Talker {
-    fn new(phone: Phone, to: SocketAddr, codec: Codec, number: u8, hz: f64) -> Talker {
+    pub(crate) fn new(phone: Phone, to: SocketAddr, codec: Codec, number: u8, hz: f64) -> Talker {
         let rate = codec.rate_max();
         let mut encoder = Codecs::built_in().encoder(codec, rate).unwrap();
         let mut at = 0.0_f64;
@@ -60,20 +60,20 @@ impl Talker {
         Talker { phone, to, number, says, said: 0, rate, ear, heard: VecDeque::new() }
     }
 
-    async fn say(&mut self) {
+    pub(crate) async fn say(&mut self) {
         let payload = self.says[self.said % self.says.len()].clone();
         self.said += 1;
         self.phone.say(self.to, self.number, &payload).await;
     }
 
-    fn hear(&mut self, payload: &[u8]) {
+    pub(crate) fn hear(&mut self, payload: &[u8]) {
         self.heard.push_back((self.ear)(payload));
         let much = self.heard.len().saturating_sub(SECOND);
         self.heard.drain(..much);
     }
 
     /// How strong a tone is in what was heard, 0 to 1 of all of it (Goertzel, packet by packet).
-    fn share(&self, hz: f64) -> f64 {
+    pub(crate) fn share(&self, hz: f64) -> f64 {
         let of_packet = |packet: &Vec<f64>| {
             let (mut re, mut im) = (0.0, 0.0);
             for (at, sample) in packet.iter().enumerate() {
@@ -91,17 +91,17 @@ impl Talker {
     }
 
     /// Whether there is nothing to be heard.
-    fn hears_silence(&self) -> bool {
+    pub(crate) fn hears_silence(&self) -> bool {
         self.heard.len() == SECOND && self.heard.iter().flatten().all(|sample| sample.abs() < 64.0)
     }
 
-    fn hears_only(&self, hz: f64, but: f64) -> bool {
+    pub(crate) fn hears_only(&self, hz: f64, but: f64) -> bool {
         self.heard.len() == SECOND && self.share(hz) > 0.8 && self.share(but) < 0.02
     }
 }
 
 /// Both talk and listen until each hears what is wished.
-async fn talk(one: &mut Talker, other: &mut Talker, done: impl Fn(&Talker, &Talker) -> bool) {
+pub(crate) async fn talk(one: &mut Talker, other: &mut Talker, done: impl Fn(&Talker, &Talker) -> bool) {
     let talking = async {
         let mut pace = tokio::time::interval(Duration::from_millis(20));
         while !done(one, other) {
@@ -117,13 +117,19 @@ async fn talk(one: &mut Talker, other: &mut Talker, done: impl Fn(&Talker, &Talk
     assert!(ended.is_ok(), "shares of the tones heard: {shares:?}");
 }
 
-async fn call_in(proxy: &mut Proxy, call: &str, phone: &Phone, formats: &str, name: &str) -> String {
+pub(crate) async fn call_in(
+    proxy: &mut Proxy,
+    call: &str,
+    phone: &Phone,
+    formats: &str,
+    name: &str,
+) -> String {
     let offer = about("offer", call, "a", "").with("sdp", phone.describe(formats, &[]));
     proxy.describe(offer.with("room", "lobby").with("display-name", name)).await
 }
 
 /// The room once so many are in it.
-async fn room_of(world: &World, count: usize) -> RoomInfo {
+pub(crate) async fn room_of(world: &World, count: usize) -> RoomInfo {
     let waiting = async {
         loop {
             match world.node.room("lobby".into()).await {
@@ -190,6 +196,31 @@ async fn a_room_calls_a_phone_which_holds_and_comes_back() {
     world.node.leave(peers[0].id.clone(), LeaveReason::Left).await.unwrap();
     room_of(&world, 1).await;
     assert!(world.calls.counters().await.commands_failed_total.is_empty());
+}
+
+#[tokio::test]
+async fn a_telephone_goes_on_with_another_codec_on_another_port() {
+    let world = World::start(config((24_900, 24_999)));
+    let mut proxy = world.proxy().await;
+    let (one, other) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
+    let to_one = call_in(&mut proxy, "c1", &one, "8", "Ada").await;
+    let to_other = call_in(&mut proxy, "c2", &other, "8", "Bo").await;
+    let before = room_of(&world, 2).await;
+    let mut one = Talker::new(one, rtp_address(&to_one), Codec::Pcma, 8, LOW);
+    let mut other = Talker::new(other, rtp_address(&to_other), Codec::Pcma, 8, HIGH);
+    let both = |one: &Talker, other: &Talker| one.hears_only(HIGH, LOW) && other.hears_only(LOW, HIGH);
+    talk(&mut one, &mut other, both).await;
+    let moved = Phone::new("127.0.0.1", 3).await;
+    let to_moved = call_in(&mut proxy, "c1", &moved, "9", "Ada").await;
+    assert!(media(&to_moved).formats[0].is_named("G722"), "{to_moved}");
+    // Figures come from the shard, so it was told by then.
+    proxy.ask(about("query", "c1", "a", "")).await;
+    let mut one = Talker::new(moved, rtp_address(&to_moved), Codec::G722, 9, LOW);
+    other.heard.clear();
+    talk(&mut one, &mut other, both).await;
+    assert_eq!(room_of(&world, 2).await, before, "for browsers nothing has changed");
+    assert!(world.calls.counters().await.commands_failed_total.is_empty());
+    assert!(world.node.counters().await.commands_failed_total.is_empty());
 }
 
 #[tokio::test]

@@ -12,12 +12,12 @@ use crate::support::{PATIENCE, World, command, config, text};
 /// A second of it more than suffices.
 const PACKETS: usize = 300;
 
-fn sound_config(ports: (u16, u16), folder: &std::path::Path) -> CallsConfig {
+pub(crate) fn sound_config(ports: (u16, u16), folder: &std::path::Path) -> CallsConfig {
     CallsConfig { recordings: Some(folder.to_owned()), prompts: Some(folder.to_owned()), ..config(ports) }
 }
 
 /// Half a second of a tone at 8 kHz, as WAV.
-fn wav() -> Vec<u8> {
+pub(crate) fn wav() -> Vec<u8> {
     let samples: Vec<u8> =
         (0..4_000_i32).flat_map(|n| (((n * 37) % 16_000 - 8_000) as i16).to_le_bytes()).collect();
     let mut file = b"RIFF".to_vec();
@@ -155,6 +155,22 @@ async fn prompts_and_keys_are_played() {
     assert!(text(&reply, "error-reason").contains("db-id"), "{reply:?}");
 }
 
+/// A WAV file, once its header says how long it is.
+pub(crate) async fn whole_file(file: &str) -> Vec<u8> {
+    let whole = async {
+        loop {
+            let bytes = std::fs::read(file).unwrap_or_default();
+            if bytes.len() > 4_000
+                && u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize + 8 == bytes.len()
+            {
+                return bytes;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, whole).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_call_is_recorded() {
     let folder = tempfile::tempdir().unwrap();
@@ -174,28 +190,11 @@ async fn a_call_is_recorded() {
     }
     assert_eq!(text(&proxy.ask(about("pause recording", "c1", "a", "")).await, "result"), "ok");
     assert_eq!(text(&proxy.ask(about("stop recording", "c1", "a", "")).await, "file"), file);
-    let bytes = complete(&file).await;
+    let bytes = whole_file(&file).await;
     assert_eq!(&bytes[..4], b"RIFF");
     let reply =
         proxy.ask(about("start recording", "c1", "a", "").with("output-destination", "../x.wav")).await;
     assert_eq!(text(&reply, "result"), "error");
-}
-
-/// A recording, once it is complete.
-async fn complete(file: &str) -> Vec<u8> {
-    let whole = async {
-        // Complete once its header says how long it is.
-        loop {
-            let bytes = std::fs::read(file).unwrap_or_default();
-            if bytes.len() > 4_000
-                && u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize + 8 == bytes.len()
-            {
-                return bytes;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, whole).await.unwrap()
 }
 
 #[tokio::test]
@@ -220,7 +219,7 @@ async fn a_recording_goes_on_with_other_codecs() {
         }
     }
     proxy.ask(about("stop recording", "c1", "a", "")).await;
-    let bytes = complete(&file).await;
+    let bytes = whole_file(&file).await;
     let left: Vec<i16> =
         bytes[44..].chunks_exact(4).map(|both| i16::from_le_bytes([both[0], both[1]])).collect();
     let loud = |part: &[i16]| part.iter().filter(|sample| sample.unsigned_abs() > 2_000).count();

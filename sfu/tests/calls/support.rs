@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use kaname_engine::{Engine, EngineConfig};
 use kaname_sfu::calls::{Calls, CallsConfig, CallsHandle, Interface};
+use kaname_sfu::http::{App, Facts, Listener, RequestLimits, Server};
 use kaname_sfu::ng::{self, Carrier, Dictionary, DoorAddresses, DoorCounters, Doors, Request, Value};
 use kaname_sfu::node::{Node, NodeConfig, NodeHandle};
 use tokio::net::UdpSocket;
+
+use crate::http::tokens;
 
 /// Long enough that only a fault meets it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,7 +21,7 @@ pub(crate) struct World {
     pub(crate) counters: Arc<DoorCounters>,
     doors: Doors,
     pub(crate) node: NodeHandle,
-    _engine: Arc<Engine>,
+    engine: Arc<Engine>,
 }
 
 /// Settings that suit most tests: ports in a range of the test's own.
@@ -67,11 +70,26 @@ impl World {
         let addresses = DoorAddresses { udp: vec![any], tcp: vec![any], http: vec![any] };
         let doors = Doors::open(&addresses, &inbox).unwrap();
         let calls = calls.start(Arc::clone(&engine) as _, requests, Arc::clone(inbox.counters()));
-        World { calls, counters: Arc::clone(inbox.counters()), doors, node, _engine: engine }
+        World { calls, counters: Arc::clone(inbox.counters()), doors, node, engine }
     }
 
     pub(crate) fn address(&self, carrier: Carrier) -> SocketAddr {
         self.doors.open_doors().iter().find(|door| door.carrier == carrier).unwrap().address
+    }
+
+    /// The API on a port of its own, as long as the server lives.
+    pub(crate) fn serve(&self) -> (SocketAddr, Server) {
+        let facts = Facts {
+            development: false,
+            srtp_backend: self.engine.srtp_backend(),
+            io_backend: self.engine.io_backend(),
+        };
+        let limits = RequestLimits { max_body_bytes: 65_536, read_timeout: PATIENCE };
+        let app = App::new(self.node.clone(), tokens(), facts, limits).with_calls(self.calls.clone());
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = Listener::bind(any, false, "http.listen").unwrap();
+        let address = listener.address().unwrap();
+        (address, Server::start(app, vec![listener], None, 64))
     }
 
     pub(crate) fn door_count(&self, name: &str) -> u64 {

@@ -4,6 +4,7 @@ mod api;
 mod attacks;
 mod command_line;
 mod description;
+mod http;
 mod https;
 mod page;
 mod support;

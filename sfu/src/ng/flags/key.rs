@@ -8,7 +8,7 @@ mod other;
 use super::reader::{choice, ip, number, text, texts};
 use super::{
     All, AudioPlayer, DtlsMode, EndpointLearning, Family, FlagError, Flags, IceLite, IceMode, MediaEcho,
-    Secret, Traffic, word,
+    PinWish, Secret, Traffic, word,
 };
 use crate::ng::value::Value;
 use crate::sdp::Quoted;
@@ -58,6 +58,10 @@ fn identity(flags: &mut Flags, name: &str, value: &Value) -> Result<bool, FlagEr
         }
         "room" => flags.room = text("room", value)?,
         "display-name" => flags.display_name = text("display-name", value)?,
+        "pin" => {
+            let choices = [("ask", PinWish::Ask), ("require", PinWish::Require), ("skip", PinWish::Skip)];
+            flags.pin = choice("pin", value, "ask, require or skip", &choices)?;
+        }
         "from-number" => flags.from_number = text("from-number", value)?,
         _ => return Ok(false),
     }

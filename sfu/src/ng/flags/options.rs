@@ -43,6 +43,18 @@ pub enum DtlsMode {
     Active,
 }
 
+/// `pin`: a caller of a room
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PinWish {
+    /// Types its PIN if it has one.
+    #[default]
+    Ask,
+    /// Types its PIN; a room without one does not let it in.
+    Require,
+    /// Is known to the proxy, and types none.
+    Skip,
+}
+
 /// `address-family`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {

@@ -150,11 +150,11 @@ fn a_shard_that_is_full_ends_the_stay() {
 #[test]
 fn deleting_a_room_and_permanent_rooms() {
     let mut world = World::new();
-    world.state.create_room("hall").expect("created");
-    assert_eq!(world.state.create_room("hall"), Err(NodeError::RoomExists));
+    world.state.create_room("hall", RoomSettings::default()).expect("created");
+    assert_eq!(world.state.create_room("hall", RoomSettings::default()), Err(NodeError::RoomExists));
     let mut ada = world.try_join("hall", "Ada", Grants { room: "*".into(), ..everything() }).expect("joined");
     world.state.leave(&ada.id, LeaveReason::Left).expect("left");
-    let summary = RoomSummary { name: "hall".into(), peers: 0, tracks: 0, permanent: true };
+    let summary = RoomSummary { name: "hall".into(), peers: 0, tracks: 0, permanent: true, pin: false };
     assert_eq!(world.state.rooms(), [summary]);
     ada = world.try_join("hall", "Ada", Grants { room: "*".into(), ..everything() }).expect("joined");
     world.state.delete_room("hall").expect("deleted");

@@ -115,6 +115,10 @@ impl MediaEngine for FakeEngine {
         self.shards + worker
     }
 
+    fn audio_counters(&self, _: usize) -> CountersSnapshot {
+        CountersSnapshot::default()
+    }
+
     fn audio(&self, worker: usize, command: AudioCommand) -> Result<(), AudioCommand> {
         if self.full.load(Ordering::Relaxed) {
             return Err(command);

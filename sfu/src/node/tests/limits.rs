@@ -22,7 +22,7 @@ fn rooms_and_peers() {
     world.try_join("a", "One", any()).expect("joined");
     world.try_join("b", "Two", any()).expect("joined");
     assert!(refused(world.try_join("c", "Three", any())).contains("2 rooms"));
-    assert!(refused(world.state.create_room("c")).contains("2 rooms"));
+    assert!(refused(world.state.create_room("c", RoomSettings::default())).contains("2 rooms"));
     world.try_join("a", "Three", any()).expect("joined");
     assert!(refused(world.try_join("b", "Four", any())).contains("3 peers"));
     let limits = NodeLimits { peers_per_room: 1, ..NodeLimits::default() };

@@ -6,13 +6,14 @@ use kaname_engine::audio::{AudioError, AudioEvent, AudioId, Codec, Receives, Sen
 use kaname_engine::core::command::SenderId;
 
 use super::super::phones::{PhoneLine, PhoneRequest};
+use super::super::pins::Entry;
 use super::fake::OfferText;
 use super::*;
 
 /// The calls' own numbers.
 const CALLS: u32 = 1 << 31;
 
-fn line(shard: usize, number: u32) -> PhoneLine {
+pub(super) fn line(shard: usize, number: u32) -> PhoneLine {
     PhoneLine {
         shard: ShardId(shard),
         stream: StreamId(CALLS + number),
@@ -23,8 +24,15 @@ fn line(shard: usize, number: u32) -> PhoneLine {
     }
 }
 
-fn call(world: &mut World, name: &str, line: PhoneLine) -> Result<Joined, NodeError> {
-    let request = PhoneRequest { room: "lobby".into(), identity: None, name: name.into(), line };
+pub(super) fn call(world: &mut World, name: &str, line: PhoneLine) -> Result<Joined, NodeError> {
+    let request = PhoneRequest {
+        room: "lobby".into(),
+        identity: None,
+        name: name.into(),
+        caller: None,
+        entry: Entry::Trusted,
+        line,
+    };
     world.state.join_phone(world.now, request)
 }
 
@@ -137,18 +145,37 @@ fn a_callers_track_goes_to_other_shards_from_the_worker() {
 }
 
 #[test]
-fn another_codec_makes_another_track_and_the_stay_goes_on() {
+fn with_another_codec_or_connection_the_track_goes_on_and_stays_muted() {
     let mut world = World::new();
     let caller = call(&mut world, "one", line(0, 1)).expect("joined");
+    let track = caller.peer.tracks[0].id.clone();
+    world.state.mute_in("lobby", &track, true).expect("muted");
+    world.told();
     let wideband = PhoneLine {
         receives: vec![StreamFormat { payload_type: 9, receives: Receives::Audio(Codec::G722) }],
         sends: SendFormat { codec: Codec::G722, payload_type: 9, ptime_ms: 20 },
-        ..line(0, 1)
+        ..line(0, 2)
     };
-    world.state.change_phone(&caller.peer.id, wideband).expect("changed");
+    world.state.change_phone(&caller.peer.id, wideband.clone()).expect("changed");
+    let told = world.told();
+    let mine = CALLS + 2;
+    for line in [format!("export stream {mine} to 1 link 3"), format!("mute stream {mine} true")] {
+        assert!(told.contains(&line), "{line} in {told:#?}");
+    }
+    for words in ["ChangeTranscoder", "ChangeParticipant", "SetInput", "remove stream "] {
+        assert!(told.iter().any(|line| line.contains(words)), "{words} in {told:#?}");
+    }
+    assert!(told.iter().any(|line| line.starts_with("route ") && line.contains(&format!("to {mine} 9>9"))));
     let info = world.state.room("lobby", None).expect("a room");
-    assert_eq!(info.peers.len(), 1);
-    assert_ne!(info.peers[0].tracks[0].id, caller.peer.tracks[0].id);
+    assert_eq!((&info.peers[0].tracks[0].id, info.peers[0].tracks[0].muted), (&track, true));
+    // On hold and back: nothing but the route.
+    world.state.change_phone(&caller.peer.id, PhoneLine { held: true, ..wideband.clone() }).expect("held");
+    assert_eq!(
+        world.told(),
+        [format!("mute stream {mine} true"), "Unroute { sender: SenderId(2147483650) }".into()]
+    );
+    world.state.change_phone(&caller.peer.id, wideband).expect("back");
+    assert!(world.told()[0] == format!("mute stream {mine} true"), "still muted by the administrator");
     world.state.kick("lobby", &caller.peer.id).expect("kicked");
     world.assert_empty();
 }
