@@ -52,7 +52,8 @@ fn unprotect_cm(keys: &(impl Cm + ?Sized), job: &mut UnprotectJob<'_>) {
     }
 }
 
-/// Unprotects one packet with AES-GCM.
+/// Unprotects one packet with AES-GCM. RFC 7714 section 5.3: plaintext and associated data MUST NOT be released until the tag has
+/// been validated.
 pub(crate) fn unprotect_gcm(keys: &(impl Gcm + ?Sized), job: &mut UnprotectJob<'_>) {
     let (message, tag) = job.packet.split_at(job.out.len());
     let (header, input) = message.split_at(job.ticket.header_len());

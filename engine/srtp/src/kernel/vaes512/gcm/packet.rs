@@ -10,7 +10,7 @@ use super::{LEAD, MOST, WIDE};
 use crate::kernel::x86::{GcmKeys, mem};
 
 /// What to XOR a counter block of zero with, for every vector: block `4 v + l` has counter `4 v + l + 1`, and the lead is
-/// the one that masks the tag.
+/// the one that masks the tag. RFC 7714 section 13.1: the counter MUST be reset to 1 at the start of each packet.
 static COUNTERS: [[[u8; 16]; 4]; MOST] = counters();
 
 const fn counters() -> [[[u8; 16]; 4]; MOST] {
@@ -343,7 +343,8 @@ impl Sink for Seal<'_> {
     }
 }
 
-/// Plaintext waits here until the tag turns out right.
+/// Plaintext waits here until the tag turns out right: RFC 7714 section 5.3, it MUST NOT be released before. That it is there at all is
+/// an exception (`lib.rs`).
 struct OpenMany<'a>(&'a mut [MaybeUninit<__m512i>; MOST]);
 
 impl Sink for OpenMany<'_> {
