@@ -26,17 +26,26 @@ pub(super) fn encrypt_beside<const N: usize, const V: usize, const W: usize>(
     mut others: [__m128i; W],
 ) -> ([__m128i; V], [__m128i; W]) {
     let key = mem::load(&round_keys[0]);
-    for block in some.iter_mut().chain(&mut others) {
+    for block in &mut some {
+        *block = _mm_xor_si128(*block, key);
+    }
+    for block in &mut others {
         *block = _mm_xor_si128(*block, key);
     }
     for key in &round_keys[1..N - 1] {
         let key = mem::load(key);
-        for block in some.iter_mut().chain(&mut others) {
+        for block in &mut some {
+            *block = _mm_aesenc_si128(*block, key);
+        }
+        for block in &mut others {
             *block = _mm_aesenc_si128(*block, key);
         }
     }
     let key = mem::load(&round_keys[N - 1]);
-    for block in some.iter_mut().chain(&mut others) {
+    for block in &mut some {
+        *block = _mm_aesenclast_si128(*block, key);
+    }
+    for block in &mut others {
         *block = _mm_aesenclast_si128(*block, key);
     }
     (some, others)

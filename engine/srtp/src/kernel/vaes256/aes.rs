@@ -26,17 +26,26 @@ pub(super) fn encrypt_beside<const N: usize, const V: usize, const W: usize>(
     mut others: [__m256i; W],
 ) -> ([__m256i; V], [__m256i; W]) {
     let key = spread(&round_keys[0]);
-    for block in some.iter_mut().chain(&mut others) {
+    for block in &mut some {
+        *block = _mm256_xor_si256(*block, key);
+    }
+    for block in &mut others {
         *block = _mm256_xor_si256(*block, key);
     }
     for key in &round_keys[1..N - 1] {
         let key = spread(key);
-        for block in some.iter_mut().chain(&mut others) {
+        for block in &mut some {
+            *block = _mm256_aesenc_epi128(*block, key);
+        }
+        for block in &mut others {
             *block = _mm256_aesenc_epi128(*block, key);
         }
     }
     let key = spread(&round_keys[N - 1]);
-    for block in some.iter_mut().chain(&mut others) {
+    for block in &mut some {
+        *block = _mm256_aesenclast_epi128(*block, key);
+    }
+    for block in &mut others {
         *block = _mm256_aesenclast_epi128(*block, key);
     }
     (some, others)
