@@ -40,6 +40,36 @@ fn half(input: &mut Input<'_>) -> srtp_crypto_policy_t {
     }
 }
 
+/// The same packet twice in one call.
+///
+/// # Safety
+/// `session` is one.
+unsafe fn together(session: srtp_t, call: u8, packet: &[u8]) {
+    let room = packet.len() + usize::from(call >> 1 & 31);
+    let mut outs = [vec![0xee; room], vec![0xee; room]];
+    let mut jobs = outs.each_mut().map(|out| kaname_srtp_job_t {
+        session,
+        input: packet.as_ptr(),
+        input_len: packet.len(),
+        output: out.as_mut_ptr(),
+        output_room: room,
+        output_len: 0,
+        status: srtp_err_status_ok,
+    });
+    // SAFETY: the jobs' pointers are to packets and rooms of the lengths that they say.
+    let status = unsafe {
+        match call & 1 {
+            0 => kaname_srtp_protect_batch(jobs.as_mut_ptr(), jobs.len()),
+            _ => kaname_srtp_unprotect_batch(jobs.as_mut_ptr(), jobs.len()),
+        }
+    };
+    assert_eq!(status == srtp_err_status_ok, jobs.iter().all(|job| job.status == srtp_err_status_ok));
+    for (job, out) in jobs.iter().zip(&outs) {
+        assert!(job.output_len <= room && out[job.output_len..].iter().all(|&byte| matches!(byte, 0xee | 0)));
+        assert!(job.status == srtp_err_status_ok || job.output_len == 0);
+    }
+}
+
 fuzz_target!(|data: &[u8]| {
     let mut input = Input(data);
     let mut key = [7u8; 46];
@@ -74,6 +104,10 @@ fuzz_target!(|data: &[u8]| {
             let len = len.min(input.0.len());
             let (bytes, rest) = input.0.split_at(len);
             input.0 = rest;
+            if call & 128 != 0 {
+                together(session, call, bytes);
+                continue;
+            }
             // Exactly the room that is needed, so that one byte too far is found.
             let mut packet = bytes.to_vec();
             let unprotects = call & 1 != 0;

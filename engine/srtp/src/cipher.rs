@@ -2,7 +2,8 @@
 
 use crate::kernel::GCM_TAG;
 
-/// A cipher of SRTP. Those in counter mode are authenticated by HMAC-SHA1, if at all; GCM authenticates by itself.
+/// A cipher of SRTP. Those in counter mode are authenticated by HMAC-SHA1, if at all. GCM authenticates by itself: RFC 7714
+/// section 7.1, its tag MUST be the primary authentication, and none SHOULD stand beside it. Section 12: both sizes MUST be supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cipher {
     /// No encryption (RFC 3711 section 4.1.3).
@@ -40,8 +41,8 @@ impl Cipher {
         matches!(self, Cipher::AeadAes128Gcm | Cipher::AeadAes256Gcm)
     }
 
-    /// RFC 6904 section 3.2, RFC 7714 section 8.3: header extensions are encrypted in counter mode under keys of the
-    /// same size, whatever encrypts the payload.
+    /// RFC 6904 section 3.2: the keystream of header extensions SHALL come from the packet's own transform; without encryption it
+    /// SHALL be all zeros. RFC 7714 section 8.3: with GCM it MUST come from counter mode under keys of the same size.
     pub(crate) const fn of_headers(self) -> Cipher {
         match self {
             Cipher::AeadAes128Gcm => Cipher::AesCm128,
@@ -68,11 +69,11 @@ const MAX_SHA1_TAG: usize = 20;
 /// Most bytes of an HMAC-SHA1 that the kernels for many packets keep: a vector's, more than any suite's tag has.
 const MAX_BATCH_TAG: usize = 16;
 
-/// The shortest GCM tag there is code for. RFC 7714 section 13.1 has dropped it, old peers have not.
+/// The shortest GCM tag there is code for. RFC 7714 section 13.2 has dropped it, old peers have not.
 const SHORT_GCM_TAG: usize = 8;
 
 impl Protection {
-    /// Whether it is something that packets can be given.
+    /// Whether it is something that packets can be given. RFC 7714 sections 8.2 and 9: with an AEAD all packets MUST be authenticated.
     pub(crate) fn is_possible(&self) -> bool {
         if self.cipher.is_gcm() {
             self.tag_len == GCM_TAG || self.tag_len == SHORT_GCM_TAG

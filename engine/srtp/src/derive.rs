@@ -9,7 +9,8 @@ use crate::nonce::CM_SALT;
 /// Bytes of an HMAC-SHA1 session key (RFC 3711 section 5.2).
 pub(crate) const AUTH_KEY: usize = 20;
 
-/// What a set of session keys is for: each use has its own labels.
+/// What a set of session keys is for: each use has its own labels. RFC 3711 section 3.2.1: SRTP and SRTCP may share a master key but MUST
+/// NOT share session keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     Rtp,
@@ -25,7 +26,7 @@ pub(crate) struct Master<'a> {
     pub(crate) salt: &'a [u8],
 }
 
-/// Session keys before they are laid out for a backend. Zeroized on drop.
+/// Session keys before they are laid out for a backend. Zeroized on drop (RFC 7714 section 13.1).
 pub(crate) struct Material {
     pub(crate) key: Zeroizing<[u8; 32]>,
     pub(crate) auth: Zeroizing<[u8; AUTH_KEY]>,
@@ -35,7 +36,7 @@ pub(crate) struct Material {
 impl Material {
     /// Derives the session keys of one use. `r` is the packet index DIV the key derivation rate, 0 without a rate.
     pub(crate) fn derive(master: Master<'_>, cipher: Cipher, wanted: Use, r: u64) -> Material {
-        // RFC 3711 sections 4.3.1 and 4.3.2, RFC 6904 section 3.2: encryption key, authentication key, salt.
+        // RFC 3711 sections 4.3.1 and 4.3.2, RFC 6904 section 3: encryption key, authentication key, salt.
         let labels: [Option<u8>; 3] = match wanted {
             Use::Rtp => [Some(0), Some(1), Some(2)],
             Use::Rtcp => [Some(3), Some(4), Some(5)],
@@ -48,7 +49,8 @@ impl Material {
             salt: Zeroizing::new([0; CM_SALT]),
         };
         let Material { key, auth, salt } = &mut material;
-        // RFC 7714 section 11: GCM has a salt of 96 bits; where header extensions make it one of 112, zeros follow.
+        // RFC 7714 section 12: GCM has a salt of 96 bits, and RFC 6904 section 3 has header extensions use one of the same size: zeros
+        // follow it up to the 112 of counter mode.
         let salt_len = cipher.salt_len().min(master.salt.len());
         let parts = [&mut key[..cipher.key_len()], &mut auth[..], &mut salt[..salt_len]];
         for (label, part) in labels.into_iter().zip(parts) {
@@ -69,13 +71,14 @@ struct Prf {
 
 impl Prf {
     fn new(master: Master<'_>, r: u64) -> Prf {
-        // RFC 7714 section 11: a 96-bit master salt is multiplied by 2^16, that is, zeros follow it.
+        // RFC 7714 section 12: a master salt of 96 bits. It is multiplied by 2^16, that is, zeros follow it, as every peer has it.
         let mut salt = Zeroizing::new([0; CM_SALT]);
         salt[..master.salt.len()].copy_from_slice(master.salt);
         for (salt, r) in salt.iter_mut().rev().zip(r.to_le_bytes()) {
             *salt ^= r;
         }
-        // RFC 6188 section 3: the derivation uses AES with keys as long as the master key.
+        // RFC 6188 section 3.1: AES-192 and AES-256 MUST NOT have keys that a shorter AES derived. RFC 7714 section 11: AES-128-GCM MUST
+        // use the derivation of AES-128, AES-256-GCM that of AES-256. The derivation uses AES with keys as long as the master key.
         Prf { aes: Aes::new(master.key), salt }
     }
 

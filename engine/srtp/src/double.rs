@@ -14,22 +14,26 @@ const HAS_PAYLOAD_TYPE: u8 = 0x02;
 const HAS_MARKER: u8 = 0x04;
 /// The marker's original value.
 const MARKER: u8 = 0x08;
-/// Reserved: MUST be zero when sent and MUST be ignored when received.
+/// Reserved: MUST be zero (RFC 8723 section 4). What is received there is not looked at.
 const RESERVED: u8 = 0xf0;
 
 /// Most bytes of the block: payload type, sequence number, config.
 pub const MAX_ORIGINAL_HEADER: usize = 4;
 
 /// The keys of the hop out of the master key and salt of a DOUBLE profile, whose first halves belong to the ends
-/// (RFC 8723 section 3.1). `profile` is the one of each half. `None` if a length is not twice the profile's.
+/// (RFC 8723 section 3). `profile` is the one of each half. `None` if a length is not twice the profile's.
+///
+/// Section 5.2: what a node decrypts and what it sends MUST be under different, independent master keys, and each receiver MUST have
+/// its own: do not give one keying to an [`crate::Inbound`] and an [`crate::Outbound`], or to two of these.
 pub fn hop_keying(profile: Profile, key: &[u8], salt: &[u8]) -> Option<Keying> {
+    // RFC 8723 section 3.1: session keys MUST be derived from each half by itself, so that the outer half is a master key of its own.
     let outer = |bytes: &'_ [u8], half: usize| (bytes.len() == 2 * half).then(|| bytes[half..].to_vec());
     let key = zeroize::Zeroizing::new(outer(key, profile.key_len())?);
     let salt = zeroize::Zeroizing::new(outer(salt, profile.salt_len())?);
     profile.is_gcm().then(|| Keying::new(profile, &key, &salt))?
 }
 
-/// The header fields that a node may change.
+/// The header fields that a node may change. RFC 8723 section 4: all others MUST stay as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fields {
     /// The payload type, 7 bits.
@@ -82,8 +86,8 @@ impl OriginalHeader {
         }
     }
 
-    /// RFC 8723 section 5.2: a field that a node changes and that has no original yet gets one; a field that is set back
-    /// to its original loses it; an original that is there MUST NOT be changed.
+    /// RFC 8723 section 5.2: to a field that a node changes and that has no original yet, the original MUST be added; a field that
+    /// is set back to its original SHOULD lose it; otherwise the block MUST NOT be changed.
     pub fn relayed(&self, received: Fields, sent: Fields) -> OriginalHeader {
         let original = self.original(received);
         OriginalHeader {
@@ -112,6 +116,7 @@ impl OriginalHeader {
             used += 2;
             config |= HAS_SEQUENCE;
         }
+        // RFC 8723 section 4: without a marker its value MUST be zero.
         if let Some(marker) = self.marker {
             config |= HAS_MARKER | if marker { MARKER } else { 0 };
         }

@@ -19,7 +19,7 @@ pub enum SrtpError {
     Length,
     /// Not version 2, or the header's own lengths run past the packet.
     Header,
-    /// The authentication tag is wrong.
+    /// The authentication tag is wrong: what RFC 3711 section 4.2 calls an authentication failure, which MUST be returned.
     Tag,
     /// What the session was asked to be is impossible or forbidden.
     Policy,

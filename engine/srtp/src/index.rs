@@ -9,6 +9,9 @@ pub(crate) const INDEX_BITS: u32 = 48;
 /// The index a packet with sequence number `seq` most likely has, when `highest` is the highest index
 /// authenticated so far; `None` if it would lie past the last index there is.
 ///
+/// RFC 3711 section 3.3.1: where the sequence number wraps, the sender MUST increment the roll-over counter by one. Sender and receiver
+/// both estimate.
+///
 /// Widths are parameters so that tests can walk through every state of a small one.
 #[inline]
 pub(crate) fn estimate<const SEQ: u32, const INDEX: u32>(highest: u64, seq: u64) -> Option<u64> {

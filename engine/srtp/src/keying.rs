@@ -113,7 +113,8 @@ impl Profile {
     }
 }
 
-/// A master key with its salt, for one direction. Zeroized on drop, never printed.
+/// A master key with its salt, for one direction. Zeroized on drop, never printed: RFC 7714 section 13.1, keys MUST be kept secret,
+/// and they MUST be erased when no longer needed.
 #[derive(Clone)]
 pub struct Keying {
     profile: Profile,
@@ -124,6 +125,7 @@ pub struct Keying {
 impl Keying {
     /// `None` if a length is not the profile's.
     pub fn new(profile: Profile, key: &[u8], salt: &[u8]) -> Option<Keying> {
+        // RFC 6188 section 3.1, RFC 7714 sections 3 and 11: a master key as long as the session's, so that AES of that size derives it.
         (key.len() == profile.key_len() && salt.len() == profile.salt_len()).then(|| Keying {
             profile,
             key: Zeroizing::new(key.to_vec()),

@@ -14,7 +14,8 @@ use crate::packet::RTCP_INDEX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionId(u64);
 
-/// The session keys of one direction, SRTP and SRTCP, laid out for one backend. Zeroized on drop, never printed.
+/// The session keys of one direction, SRTP and SRTCP, laid out for one backend. Zeroized on drop, never printed. RFC 3711 section 4.2:
+/// lengths of keys and tags MUST stay as long as the key does; here nothing changes them.
 pub struct SessionKeys {
     id: SessionId,
     backend: Backend,

@@ -19,22 +19,30 @@
 //! - RFC 3711 section 4.3.2 has 32 bits of SRTCP index in the key derivation, which would move the label. Like everybody we keep the
 //!   label where it is for SRTP, with the index in the low bits. It matters only with a derivation rate.
 //! - RFC 3711 section 4.1.2 (f8) and section 4.2 with other codes than HMAC-SHA1 are not there: nobody asks for them.
-//! - RFC 7714 has tags of 16 bytes only. Policies can be given 8, for peers from before it; profiles cannot.
-//! - RFC 7714 section 9.3 lets a receiver find by the E flag whether an SRTCP packet is encrypted. We take what the policy says and
-//!   nothing else.
+//! - RFC 3711 sections 3.3.1 and 3.4 let roll-over counter and SRTCP index wrap once the key was replaced. Ours end there, whatever
+//!   the key: a stream of 2^48 packets lives for thousands of years, one of 2^31 reports for eight months at a hundred a second.
+//! - RFC 7714 sections 10 and 13.2 have tags of 16 bytes only. Policies can be given 8, for peers from before it; profiles cannot.
+//! - RFC 7714 section 5.3 has nothing decrypted ahead of the tag. The widest backend goes over a packet once, with hash and cipher
+//!   together; what it decrypted stays in registers and on its own stack, and is given out only if the tag is right. All other
+//!   backends check first.
+//! - RFC 7714 section 9 lets a sender choose for each SRTCP packet whether it is encrypted, and the E flag tells. We take what the
+//!   policy says and nothing else.
+//! - RFC 7714 section 8.4 has the SSRCs of those who send under one master key prevented from colliding, by pools of SSRCs. Those are
+//!   the caller's. A [`policy::Session`] that sees a collision gives no index twice that it knows of, and tells:
+//!   [`policy::Notice::Collision`].
 //! - RFC 3711 section 3.4 has every SRTCP packet authenticated. Profiles do; a policy can leave it out, because libsrtp2's can.
 //! - RFC 3711 section 3.2.1 has MKIs of one length in a context. A policy can mix lengths, because libsrtp2's can; each packet's own
 //!   key says how long its MKI is.
 //! - RFC 3711 section 3.4 wants a compound packet that begins with a report. What RTCP holds is not looked at behind its first
 //!   SSRC: RFC 5506 allows others.
-//! - RFC 6188 derives with AES as long as the session key. A longer master key is taken as well and decides then: libsrtp2's AES-192
-//!   does that (its C interface here with it).
+//! - RFC 6188 section 3.1 and RFC 7714 section 11 derive with AES as long as the session key. A policy takes a longer master key as well,
+//!   which decides then: libsrtp2's AES-192 does that (its C interface here with it), and SRTP and SRTCP may have ciphers of two sizes.
 //! - Header extensions are walked for RFC 6904 alone and bounded by the packet alone; the limits of `kaname-wire` are not ours.
 //! - The first SRTCP index is 0 (RFC 3711 section 3.4); libsrtp2's is 1, and so is that of the C interface.
 //! - An index is sent once. [`policy::Policy::allow_repeat`] is the one way around it, for libsrtp2's `allow_repeat_tx`.
 //! - An SSRC that was removed and comes back under the same key goes on where it was. RFC 3711 section 9.1 forbids the key stream
 //!   to be used twice and leaves the how to us; libsrtp2 begins again with roll-over counter 0.
-//! - RFC 8723: only what a node between two hops needs; the ends' own encryption is theirs.
+//! - RFC 8723: only what a node between two hops needs; the ends' own encryption is theirs. Reserved bits are not looked at.
 
 mod backend;
 mod batch;

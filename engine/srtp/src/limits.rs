@@ -1,7 +1,8 @@
 //! Every capacity of this crate, with its reason.
 
 /// Longest packet taken in or made, in bytes: a UDP datagram or an RFC 4571 frame cannot be longer. It also keeps
-/// the block counter of AES-CM within its 16 bits (RFC 3711 section 4.1.1).
+/// the block counter of AES-CM within its 16 bits (RFC 3711 section 4.1.1), and that of GCM, which MUST NOT exceed 2^32 - 1, far
+/// below (RFC 7714 sections 10 and 13.1).
 pub const MAX_PACKET: usize = 65_535;
 
 /// Replay window in packets where nothing else is asked for. A stream of 8 Mb/s sends about 900 packets a second,
@@ -28,10 +29,12 @@ pub const MAX_RETIRED: usize = 65_536;
 /// Jobs sorted in one go by the batch calls; longer batches are worked off in pieces of this size.
 pub const BATCH: usize = 256;
 
-/// SRTP indices are 48 bits wide, and RFC 3711 section 9.2 allows at most 2^48 SRTP packets under one master key.
+/// SRTP indices are 48 bits wide, and RFC 3711 section 9.2 allows at most 2^48 SRTP packets under one master key; so does
+/// RFC 7714 section 10.
 pub const MAX_RTP_PACKETS: u64 = 1 << 48;
 
-/// SRTCP indices are 31 bits wide, and RFC 3711 section 9.2 allows at most 2^31 SRTCP packets under one master key.
+/// SRTCP indices are 31 bits wide, and RFC 3711 section 9.2 allows at most 2^31 SRTCP packets under one master key; so does
+/// RFC 7714 section 10.
 pub const MAX_RTCP_PACKETS: u64 = 1 << 31;
 
 /// Largest replay window of a [`crate::policy::Policy`]: beyond it an index cannot be told from one of the next turn.

@@ -6,6 +6,9 @@ pub(crate) const CM_SALT: usize = 14;
 /// Bytes of an AES-GCM session salt.
 pub(crate) const GCM_SALT: usize = 12;
 
+/// Nothing of the key stream is set aside for codes: RFC 3711 section 4.2.1, `SRTP_PREFIX_LENGTH` SHALL be 0. RFC 6188 section 2 has the
+/// same for all sizes of keys.
+///
 /// RFC 3711 section 4.1.1: `IV = (k_s * 2^16) XOR (SSRC * 2^64) XOR (i * 2^16)`.
 #[inline]
 pub(crate) fn cm(salt: &[u8; CM_SALT], ssrc: u32, index: u64) -> [u8; 16] {
@@ -15,7 +18,7 @@ pub(crate) fn cm(salt: &[u8; CM_SALT], ssrc: u32, index: u64) -> [u8; 16] {
     iv.to_be_bytes()
 }
 
-/// RFC 7714 sections 8.1 and 9.1: two zero bytes, SSRC and 48 bits of index, XORed with the salt.
+/// RFC 7714 sections 8.1 and 9.1: two zero bytes, SSRC and 48 bits of index, XORed with the salt; section 10: MUST be 12 octets.
 #[inline]
 pub(crate) fn gcm(salt: &[u8; GCM_SALT], ssrc: u32, index: u64) -> [u8; GCM_SALT] {
     let mut iv = *salt;

@@ -58,7 +58,8 @@ impl Stream {
             return Ok(index);
         }
         let index = estimate_rtp(window.highest(), seq).ok_or(SrtpError::KeyExhausted)?;
-        // RFC 3711 section 9.1: the same key with the same index is a two-time pad.
+        // RFC 3711 section 9.1: the same key with the same index is a two-time pad. RFC 7714 section 8.4: with GCM, roll-over counter,
+        // sequence number and SSRC MUST be checked by us or by someone equally to be trusted. We check.
         if index < self.floor || window.look(index) != Seen::Fresh {
             return Err(SrtpError::IndexTaken);
         }
@@ -67,8 +68,8 @@ impl Stream {
     }
 }
 
-/// One direction of one session, as its sender: keys, and the indices taken of each SSRC. What every packet needs stands
-/// first and together.
+/// One direction of one session, as its sender: keys, and the indices taken of each SSRC. RFC 3711 section 8.1: the sender SHALL count the
+/// packets under a master key. What every packet needs stands first and together.
 #[repr(C, align(64))]
 pub struct Outbound {
     keys: SessionKeys,
@@ -127,7 +128,8 @@ impl Outbound {
     /// [`SrtpError::IndexTaken`], [`SrtpError::Retired`], [`SrtpError::TooManyStreams`], [`SrtpError::KeyExhausted`].
     #[inline]
     pub fn take_rtp(&mut self, ssrc: u32, seq: u16) -> Result<SendIndex, SrtpError> {
-        // RFC 3711 section 9.2: at most 2^48 SRTP packets under one master key, then the key MUST NOT be used any more.
+        // RFC 3711 section 9.2: at most 2^48 SRTP packets under one master key, then the key MUST NOT be used any more. RFC 7714
+        // sections 8.4 and 13.1: processing MUST cease before the index comes back to where it began.
         let left = self.rtp_left.checked_sub(1).ok_or(SrtpError::KeyExhausted)?;
         let next = self.streams.first(ssrc).and_then(|stream| stream.taken.as_mut()?.mark_next(seq));
         let index = match next {
@@ -180,10 +182,11 @@ impl Outbound {
             return Err(SrtpError::Length);
         }
         let out = out.get_mut(..len).ok_or(SrtpError::Output)?;
-        // RFC 3711 section 9.2: at most 2^31 SRTCP packets under one master key.
+        // RFC 3711 section 9.2, RFC 7714 section 10: at most 2^31 SRTCP packets under one master key.
         let left = self.rtcp_left.checked_sub(1).ok_or(SrtpError::KeyExhausted)?;
         let stream = self.stream(ssrc)?;
         let index = stream.next_rtcp;
+        // RFC 7714 sections 9.4 and 13.1: processing MUST cease before the 31-bit index comes back to where it began.
         if index >= MAX_RTCP_PACKETS {
             return Err(SrtpError::KeyExhausted);
         }
@@ -262,6 +265,7 @@ impl Outbound {
 
     #[cold]
     fn begin(&mut self, ssrc: u32) -> Result<&mut Stream, SrtpError> {
+        // RFC 7714 section 8.4: a history of SSRCs MUST be kept for the lifetime of the key, and none in it MUST be given out again.
         if self.retired.contains(&ssrc) {
             return Err(SrtpError::Retired);
         }

@@ -77,7 +77,8 @@ pub(crate) fn open(
     let (out_clear, out_text) = out.split_at_mut(RTCP_CLEAR);
     let good = match keys.rtcp.suite() {
         Suite::Cm(cipher) => {
-            // RFC 3711 section 3.4: the authenticated portion is everything up to and including E flag and index.
+            // RFC 3711 section 3.4: the authenticated portion is everything up to and including E flag and index; section 4.2: of SRTCP
+            // the code SHALL cover that only, no roll-over counter.
             let good = ct::equal(&cipher.code(message, word)[..tag.len()], tag);
             if good {
                 cipher.crypt(ssrc, index, input, out_text);
@@ -85,6 +86,7 @@ pub(crate) fn open(
             good
         }
         Suite::Gcm(cipher) => {
+            // RFC 7714 section 5.3: the tag comes ahead of everything else.
             let short =
                 |aad: &[u8], text: &[u8]| ct::equal(&cipher.tag(ssrc, index, aad, text)[..tag.len()], tag);
             let aad = associated(clear, word);
@@ -115,7 +117,8 @@ pub(crate) fn open(
     Ok(())
 }
 
-/// Encrypts and tags `packet` into `out`, which has exactly the protected length with `mki`.
+/// Encrypts and tags `packet` into `out`, which has exactly the protected length with `mki`. RFC 3711 section 4.1.1: `ssrc` MUST be that of
+/// the first header, and `index` SHALL be the 31-bit one, under SRTCP's own keys.
 pub(crate) fn seal(keys: &SessionKeys, ssrc: u32, index: u64, mki: &[u8], packet: &[u8], out: &mut [u8]) {
     let (clear, input) = packet.split_at(RTCP_CLEAR);
     let encrypt = keys.rtcp_protection().encrypt;

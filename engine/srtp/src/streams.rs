@@ -9,7 +9,9 @@ use crate::error::SrtpError;
 /// found by hashing.
 const NEAR: usize = 8;
 
-/// State by SSRC, at most `limit` of it. Nothing here allocates unless a new SSRC is let in.
+/// State by SSRC, at most `limit` of it. RFC 3711 section 3.2.3: a context is identified by SSRC, destination address and port, of which
+/// the last two are the caller's, who has a session for each. Section 3.2.1: replay list and counters MUST be each SSRC's own, also
+/// where master keys are shared. Nothing here allocates unless a new SSRC is let in.
 ///
 /// The first SSRC's state lies in the session itself: of many sessions it is the only one, and finding it elsewhere would
 /// cost a cache line.

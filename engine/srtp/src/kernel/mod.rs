@@ -25,7 +25,7 @@ use crate::keys::SessionKeys;
 #[cfg(target_arch = "x86_64")]
 use x86::{CmKeys, GcmKeys, engine::Engine};
 
-/// Bytes of an AES-GCM tag (RFC 7714 section 13.1 allows no shorter one).
+/// Bytes of an AES-GCM tag: RFC 7714 section 10, MUST be 16 octets; section 13.2 allows no shorter one.
 pub(crate) const GCM_TAG: usize = 16;
 
 /// AES-CM with HMAC-SHA1 on one message.
@@ -42,7 +42,8 @@ pub(crate) trait Gcm {
     fn seal(&self, ssrc: u32, index: u64, aad: &[u8], input: &[u8], out: &mut [u8]) -> [u8; GCM_TAG];
     /// The tag of additional data and ciphertext, for those who check it themselves.
     fn tag(&self, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG];
-    /// Checks the tag, and only if it is right decrypts `input` into `out`, which has the same length.
+    /// Checks the tag, and only if it is right decrypts `input` into `out`, which has the same length: RFC 7714 section 5.3, the
+    /// ciphertext MUST NOT be decrypted until the tag has been validated.
     fn open(
         &self,
         ssrc: u32,

@@ -1,7 +1,9 @@
 //! Which of the header cryptex hides (RFC 9335), and how a packet looks while it is encrypted.
 //!
-//! RFC 9335 section 6: CSRCs and the extension behind its first four bytes are encrypted with the payload. The cipher wants one run of bytes: CSRCs, elements of the header extension, payload. On the wire the four bytes that
-//! begin the extension stand between them. So a packet is worked on with these four bytes moved ahead of the CSRCs.
+//! RFC 9335 section 6.1: what is encrypted MUST include CSRCs, the header extension behind its first four bytes, and the payload.
+//! Section 6.2: with an AEAD the fixed header and these four bytes are the associated data. The cipher wants one run of bytes: CSRCs,
+//! elements of the header extension, payload. On the wire the four bytes that begin the extension stand between them. So a packet is
+//! worked on with these four bytes moved ahead of the CSRCs.
 
 use super::extensions::{ONE_BYTE, TWO_BYTE};
 use crate::error::SrtpError;
@@ -40,9 +42,10 @@ pub(super) fn profile(packet: &[u8]) -> Option<u16> {
 pub(super) fn growth(packet: &[u8]) -> Result<Option<usize>, SrtpError> {
     match profile(packet) {
         Some(ONE_BYTE | TWO_BYTE) => Ok(Some(0)),
+        // RFC 9335 section 5.1: cryptex MUST NOT be used with other header extensions than those of RFC 8285.
         Some(_) => Err(SrtpError::Extension),
-        // RFC 9335 section 5.1: without CSRCs and extension there is nothing to hide. CSRCs without extension get an
-        // empty one.
+        // RFC 9335 section 5.1: without CSRCs and extension there is nothing to hide. To CSRCs without extension an empty one
+        // MUST be appended.
         None => Ok((csrcs(packet) > 0).then_some(BEGIN)),
     }
 }
@@ -60,8 +63,9 @@ pub(super) fn to_hide(packet: &[u8], fields: &RtpFields, into: &mut Vec<u8>) {
     let (csrcs, extension) = rest.split_at(csrcs(packet));
     into.clear();
     into.extend_from_slice(fixed);
+    // RFC 9335 section 5.1: the X bit MUST be 1, and the profile MUST be 0xC0DE for elements of one-byte headers (0xBEDE), else 0xC2DE
+    // (0x1000).
     into[0] |= X;
-    // RFC 9335 section 5.1: 0xBEDE becomes 0xC0DE, 0x1000 becomes 0xC2DE.
     let hidden = if profile(packet) == Some(TWO_BYTE) { HIDDEN_TWO_BYTE } else { HIDDEN_ONE_BYTE };
     into.extend_from_slice(&hidden.to_be_bytes());
     let (len, elements) =

@@ -13,8 +13,8 @@ pub(super) const TWO_BYTE: u16 = 0x1000;
 /// Number of a one-byte element after which nothing more is read (RFC 8285 section 4.2).
 const STOP: u8 = 15;
 
-/// Calls `found` with the data of every element whose number is in `numbers`: only data are encrypted, their numbers and
-/// lengths are not (RFC 6904 section 3.1).
+/// Calls `found` with the data of every element whose number is in `numbers`: RFC 6904 section 3, the encryption mask has the whole
+/// data of each chosen element, and neither numbers, nor lengths, nor padding, nor any other element.
 ///
 /// # Errors
 /// [`SrtpError::Extension`] if the block is no RFC 8285 one, or an element runs past it.

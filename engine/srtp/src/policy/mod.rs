@@ -28,7 +28,7 @@ pub use receive::Receiving;
 pub use send::Sending;
 pub use session::{Notice, Scope, Session};
 
-/// A master key with its salt, and how packets find it. Zeroized on drop, never printed.
+/// A master key with its salt, and how packets find it. Zeroized on drop, never printed (RFC 7714 section 13.1).
 #[derive(Clone)]
 pub struct MasterKey {
     key: Zeroizing<Vec<u8>>,
@@ -132,9 +132,11 @@ impl Policy {
         let protections = [self.rtp, self.rtcp];
         let key_len = self.rtp.cipher.key_len().max(self.rtcp.cipher.key_len());
         let good = protections.iter().all(Protection::is_possible)
-            // RFC 7714 section 8.2: there is no SRTP packet of an AEAD without encryption; SRTCP has one.
+            // RFC 7714 section 8.2: with an AEAD all SRTP packets MUST be both authenticated and encrypted; section 9: SRTCP may be not.
             && (self.rtp.encrypt || !self.rtp.cipher.is_gcm())
             && (1..=MAX_MASTER_KEYS).contains(&self.masters.len())
+            // RFC 6188 section 3.1: AES-192 and AES-256 MUST NOT have keys that a shorter AES derived. RFC 7714 section 3: the master
+            // key MUST be at least as large as the encryption key derived from it.
             && self.masters.iter().all(|master| master.key.len() >= key_len)
             // RFC 3711 section 4.3.1: the rate is an element of {1, 2, 4, ..., 2^24}, or zero.
             && (self.derivation_rate == 0 || self.derivation_rate.is_power_of_two())

@@ -129,9 +129,11 @@ impl Session {
         let index = indices.estimate(fields.seq)?;
         // RFC 3711 section 3.3 step 5: check if the packet has been replayed, before the tag.
         fresh(indices.look(index))?;
-        // RFC 9335 section 5.2: only where it was agreed is such a packet taken for what it is.
+        // RFC 9335 section 5.2: the profile MUST be checked; where it is not one of cryptex, or cryptex was not agreed, the packet MUST be
+        // handled as the profile's own document says. Section 5: one with cryptex MUST NOT have RFC 6904's encryption too.
         let cryptex = policy.cryptex && cryptex::is_hidden(packet);
         if !cryptex && policy.rtp.encrypt && !policy.encrypted_extensions.is_empty() {
+            // RFC 6904 section 3: ahead of the tag nothing MUST be done because of decrypted headers. This reads what is always clear.
             rtp::check_extensions(packet, &fields, &policy.encrypted_extensions)?;
         }
         let slot = ring.slot_for(named.map(|(slot, _)| slot), index)?;

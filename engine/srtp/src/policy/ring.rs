@@ -56,7 +56,7 @@ impl Ring {
         let master = Master { key: &masters[slot].key, salt: &masters[slot].salt };
         let headers = (!encrypted_extensions.is_empty()).then(|| {
             let cipher = rtp.cipher.of_headers();
-            // RFC 6904 section 3.2: the salt has the length of the master salt.
+            // RFC 6904 section 3: the same master key, salt, index and rate as for the payload, and keys and salts of the same sizes.
             KeySet::new(self.backend, cipher, &Material::derive(master, cipher, Use::Headers, r))
         });
         Keys { session: SessionKeys::derive(self.backend, *rtp, *rtcp, master, r), headers }
@@ -95,7 +95,8 @@ impl Ring {
         }
     }
 
-    /// The slot whose MKI stands in `packet` ahead of its last `behind` bytes, and the bytes of that MKI.
+    /// The slot whose MKI stands in `packet` ahead of its last `behind` bytes, and the bytes of that MKI. RFC 3711 section 3.2.1 has MKIs
+    /// of one length; that we take others is an exception (`lib.rs`).
     pub(crate) fn slot_of_mki(&self, packet: &[u8], behind: usize) -> Result<(usize, usize), SrtpError> {
         let place = packet.len().checked_sub(behind).ok_or(SrtpError::Length)?;
         // RFC 3711 section 3.3 step 1: the MKI names the master key; a packet with an unknown one is discarded.
@@ -112,12 +113,13 @@ impl Ring {
         named.and_then(|slot| self.policy.masters.get(slot)).map_or(&[], |master| &master.mki)
     }
 
-    /// Counts an SRTP packet under a slot. RFC 3711 section 9.2: at most 2^48 under one master key.
+    /// Counts an SRTP packet under a slot: RFC 3711 section 8.1, the sender SHALL count. Section 9.2, RFC 7714 section 10: at most 2^48
+    /// under one master key.
     pub(crate) fn count_rtp(&self, slot: usize) -> Result<Usage, SrtpError> {
         count(&self.slots[slot].rtp_used, MAX_RTP_PACKETS)
     }
 
-    /// Counts an SRTCP packet under a slot. RFC 3711 section 9.2: at most 2^31 under one master key.
+    /// Counts an SRTCP packet under a slot. RFC 3711 section 9.2, RFC 7714 section 10: at most 2^31 under one master key.
     pub(crate) fn count_rtcp(&self, slot: usize) -> Result<Usage, SrtpError> {
         count(&self.slots[slot].rtcp_used, MAX_RTCP_PACKETS)
     }

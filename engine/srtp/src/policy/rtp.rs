@@ -39,8 +39,9 @@ pub(super) fn check_extensions(packet: &[u8], fields: &RtpFields, numbers: &[u8]
     }
 }
 
-/// RFC 6904 section 3.1: the keystream covers all elements, and of it only what lies over the data of the chosen ones is
-/// used. Encrypts and decrypts the extension of `packet` into `header`.
+/// RFC 6904 section 3: the keystream begins with the first element's number, and of it only what lies over the data of the chosen
+/// elements is used. Section 3.2: it SHALL have the payload's transform and IV, under keys of its own. Encrypts and decrypts the
+/// extension of `packet` into `header`.
 fn crypt_extensions(
     keys: &Keys,
     place: Place,
@@ -100,6 +101,7 @@ pub(super) fn seal(
 ) -> Result<(), SrtpError> {
     let protection = means.keys.session.rtp_protection();
     let (message, trailer) = out.split_at_mut(out.len() - protection.tag_len - means.mki.len());
+    // RFC 9335 section 6.2: with an AEAD the fixed header and the first four bytes of the extension are the associated data.
     let (input, clear_len) = if means.cryptex {
         cryptex::to_hide(packet, fields, scratch);
         message[..cryptex::CLEAR].copy_from_slice(&scratch[..cryptex::CLEAR]);
@@ -107,6 +109,8 @@ pub(super) fn seal(
     } else {
         let header = &mut message[..fields.header_len];
         header.copy_from_slice(&packet[..fields.header_len]);
+        // RFC 6904 section 3, RFC 7714 section 8.3: extensions MUST be encrypted before the tag is computed. RFC 6904 section 3.2: where the
+        // payload is not encrypted their keystream SHALL be all zeros.
         if protection.encrypt {
             crypt_extensions(means.keys, place, packet, header, fields, means.numbers, scratch)?;
         }
@@ -159,6 +163,8 @@ pub(super) fn open(
     };
     let (clear, input) = ordered.split_at(clear_len);
     let (out_clear, out_text) = out.split_at_mut(clear_len);
+    // RFC 6904 section 3: the tag MUST be validated on the encrypted extensions. RFC 7714 section 5.3: nothing is decrypted or given out
+    // ahead of that.
     let good = match means.keys.session.rtp.suite() {
         Suite::Cm(cipher) => {
             let good = tag.is_empty() || ct::equal(&cipher.code(message, &place.roc())[..tag.len()], tag);

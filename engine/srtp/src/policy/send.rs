@@ -114,6 +114,7 @@ impl Session {
         let known = self.streams.get(fields.ssrc);
         // RFC 3711 section 3.2.3: without a cryptographic context there is nothing to send under.
         let ring = known.map(|stream| &stream.ring).or(self.wildcard.as_ref()).ok_or(SrtpError::NoStream)?;
+        // RFC 9335 section 5: a packet with cryptex MUST NOT have RFC 6904's encryption too.
         let growth = if ring.policy.cryptex { cryptex::growth(packet)? } else { None };
         if growth.is_none() && ring.policy.rtp.encrypt && !ring.policy.encrypted_extensions.is_empty() {
             rtp::check_extensions(packet, &fields, &ring.policy.encrypted_extensions)?;
@@ -153,7 +154,8 @@ impl Session {
         let ring = &stream.ring;
         let index = stream.indices.estimate(fields.seq)?;
         let slot = ring.slot_for(named, index)?;
-        // RFC 3711 section 9.1: the same key with the same index is a two-time pad, unless it is the same packet.
+        // RFC 3711 section 9.1: the same key with the same index is a two-time pad, unless it is the same packet. RFC 7714 section 8.4: with
+        // GCM we MUST check, or someone as trustworthy.
         match stream.indices.look(index) {
             Seen::Fresh => {}
             Seen::Marked if ring.policy.allow_repeat => {}

@@ -13,7 +13,8 @@ use crate::error::SrtpError;
 use crate::limits::{MAX_OUT_STREAMS, MAX_RETIRED};
 use crate::streams::Streams;
 
-/// The streams a policy is for.
+/// The streams a policy is for. RFC 3711 section 3.2.3: a context is found by SSRC, destination address and port, of which the last
+/// two are the caller's, who has a session for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Every SSRC that has no policy of its own.
@@ -27,7 +28,7 @@ pub enum Scope {
 pub enum Notice {
     /// The SSRC was sent and received: two senders have it, or a packet came back.
     Collision,
-    /// The master key will soon have done its work.
+    /// The master key will soon have done its work: RFC 3711 section 8.1, key management SHALL be invoked.
     KeyNearlyExhausted,
     /// It has.
     KeyExhausted,
@@ -37,7 +38,8 @@ pub enum Notice {
 type Removed = HashMap<u32, (Option<Arc<Ring>>, Indices)>;
 
 /// A stream that was removed and is there again, or got the keys it was removed with, goes on where it was: the same indices
-/// under the same key would be a two-time pad (RFC 3711 section 9.1).
+/// under the same key would be a two-time pad (RFC 3711 section 9.1; RFC 7714 section 8.4: a history MUST be kept for the lifetime of
+/// the key).
 fn recall(removed: &mut Removed, ssrc: u32, stream: &mut Stream) {
     let same = |old: &Option<Arc<Ring>>| old.as_ref().is_none_or(|old| old.shares_key(&stream.ring));
     if removed.get(&ssrc).is_some_and(|(old, _)| same(old))

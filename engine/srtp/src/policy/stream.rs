@@ -15,7 +15,8 @@ pub(super) enum Role {
     Receiver,
 }
 
-/// The indices of one SSRC: those sent, or those received. They outlive the keys.
+/// The indices of one SSRC: those sent, or those received. They outlive the keys, and RFC 3711 section 3.2.1 has them be each
+/// SSRC's own also where master keys are shared.
 #[derive(Clone)]
 pub(super) struct Indices {
     rtp: Option<Window>,
@@ -70,7 +71,8 @@ impl Indices {
         }
     }
 
-    /// The SRTCP index of the next packet sent.
+    /// The SRTCP index of the next packet sent. RFC 7714 sections 9.4 and 13.1: processing MUST cease before it comes back to where it
+    /// began.
     pub(super) fn next_rtcp(&self) -> Result<u64, SrtpError> {
         if self.next_rtcp < MAX_RTCP_PACKETS { Ok(self.next_rtcp) } else { Err(SrtpError::KeyExhausted) }
     }
@@ -135,7 +137,8 @@ impl Stream {
         }
     }
 
-    /// Takes on other keys. The indices go on (RFC 3711 section 3.3.1: re-keying does not reset the roll-over counter).
+    /// Takes on other keys. The indices go on (RFC 3711 section 3.3.1: re-keying MUST NOT reset the roll-over counter), and since they never
+    /// wrap, where they were at the change need not be kept to know their end (RFC 7714 section 13.1).
     pub(super) fn change(&mut self, ring: Arc<Ring>, overlap: bool) {
         let old = std::mem::replace(&mut self.ring, ring);
         self.sent_before |= self.has_sent();

@@ -7,37 +7,76 @@ use crate::kernel::x86::mem;
 /// Blocks in flight: enough to hide the latency of a round.
 const WIDE: usize = 8;
 
-/// One block.
-#[target_feature(enable = "aes,ssse3,sse4.1")]
-pub(super) fn encrypt_one<const N: usize>(round_keys: &[[u8; 16]; N], block: __m128i) -> __m128i {
-    encrypt(round_keys, [block])[0]
-}
-
+/// Encrypts `W` blocks.
 #[target_feature(enable = "aes,ssse3,sse4.1")]
 #[inline]
-fn encrypt<const N: usize, const W: usize>(
+pub(super) fn encrypt<const N: usize, const W: usize>(
     round_keys: &[[u8; 16]; N],
-    mut blocks: [__m128i; W],
+    blocks: [__m128i; W],
 ) -> [__m128i; W] {
+    encrypt_beside(round_keys, [], blocks).1
+}
+
+/// Two lots of blocks at once.
+#[target_feature(enable = "aes,ssse3,sse4.1")]
+#[inline]
+pub(super) fn encrypt_beside<const N: usize, const V: usize, const W: usize>(
+    round_keys: &[[u8; 16]; N],
+    mut some: [__m128i; V],
+    mut others: [__m128i; W],
+) -> ([__m128i; V], [__m128i; W]) {
     let key = mem::load(&round_keys[0]);
-    for block in &mut blocks {
+    for block in &mut some {
+        *block = _mm_xor_si128(*block, key);
+    }
+    for block in &mut others {
         *block = _mm_xor_si128(*block, key);
     }
     for key in &round_keys[1..N - 1] {
         let key = mem::load(key);
-        for block in &mut blocks {
+        for block in &mut some {
+            *block = _mm_aesenc_si128(*block, key);
+        }
+        for block in &mut others {
             *block = _mm_aesenc_si128(*block, key);
         }
     }
     let key = mem::load(&round_keys[N - 1]);
-    for block in &mut blocks {
+    for block in &mut some {
         *block = _mm_aesenclast_si128(*block, key);
     }
-    blocks
+    for block in &mut others {
+        *block = _mm_aesenclast_si128(*block, key);
+    }
+    (some, others)
 }
 
-/// `out = input ^ E(first) E(first + 1) ..`, where the counter is the last four bytes; it never wraps, since packets are
-/// short. Both slices have the same length.
+/// Counter blocks, one after the other. The counter is the last four bytes; it never wraps, since packets are short.
+pub(super) struct Counter(__m128i);
+
+impl Counter {
+    #[target_feature(enable = "ssse3")]
+    #[inline]
+    pub(super) fn new(first: __m128i) -> Counter {
+        // In little-endian order, so that it can be added to.
+        Counter(_mm_shuffle_epi8(first, swap_last()))
+    }
+
+    /// The next blocks.
+    #[target_feature(enable = "ssse3")]
+    #[inline]
+    pub(super) fn next<const W: usize>(&mut self) -> [__m128i; W] {
+        let one = _mm_set_epi32(1, 0, 0, 0);
+        let mut blocks = [self.0; W];
+        for block in &mut blocks {
+            *block = _mm_shuffle_epi8(self.0, swap_last());
+            self.0 = _mm_add_epi32(self.0, one);
+        }
+        blocks
+    }
+}
+
+/// `out = input ^ E(first) E(first + 1) ..`. Both slices have the same length.
 #[target_feature(enable = "aes,ssse3,sse4.1")]
 pub(super) fn counter_mode<const N: usize>(
     round_keys: &[[u8; 16]; N],
@@ -46,8 +85,7 @@ pub(super) fn counter_mode<const N: usize>(
     out: &mut [u8],
 ) {
     debug_assert_eq!(input.len(), out.len());
-    // The counter in little-endian order, so that it can be added to.
-    let mut counter = _mm_shuffle_epi8(first, swap_last());
+    let mut counter = Counter::new(first);
     let mut input = input.chunks_exact(16 * WIDE);
     let mut out = out.chunks_exact_mut(16 * WIDE);
     for (input, out) in (&mut input).zip(&mut out) {
@@ -68,17 +106,11 @@ pub(super) fn counter_mode<const N: usize>(
 #[inline]
 fn chunk<const N: usize, const W: usize>(
     round_keys: &[[u8; 16]; N],
-    counter: &mut __m128i,
+    counter: &mut Counter,
     input: &[u8],
     out: &mut [u8],
 ) {
-    let one = _mm_set_epi32(1, 0, 0, 0);
-    let mut blocks = [*counter; W];
-    for block in &mut blocks {
-        *block = _mm_shuffle_epi8(*counter, swap_last());
-        *counter = _mm_add_epi32(*counter, one);
-    }
-    let blocks = encrypt(round_keys, blocks);
+    let blocks: [__m128i; W] = encrypt(round_keys, counter.next());
     let (whole, rest) = input.as_chunks::<16>();
     let (whole_out, rest_out) = out.as_chunks_mut::<16>();
     for ((input, out), block) in whole.iter().zip(whole_out).zip(&blocks) {

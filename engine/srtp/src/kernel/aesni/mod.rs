@@ -1,6 +1,7 @@
 //! AES-NI, PCLMULQDQ and SHA-NI on 128 bits.
 
 mod aes;
+mod gcm;
 mod ghash;
 mod sha1;
 
@@ -8,13 +9,11 @@ pub(crate) use sha1::sha1;
 
 use std::arch::x86_64::*;
 
-use self::aes::{counter_mode, encrypt_one};
-use self::ghash::Ghash;
+use self::aes::counter_mode;
 use super::x86::hmac::{self, Message};
 use super::x86::{CmKeys, GcmKeys, mem};
 use super::{Cm, GCM_TAG, Gcm};
 use crate::cpu::AesNi;
-use crate::ct;
 
 impl<const N: usize> Cm for CmKeys<N> {
     fn crypt(&self, ssrc: u32, index: u64, input: &[u8], out: &mut [u8]) {
@@ -47,12 +46,12 @@ pub(crate) fn crypt<const N: usize>(
 impl<const N: usize> Gcm for GcmKeys<N> {
     fn seal(&self, ssrc: u32, index: u64, aad: &[u8], input: &[u8], out: &mut [u8]) -> [u8; GCM_TAG] {
         // SAFETY: `self.aesni` proves the features.
-        unsafe { seal(self, ssrc, index, aad, input, out) }
+        bytes(unsafe { gcm::seal(self, (ssrc, index), aad, input, out) })
     }
 
     fn tag(&self, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
         // SAFETY: `self.aesni` proves the features.
-        unsafe { tag(self, ssrc, index, aad, text) }
+        bytes(unsafe { gcm::tag(self, (ssrc, index), aad, text) })
     }
 
     fn open(
@@ -65,47 +64,12 @@ impl<const N: usize> Gcm for GcmKeys<N> {
         out: &mut [u8],
     ) -> bool {
         // SAFETY: `self.aesni` proves the features.
-        unsafe { open(self, ssrc, index, aad, input, tag, out) }
+        unsafe { gcm::open(self, (ssrc, index), aad, input, mem::load(tag), out) }
     }
 }
 
-#[target_feature(enable = "aes,pclmulqdq,sha,ssse3,sse4.1")]
-fn seal<const N: usize>(
-    keys: &GcmKeys<N>,
-    ssrc: u32,
-    index: u64,
-    aad: &[u8],
-    input: &[u8],
-    out: &mut [u8],
-) -> [u8; GCM_TAG] {
-    counter_mode(&keys.round_keys, keys.counter(ssrc, index, 2), input, out);
-    tag(keys, ssrc, index, aad, out)
-}
-
-#[target_feature(enable = "aes,pclmulqdq,sha,ssse3,sse4.1")]
-fn open<const N: usize>(
-    keys: &GcmKeys<N>,
-    ssrc: u32,
-    index: u64,
-    aad: &[u8],
-    input: &[u8],
-    expected: &[u8; GCM_TAG],
-    out: &mut [u8],
-) -> bool {
-    let good = ct::equal(&tag(keys, ssrc, index, aad, input), expected);
-    if good {
-        counter_mode(&keys.round_keys, keys.counter(ssrc, index, 2), input, out);
-    }
-    good
-}
-
-#[target_feature(enable = "aes,pclmulqdq,sha,ssse3,sse4.1")]
-fn tag<const N: usize>(keys: &GcmKeys<N>, ssrc: u32, index: u64, aad: &[u8], text: &[u8]) -> [u8; GCM_TAG] {
-    let mask = encrypt_one(&keys.round_keys, keys.counter(ssrc, index, 1));
-    let mut hash = Ghash::new(&keys.powers, aad.len(), text.len());
-    hash.update(aad);
-    hash.update(text);
-    let mut tag = [0; GCM_TAG];
-    mem::store(&mut tag, _mm_xor_si128(hash.finish(aad.len(), text.len()), mask));
-    tag
+fn bytes(tag: __m128i) -> [u8; GCM_TAG] {
+    let mut bytes = [0; GCM_TAG];
+    mem::store(&mut bytes, tag);
+    bytes
 }

@@ -95,6 +95,7 @@ impl GcmKeys {
         (sum ^ u128::from_be_bytes(self.aes.encrypt_one(first))).to_be_bytes()
     }
 
+    /// RFC 7714 section 13.1: at the start of each packet the block counter MUST be reset to 1; that block masks the tag.
     fn first_counter(&self, ssrc: u32, index: u64) -> [u8; aes::BLOCK] {
         let mut first = [0; aes::BLOCK];
         first[..nonce::GCM_SALT].copy_from_slice(&nonce::gcm(&self.salt, ssrc, index));

@@ -13,7 +13,7 @@ mod shape;
 use std::arch::x86_64::*;
 use std::mem::MaybeUninit;
 
-use self::packet::{Packet, Seal, same};
+use self::packet::{Packet, Seal};
 use self::shape::Shape;
 use super::aes::{counter_mode, encrypt, spread_all};
 use super::ghash::{Products, first_power, turned};
@@ -209,7 +209,7 @@ fn open_long<const N: usize>(keys: &GcmKeys<N>, job: &mut UnprotectJob<'_>) {
     let (header, input) = message.split_at(job.ticket.header_len());
     let (out_header, out) = job.out.split_at_mut(header.len());
     let Some(tag) = tag.first_chunk::<GCM_TAG>() else { return };
-    job.authentic = same(code_long(keys, ssrc, index, header, input), mem::load(tag));
+    job.authentic = mem::same(code_long(keys, ssrc, index, header, input), mem::load(tag));
     if job.authentic {
         counter_mode(&keys.round_keys, keys.counter(ssrc, index, 2), input, out);
         out_header.copy_from_slice(header);

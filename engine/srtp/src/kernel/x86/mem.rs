@@ -37,20 +37,62 @@ pub(crate) fn store(bytes: &mut [u8; 16], value: __m128i) {
     unsafe { _mm_storeu_si128(bytes.as_mut_ptr().cast(), value) }
 }
 
-/// At most 16 bytes, zeros behind them.
+/// At most 16 bytes, zeros behind them. Two numbers that overlap, since a copy of so few bytes costs a call.
 #[inline(always)]
 pub(crate) fn load_part(bytes: &[u8]) -> __m128i {
-    let mut block = [0; 16];
-    block[..bytes.len()].copy_from_slice(bytes);
-    load(&block)
+    debug_assert!(bytes.len() <= 16);
+    let (low, high) = if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let number = u128::from(u64::from_le_bytes(*last)) << (8 * (bytes.len() - 8));
+        (number as u64 | u64::from_le_bytes(*first), (number >> 64) as u64)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let number = u64::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4));
+        (number | u64::from(u32::from_le_bytes(*first)), 0)
+    } else {
+        (bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)), 0)
+    };
+    halves(low, high)
 }
 
 /// At most 16 bytes of `value`.
 #[inline(always)]
 pub(crate) fn store_part(bytes: &mut [u8], value: __m128i) {
+    debug_assert!(bytes.len() <= 16);
     let mut block = [0; 16];
     store(&mut block, value);
-    bytes.copy_from_slice(&block[..bytes.len()]);
+    let number = u128::from_le_bytes(block);
+    let len = bytes.len();
+    if let Some(first) = bytes.first_chunk_mut() {
+        *first = (number as u64).to_le_bytes();
+        if let Some(last) = bytes.last_chunk_mut() {
+            *last = ((number >> (8 * (len - 8))) as u64).to_le_bytes();
+        }
+    } else if let Some(first) = bytes.first_chunk_mut() {
+        *first = (number as u32).to_le_bytes();
+        if let Some(last) = bytes.last_chunk_mut() {
+            *last = ((number >> (8 * (len - 4))) as u32).to_le_bytes();
+        }
+    } else {
+        for (byte, value) in bytes.iter_mut().zip(block) {
+            *byte = value;
+        }
+    }
+}
+
+/// All bits of the first `count` bytes, at most 16.
+#[target_feature(enable = "ssse3")]
+#[inline]
+pub(crate) fn first_bytes(count: usize) -> __m128i {
+    let count = _mm_shuffle_epi8(_mm_cvtsi32_si128(count as i32), _mm_setzero_si128());
+    let places = _mm_set_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    _mm_cmpgt_epi8(count, places)
+}
+
+/// Compares two tags; how long it takes does not depend on them.
+#[target_feature(enable = "sse4.1")]
+#[inline]
+pub(crate) fn same(a: __m128i, b: __m128i) -> bool {
+    let difference = _mm_xor_si128(a, b);
+    _mm_testz_si128(difference, difference) == 1
 }
 
 /// Which of the 64 bytes from `offset` on lie inside a slice of `len` bytes. The offset may be negative.
@@ -219,9 +261,56 @@ pub(crate) fn store_256(bytes: &mut [u8; 32], value: __m256i) {
     unsafe { _mm256_storeu_si256(bytes.as_mut_ptr().cast(), value) }
 }
 
+/// At most 32 bytes, zeros behind them.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(crate) fn load_part_256(bytes: &[u8]) -> __m256i {
+    match bytes.split_first_chunk() {
+        Some((first, rest)) => _mm256_set_m128i(load_part(rest), load(first)),
+        None => _mm256_zextsi128_si256(load_part(bytes)),
+    }
+}
+
+/// At most 32 bytes of `value`.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(crate) fn store_part_256(bytes: &mut [u8], value: __m256i) {
+    match bytes.split_first_chunk_mut() {
+        Some((first, rest)) => {
+            store(first, _mm256_castsi256_si128(value));
+            store_part(rest, _mm256_extracti128_si256::<1>(value));
+        }
+        None => store_part(bytes, _mm256_castsi256_si128(value)),
+    }
+}
+
+/// All bits of the first `count` bytes, at most 32.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(crate) fn first_bytes_256(count: usize) -> __m256i {
+    let low = _mm_set_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    let places = _mm256_set_m128i(_mm_add_epi8(low, _mm_set1_epi8(16)), low);
+    _mm256_cmpgt_epi8(_mm256_set1_epi8(count as i8), places)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::inside;
+    use super::{inside, load_part, store, store_part};
+
+    #[test]
+    fn parts() {
+        let bytes: [u8; 16] = std::array::from_fn(|i| 0xf0 - i as u8);
+        for len in 0..=16 {
+            let mut block = [0xee; 16];
+            store(&mut block, load_part(&bytes[..len]));
+            assert_eq!(block[..len], bytes[..len]);
+            assert!(block[len..].iter().all(|&byte| byte == 0), "{len}");
+            let mut part = [0xee; 18];
+            store_part(&mut part[1..=len], load_part(&bytes));
+            assert_eq!((part[0], &part[1..=len]), (0xee, &bytes[..len]));
+            assert!(part[len + 1..].iter().all(|&byte| byte == 0xee), "{len}");
+        }
+    }
 
     #[test]
     fn masks() {

@@ -10,7 +10,7 @@ use super::{LEAD, MOST, WIDE};
 use crate::kernel::x86::{GcmKeys, mem};
 
 /// What to XOR a counter block of zero with, for every vector: block `4 v + l` has counter `4 v + l + 1`, and the lead is
-/// the one that masks the tag.
+/// the one that masks the tag. RFC 7714 section 13.1: the counter MUST be reset to 1 at the start of each packet.
 static COUNTERS: [[[u8; 16]; 4]; MOST] = counters();
 
 const fn counters() -> [[[u8; 16]; 4]; MOST] {
@@ -238,7 +238,7 @@ impl<'a, const N: usize> Packet<'a, N> {
     #[inline]
     pub(super) unsafe fn open_few<const W: usize>(&self, tag: __m128i, out: &mut [u8]) -> bool {
         let mut text = OpenFew([_mm512_setzero_si512(); W]);
-        let good = same(self.run_few::<W>(&mut text), tag);
+        let good = mem::same(self.run_few::<W>(&mut text), tag);
         if good {
             for (i, text) in text.0.into_iter().enumerate() {
                 // SAFETY: the caller's promise.
@@ -260,7 +260,7 @@ impl<'a, const N: usize> Packet<'a, N> {
         waiting: &mut [MaybeUninit<__m512i>; MOST],
         out: &mut [u8],
     ) -> bool {
-        let good = same(self.run_many(&mut OpenMany(waiting)), tag);
+        let good = mem::same(self.run_many(&mut OpenMany(waiting)), tag);
         if good {
             let [first, middle @ .., last] = &waiting[..self.shape.vectors] else { return false };
             // SAFETY: `run_many` wrote every vector of the packet; and the caller's promise.
@@ -301,14 +301,6 @@ fn masked(sum: __m512i, stream: __m512i) -> __m128i {
     _mm_xor_si128(_mm512_castsi512_si128(turned(sum)), _mm512_castsi512_si128(stream))
 }
 
-/// Compares two tags; how long it takes does not depend on them.
-#[target_feature(enable = "sse4.1")]
-#[inline]
-pub(super) fn same(a: __m128i, b: __m128i) -> bool {
-    let difference = _mm_xor_si128(a, b);
-    _mm_testz_si128(difference, difference) == 1
-}
-
 /// Where the text goes.
 pub(super) trait Sink {
     /// Whether what goes there is plaintext.
@@ -343,7 +335,8 @@ impl Sink for Seal<'_> {
     }
 }
 
-/// Plaintext waits here until the tag turns out right.
+/// Plaintext waits here until the tag turns out right: RFC 7714 section 5.3, it MUST NOT be released before. That it is there at all is
+/// an exception (`lib.rs`).
 struct OpenMany<'a>(&'a mut [MaybeUninit<__m512i>; MOST]);
 
 impl Sink for OpenMany<'_> {
