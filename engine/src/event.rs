@@ -100,6 +100,11 @@ pub enum SecureError {
     /// The peer's certificate is not the signalled one.
     #[error("the peer's certificate has another fingerprint than its session description")]
     Fingerprint,
+    /// The peer's certificate is the signalled one, and its key is too weak or of an unknown kind.
+    #[error(
+        "the key of the peer's certificate is not accepted: RSA needs 2048 bits or more, elliptic curves P-256 or P-384"
+    )]
+    WeakCertificate,
     /// The peer offered no SRTP profile that we have (RFC 5764).
     #[error("no common SRTP protection profile")]
     NoProfile,

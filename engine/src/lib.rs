@@ -29,7 +29,7 @@ pub use engine::{Engine, EngineBusy, Refused};
 pub use event::{DataKind, EngineEvent, SecureError, ShardId};
 pub use fingerprint::{Fingerprint, FingerprintParseError, HashAlgorithm};
 pub use ports::PortError;
-pub use secure::{DtlsParams, DtlsPeer, DtlsRole};
+pub use secure::{Certificates, DtlsParams, DtlsPeer, DtlsRole};
 pub use steering::{SteeringChoice, SteeringMode};
 
 pub use kaname_core as core;

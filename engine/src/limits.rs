@@ -41,6 +41,13 @@ pub const MAX_HALF_OPEN: usize = 1024;
 /// some times it stays below, and what is kept of it is never more than what came (64 KiB with our own state).
 pub const HANDSHAKE_BYTES: usize = 32 * 1024;
 
+/// Fragments of handshake messages that an association may receive: ten messages, a long chain of certificates in pieces of 200
+/// bytes, all of it repeated a few times. Each is compared with those that are kept.
+pub const HANDSHAKE_FRAGMENTS: usize = 128;
+
+/// The shortest RSA key of a certificate (RFC 9325 section 4.5).
+pub const RSA_BITS: usize = 2048;
+
 /// Handshakes that one leg may begin: a forged ClientHello restarts an unfinished one, and must not burn a worker.
 pub const MAX_ATTEMPTS: u32 = 16;
 
@@ -88,6 +95,14 @@ pub const HANDSHAKE_TIME: Duration = Duration::from_secs(20);
 /// First retransmission of a flight; the default of 1 s is felt in every lossy join, and ICE has shown the round
 /// trip to be shorter (RFC 8842 asks for no more than that the timer adapts).
 pub const FLIGHT_TIME: Duration = Duration::from_millis(250);
+
+/// The longest pause between repetitions of a flight where certificates of RSA are taken: whoever begins to listen late, because
+/// its user has only just answered, waits so long at most.
+pub const FLIGHT_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// How long we wait, where we begin, for the rest of what the other side has begun to say: some of its repetitions. Then we
+/// begin anew.
+pub const STALL_TIME: Duration = Duration::from_secs(5);
 
 /// Retransmissions of a flight: 250 ms doubled 6 times is [`HANDSHAKE_TIME`].
 pub const FLIGHT_RETRIES: usize = 6;

@@ -10,6 +10,8 @@ pub struct DtlsParams {
     /// The hash of the peer's certificate from its session description (`a=fingerprint`, RFC 8122). No keys
     /// are handed out for a certificate with another.
     pub remote_fingerprint: Fingerprint,
+    /// What kinds of certificates are taken.
+    pub certificates: Certificates,
     /// Who begins.
     pub role: DtlsRole,
     /// Whose records are listened to.
@@ -27,6 +29,7 @@ impl DtlsParams {
     pub fn new(remote_fingerprint: Fingerprint) -> DtlsParams {
         DtlsParams {
             remote_fingerprint,
+            certificates: Certificates::Elliptic,
             role: DtlsRole::Passive,
             peer: DtlsPeer::Validated,
             data_channels: true,
@@ -34,6 +37,16 @@ impl DtlsParams {
             max_message_size: 65_536,
         }
     }
+}
+
+/// What kinds of certificates a peer may have. Its description does not tell: a fingerprint hides the key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certificates {
+    /// ECDSA with P-256 or P-384, as browsers have: DTLS 1.3 (RFC 9147) or 1.2.
+    #[default]
+    Elliptic,
+    /// RSA of 2048 bits or more too, as many telephones have: DTLS 1.2 (RFC 6347).
+    Any,
 }
 
 /// Who sends the ClientHello (`a=setup`, RFC 4145 and RFC 5763 section 5).

@@ -7,6 +7,7 @@ mod dcep;
 mod dtls;
 mod hello;
 mod identity;
+mod records;
 mod session;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

@@ -1,7 +1,7 @@
 //! Calls through a media relay that speaks `ng`: the generator plays both ends of every call and the SIP proxy between them.
 //!
 //! It sends sound it made itself, takes what comes out at the far end, and judges it: to the byte where the node forwards,
-//! by likeness where it transcodes. SRTP and DTLS of the ends are rtc-srtp's and rtc-dtls's, so they share no code with
+//! by likeness where it transcodes. SRTP and DTLS of the ends are rtc-srtp's and rtc-dtls's; but for the latter they share no code with
 //! our node.
 
 mod case;

@@ -18,14 +18,14 @@ use kaname_wire::path::Path;
 use candidate::{Allowance, Candidate, Fed, settle};
 
 use super::context::Context;
-use super::dtls::{Association, Broken, News, Part};
+use super::dtls::{Association, Broken, Expected, News, Part};
 use super::hello::{Hello, RANDOM, client_hello, is_first_hello, is_foreign, is_server_hello};
 use crate::counters::count;
 use crate::limits::{
     ACTIVE_DELAY, ACTIVE_TIME, FLIGHT_TIME, MAX_HALF_OPEN, MAX_PROVEN, MAX_UNPROVEN, MAX_UNPROVEN_KNOWN,
     MAX_UNPROVEN_STRANGERS, REFUSED_TIME,
 };
-use crate::{DtlsParams, DtlsPeer, DtlsRole, Fingerprint, SecureError};
+use crate::{DtlsParams, DtlsPeer, DtlsRole, SecureError};
 
 /// How it stands.
 pub(super) enum Outcome {
@@ -48,7 +48,7 @@ struct Own {
 
 /// All that try for one leg.
 pub(super) struct Contest {
-    fingerprint: Fingerprint,
+    expected: Expected,
     /// `None`: those that ICE has validated.
     port: Option<(u32, Remote)>,
     own: Option<Own>,
@@ -73,7 +73,7 @@ impl Contest {
             began: now,
         });
         (port.is_some() || own.is_some()).then(|| Contest {
-            fingerprint: params.remote_fingerprint.clone(),
+            expected: params.into(),
             port,
             own,
             candidates: Vec::new(),
@@ -110,9 +110,9 @@ impl Contest {
         }
         count(&context.counters().dtls_started);
         own.next = context.now + FLIGHT_TIME;
-        let identity = context.identity;
-        let mut association =
-            Box::new(Association::new(identity, Part::Client, self.fingerprint.clone(), context.now));
+        let expected = self.expected.clone();
+        let association = Association::new(context.identity, Part::Client, expected, context.now);
+        let mut association = Box::new(association);
         let mut news = Vec::new();
         let result = association.timeout(context.now, context.room, &mut news);
         let fed = settle(result, news, to, context);
@@ -148,6 +148,10 @@ impl Contest {
             }
             return Outcome::Open;
         };
+        if !self.candidates[at].association.admits(datagram) {
+            count(&context.counters().dtls_dropped_no_handshake);
+            return Outcome::Open;
+        }
         let mut news = Vec::new();
         let result = self.candidates[at].association.datagram(datagram, context.now, context.room, &mut news);
         let fed = settle(result, news, Some(path), context);
@@ -204,7 +208,8 @@ impl Contest {
         let association = self.own.as_mut().and_then(|own| own.association.as_mut());
         // Ahead of an answer the library takes anything else for the end.
         let awaited = |a: &&mut Box<Association>| a.is_answered() || is_server_hello(datagram);
-        let Some(association) = association.filter(awaited) else {
+        let admitted = |a: &mut &mut Box<Association>| a.admits(datagram);
+        let Some(association) = association.filter(awaited).take_if(admitted) else {
             count(&context.counters().dtls_dropped_no_handshake);
             return Outcome::Open;
         };
@@ -279,7 +284,7 @@ impl Contest {
         }
         count(&counters.dtls_doubted);
         let part = Part::DoubtingServer;
-        let association = Association::new(context.identity, part, self.fingerprint.clone(), context.now);
+        let association = Association::new(context.identity, part, self.expected.clone(), context.now);
         let association = Box::new(association);
         let since = context.now;
         self.candidates.push(Candidate { from, random, association, question: None, proven: false, since });

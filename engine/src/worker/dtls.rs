@@ -1,14 +1,19 @@
 //! One DTLS association (RFC 6347, RFC 9147). Keys come out only behind the signalled certificate.
 
+mod with_dimpl;
+mod with_rtc;
+
 use std::time::Instant;
 
-use dimpl::{Dtls, KeyingMaterial, Output, ProtocolVersion, SrtpProfile};
 use kaname_srtp::{Keying, Profile};
 
 use super::hello::asks_for_proof;
 use super::identity::Identity;
 use crate::limits::HANDSHAKE_BYTES;
-use crate::{Fingerprint, SecureError};
+use crate::{Certificates, DtlsParams, Fingerprint, SecureError};
+
+use with_dimpl::WithDimpl;
+use with_rtc::WithRtc;
 
 /// Room for what comes out of an association: one for all of a worker. It grows when a peer's certificate is longer.
 pub(super) struct Room(Vec<u8>);
@@ -18,9 +23,6 @@ impl Room {
         Room(vec![0; 2048])
     }
 }
-
-/// The longest certificate that is looked at. Browsers' are some 300 bytes; a chain of RSA ones is a few thousand.
-const MAX_BUFFER: usize = HANDSHAKE_BYTES;
 
 /// What comes out of an association.
 #[derive(Debug)]
@@ -64,56 +66,103 @@ pub(super) enum Part {
     Client,
 }
 
+/// What is known of the peer.
+#[derive(Clone)]
+pub(super) struct Expected {
+    fingerprint: Fingerprint,
+    certificates: Certificates,
+}
+
+impl From<&DtlsParams> for Expected {
+    fn from(params: &DtlsParams) -> Expected {
+        Expected { fingerprint: params.remote_fingerprint.clone(), certificates: params.certificates }
+    }
+}
+
+/// What a library has to tell.
+enum Step<'a> {
+    /// To the peer.
+    Packet(&'a [u8]),
+    /// The peer's certificate, in DER.
+    Certificate(&'a [u8]),
+    /// What SRTP's keys are cut from; without a profile there are none.
+    Material { material: &'a [u8], profile: Option<Profile>, version: &'static str },
+    /// The handshake is done.
+    Connected,
+    /// Plaintext of the peer.
+    Data(&'a [u8]),
+    /// The peer said goodbye.
+    Closed,
+}
+
+enum Library {
+    Dimpl(Box<WithDimpl>),
+    Rtc(Box<WithRtc>),
+}
+
 pub(super) struct Association {
-    dtls: Dtls,
+    library: Library,
+    progress: Progress,
+}
+
+/// How far an association is, whichever library carries it.
+struct Progress {
     part: Part,
     /// The peer was asked to show that it is where it says, and has not.
     in_doubt: bool,
     fingerprint: Fingerprint,
     received: usize,
     certified: bool,
-    material: Option<(KeyingMaterial, SrtpProfile)>,
+    keys: Option<Box<Keys>>,
     connected: bool,
     handed_out: bool,
-    deadline: Option<Instant>,
 }
 
 impl Association {
-    pub(super) fn new(
-        identity: &Identity,
-        part: Part,
-        fingerprint: Fingerprint,
-        now: Instant,
-    ) -> Association {
-        let config = if part == Part::DoubtingServer { &identity.doubting } else { &identity.config };
-        let mut dtls = Dtls::new_auto(config.clone(), identity.certificate.clone(), now);
-        dtls.set_active(part == Part::Client);
-        Association {
-            dtls,
+    pub(super) fn new(identity: &Identity, part: Part, expected: Expected, now: Instant) -> Association {
+        let library = match expected.certificates {
+            Certificates::Elliptic => Library::Dimpl(Box::new(WithDimpl::new(identity, part, now))),
+            Certificates::Any => Library::Rtc(Box::new(WithRtc::new(identity, part))),
+        };
+        let progress = Progress {
             part,
             in_doubt: false,
-            fingerprint,
+            fingerprint: expected.fingerprint,
             received: 0,
             certified: false,
-            material: None,
+            keys: None,
             connected: false,
             handed_out: false,
-            deadline: None,
-        }
+        };
+        Association { library, progress }
     }
 
     /// Whether its latest datagram only asked the peer to show that it is where it says.
     pub(super) fn is_in_doubt(&self) -> bool {
-        self.in_doubt
+        self.progress.in_doubt
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
+        match &self.library {
+            Library::Dimpl(library) => library.deadline(),
+            Library::Rtc(library) => library.deadline(),
+        }
     }
 
     /// Of one that we began: the other side has answered, so its version is known.
     pub(super) fn is_answered(&self) -> bool {
-        self.dtls.protocol_version().is_some()
+        match &self.library {
+            Library::Dimpl(library) => library.is_answered(),
+            Library::Rtc(library) => library.is_answered(),
+        }
+    }
+
+    /// Whether a datagram is looked at; if not, it is to be dropped.
+    pub(super) fn admits(&mut self, datagram: &[u8]) -> bool {
+        match &mut self.library {
+            Library::Dimpl(_) => true,
+            Library::Rtc(library) => library.admits(datagram),
+        }
     }
 
     pub(super) fn datagram(
@@ -123,20 +172,21 @@ impl Association {
         room: &mut Room,
         news: &mut Vec<News>,
     ) -> Result<(), Broken> {
-        if !self.connected {
+        let progress = &mut self.progress;
+        if !progress.connected {
             // What a handshake keeps is never more than what came in.
-            self.received += datagram.len();
-            if self.received > HANDSHAKE_BYTES {
+            progress.received += datagram.len();
+            if progress.received > HANDSHAKE_BYTES {
                 return Err(Broken::Protocol);
             }
         }
-        // Of a question that waits for its answer the library would send a repetition ahead of what follows the answer, in
-        // one datagram with it: its clock stands still meanwhile.
-        let clock = if self.in_doubt { Ok(()) } else { self.dtls.handle_timeout(now) };
-        let result = clock.and_then(|()| self.dtls.handle_packet(datagram));
+        let result = match &mut self.library {
+            Library::Dimpl(library) => library.datagram(datagram, progress.in_doubt, now),
+            Library::Rtc(library) => library.datagram(datagram, &progress.fingerprint, now),
+        };
         // An alert may tell the peer why.
         self.poll(room, news)?;
-        result.map_err(|_| Broken::Protocol)
+        result
     }
 
     pub(super) fn timeout(
@@ -145,59 +195,76 @@ impl Association {
         room: &mut Room,
         news: &mut Vec<News>,
     ) -> Result<(), Broken> {
-        let result = self.dtls.handle_timeout(now);
+        let result = match &mut self.library {
+            Library::Dimpl(library) => library.timeout(now),
+            Library::Rtc(library) => library.timeout(now),
+        };
         self.poll(room, news)?;
-        result.map_err(|_| Broken::Protocol)
+        result
     }
 
     /// One record of plaintext to the peer.
     pub(super) fn send(
         &mut self,
         plaintext: &[u8],
+        now: Instant,
         room: &mut Room,
         news: &mut Vec<News>,
     ) -> Result<(), Broken> {
-        let result = self.dtls.send_application_data(plaintext);
+        let result = match &mut self.library {
+            Library::Dimpl(library) => library.send(plaintext),
+            Library::Rtc(library) => library.send(plaintext, now),
+        };
         self.poll(room, news)?;
-        result.map(|_| ()).map_err(|_| Broken::Protocol)
+        result
     }
 
     /// Says goodbye.
-    pub(super) fn close(&mut self, room: &mut Room, news: &mut Vec<News>) {
+    pub(super) fn close(&mut self, now: Instant, room: &mut Room, news: &mut Vec<News>) {
+        match &mut self.library {
+            Library::Dimpl(library) => library.close(),
+            Library::Rtc(library) => library.close(now),
+        }
         // Whether it works or not, the association is over.
-        let _ = self.dtls.close();
         let _ = self.poll(room, news);
     }
 
     fn poll(&mut self, room: &mut Room, news: &mut Vec<News>) -> Result<(), Broken> {
         let from = news.len();
-        loop {
-            match self.dtls.poll_output(&mut room.0) {
-                Output::Packet(packet) => {
-                    self.in_doubt = asks_for_proof(packet);
-                    news.push(News::Packet(packet.into()));
-                }
-                Output::BufferTooSmall { needed } if needed <= MAX_BUFFER => room.0.resize(needed, 0),
-                Output::BufferTooSmall { .. } => return Err(Broken::Protocol),
-                Output::Timeout(at) => {
-                    self.deadline = Some(at);
-                    break;
-                }
-                Output::PeerCert(der) => {
-                    if !self.fingerprint.matches(der) {
-                        return Err(Broken::Refused(SecureError::Fingerprint));
-                    }
-                    self.certified = true;
-                }
-                Output::KeyingMaterial(material, profile) => self.material = Some((material, profile)),
-                Output::Connected => self.connected = true,
-                // Plaintext of whoever has not shown the signalled certificate is nobody's.
-                Output::ApplicationData(data) if self.certified => news.push(News::Data(data.to_vec())),
-                Output::CloseNotify => news.push(News::Closed),
-                _ => {}
-            }
+        let Association { library, progress } = self;
+        let mut take = |step: Step<'_>| progress.take(step, news);
+        match library {
+            Library::Dimpl(library) => library.poll(room, &mut take)?,
+            Library::Rtc(library) => library.poll(&mut take)?,
         }
-        self.hand_out_keys(news, from)
+        progress.hand_out_keys(news, from)
+    }
+}
+
+impl Progress {
+    fn take(&mut self, step: Step<'_>, news: &mut Vec<News>) -> Result<(), Broken> {
+        match step {
+            Step::Packet(packet) => {
+                self.in_doubt = asks_for_proof(packet);
+                news.push(News::Packet(packet.into()));
+            }
+            Step::Certificate(der) => {
+                if !self.fingerprint.matches(der) {
+                    return Err(Broken::Refused(SecureError::Fingerprint));
+                }
+                self.certified = true;
+            }
+            Step::Material { material, profile, version } => {
+                let keys = profile.and_then(|profile| split(material, profile, self.part, version));
+                self.keys = Some(Box::new(keys.ok_or(Broken::Refused(SecureError::Internal))?));
+            }
+            Step::Connected => self.connected = true,
+            // Plaintext of whoever has not shown the signalled certificate is nobody's.
+            Step::Data(data) if self.certified => news.push(News::Data(data.to_vec())),
+            Step::Data(_) => {}
+            Step::Closed => news.push(News::Closed),
+        }
+        Ok(())
     }
 
     /// RFC 5763 section 5: the certificate must be the one of the session description before anything is used.
@@ -208,34 +275,17 @@ impl Association {
         if !self.certified {
             return Err(Broken::Refused(SecureError::Fingerprint));
         }
-        if let Some((material, profile)) = self.material.take() {
-            let version = self.version();
-            let keys = split(&material, profile, self.part, version)
-                .ok_or(Broken::Refused(SecureError::Internal))?;
+        if let Some(keys) = self.keys.take() {
             self.handed_out = true;
             // Ahead of the records of this step: media may follow the peer's last flight at once.
-            news.insert(from, News::Keys(Box::new(keys)));
+            news.insert(from, News::Keys(keys));
         }
         if self.handed_out { Ok(()) } else { Err(Broken::Refused(SecureError::NoProfile)) }
-    }
-
-    fn version(&self) -> &'static str {
-        match self.dtls.protocol_version() {
-            Some(ProtocolVersion::DTLS1_2) => "DTLS 1.2",
-            Some(ProtocolVersion::DTLS1_3) => "DTLS 1.3",
-            _ => "DTLS",
-        }
     }
 }
 
 /// RFC 5764 section 4.2: client key, server key, client salt, server salt. The client protects with the first of each.
-fn split(material: &[u8], profile: SrtpProfile, part: Part, version: &'static str) -> Option<Keys> {
-    let profile = match profile {
-        SrtpProfile::AES128_CM_SHA1_80 => Profile::Aes128CmSha1_80,
-        SrtpProfile::AEAD_AES_128_GCM => Profile::AeadAes128Gcm,
-        SrtpProfile::AEAD_AES_256_GCM => Profile::AeadAes256Gcm,
-        _ => return None,
-    };
+fn split(material: &[u8], profile: Profile, part: Part, version: &'static str) -> Option<Keys> {
     let (client_key, rest) = material.split_at_checked(profile.key_len())?;
     let (server_key, rest) = rest.split_at_checked(profile.key_len())?;
     let (client_salt, server_salt) = rest.split_at_checked(profile.salt_len())?;

@@ -68,11 +68,18 @@ pub(super) fn is_server_hello(datagram: &[u8]) -> bool {
 pub(super) fn is_foreign(datagram: &[u8], other_is_client: bool) -> bool {
     const ALERT: u8 = 21;
     match handshake(datagram) {
-        // RFC 8446 section 4 and RFC 5246 section 7.4: certificate; then verify and key exchange of the client; key exchange,
-        // request and end of the server.
-        Some((kind, _)) if other_is_client => !matches!(kind, CLIENT_HELLO | 11 | 15 | 16 | 20),
-        Some((kind, _)) => !matches!(kind, SERVER_HELLO | HELLO_VERIFY_REQUEST | 11..=14 | 20),
+        Some((kind, _)) => !may_come(kind, other_is_client),
         None => datagram.first() == Some(&ALERT) && datagram.get(3..5) == Some(&[0; 2]),
+    }
+}
+
+/// Whether a handshake message in the clear may come from the other side, by its type. RFC 8446 section 4 and RFC 5246 section
+/// 7.4: certificate; then verify and key exchange of the client; key exchange, request and end of the server.
+pub(super) fn may_come(kind: u8, other_is_client: bool) -> bool {
+    if other_is_client {
+        matches!(kind, CLIENT_HELLO | 11 | 15 | 16 | 20)
+    } else {
+        matches!(kind, SERVER_HELLO | HELLO_VERIFY_REQUEST | 11..=14 | 20)
     }
 }
 

@@ -162,6 +162,10 @@ impl Session {
             count(&context.counters().dtls_dropped_no_handshake);
             return;
         };
+        if !association.admits(datagram) {
+            count(&context.counters().dtls_dropped_no_handshake);
+            return;
+        }
         let mut news = Vec::new();
         let result = association.datagram(datagram, context.now, context.room, &mut news);
         self.settle(result, news, context);
@@ -192,8 +196,7 @@ impl Session {
         self.attempts += 1;
         self.random = hello.random();
         self.began.get_or_insert(context.now);
-        let association =
-            Association::new(context.identity, Part::Server, params.remote_fingerprint.clone(), context.now);
+        let association = Association::new(context.identity, Part::Server, params.into(), context.now);
         self.state = State::Handshaking(Box::new(association));
     }
 
@@ -237,7 +240,7 @@ impl Session {
     pub(super) fn close(&mut self, context: &mut Context<'_>) {
         if let State::Handshaking(association) | State::Secured(association) = &mut self.state {
             let mut news = Vec::new();
-            association.close(context.room, &mut news);
+            association.close(context.now, context.room, &mut news);
             for item in news {
                 if let News::Packet(packet) = item {
                     context.send(None, packet);
@@ -263,7 +266,8 @@ impl Session {
             let mut quiet = true;
             while let Some(packet) = channels.transmit(context.now) {
                 quiet = false;
-                result = result.and_then(|()| association.send(&packet, context.room, &mut news));
+                result =
+                    result.and_then(|()| association.send(&packet, context.now, context.room, &mut news));
             }
             for item in channels.news() {
                 quiet = false;

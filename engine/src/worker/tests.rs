@@ -1,6 +1,7 @@
 //! A worker without its thread, against dimpl and sctp-proto as clients; time is an argument.
 
 mod active;
+mod any;
 mod channels;
 mod contest;
 mod handshake;

@@ -2,6 +2,7 @@
 //!
 //! Where there is no `openssl`, the tests say so and pass.
 
+use std::cell::Cell;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::process::{Child, Command as Program, Stdio};
 
 use kaname_engine::core::Command;
 use kaname_engine::core::command::{ExtensionIds, Learn, LegConfig, LegId, Ports, Remote, Transport};
-use kaname_engine::{DtlsParams, DtlsPeer, DtlsRole, EngineEvent, Fingerprint, SecureError};
+use kaname_engine::{Certificates, DtlsParams, DtlsPeer, DtlsRole, EngineEvent, Fingerprint, SecureError};
 
 use crate::ports::open;
 use crate::world::{SHARD, World};
@@ -27,28 +28,30 @@ impl Drop for Running {
     }
 }
 
+/// OpenSSL's words for a key.
+type Key = &'static [&'static str];
+
+const P256: Key = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+const P384: Key = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"];
+const P521: Key = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-521"];
+const RSA_1024: Key = &["-newkey", "rsa:1024"];
+const RSA_2048: Key = &["-newkey", "rsa:2048"];
+const RSA_4096: Key = &["-newkey", "rsa:4096"];
+
 /// A key, a certificate, and its fingerprint.
 struct Files {
     directory: tempfile::TempDir,
     fingerprint: Fingerprint,
+    certificates: Certificates,
 }
 
 impl Files {
     /// `None`: OpenSSL is not here.
-    fn new() -> Option<Files> {
+    fn new(key: Key, certificates: Certificates) -> Option<Files> {
         let directory = tempfile::tempdir().expect("a directory");
         let made = Program::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-days",
-                "2",
-            ])
+            .args(["req", "-x509", "-nodes", "-days", "2"])
+            .args(key)
             .args(["-subj", "/CN=telephone", "-keyout", "key.pem", "-out", "cert.pem"])
             .current_dir(directory.path())
             .output();
@@ -64,15 +67,18 @@ impl Files {
         let text = String::from_utf8(printed.stdout).expect("text");
         let hash = text.trim().split_once('=').expect("a fingerprint").1;
         let fingerprint = format!("sha-256 {hash}").parse().expect("a fingerprint");
-        Some(Files { directory, fingerprint })
+        Some(Files { directory, fingerprint, certificates })
     }
 
     fn run(&self, arguments: &[&str]) -> Running {
         let shared =
             ["-dtls1_2", "-cert", "cert.pem", "-key", "key.pem", "-use_srtp", "SRTP_AES128_CM_SHA1_80"];
+        // What is too weak is for us to refuse.
+        let weak = ["-cipher", "DEFAULT@SECLEVEL=0"];
         let program = Program::new("openssl")
             .args(arguments)
             .args(shared)
+            .args(weak)
             .args(["-keymatexport", "EXTRACTOR-dtls_srtp", "-keymatexportlen", "60"])
             .current_dir::<&Path>(self.directory.path())
             .stdin(Stdio::piped())
@@ -96,13 +102,7 @@ fn free() -> SocketAddr {
 }
 
 /// A leg on a port of its own whose peer is said to be there; gives its address.
-fn leg(
-    world: &World,
-    fingerprint: &Fingerprint,
-    role: DtlsRole,
-    learn: Learn,
-    peer: SocketAddr,
-) -> SocketAddr {
+fn leg(world: &World, files: &Files, role: DtlsRole, learn: Learn, peer: SocketAddr) -> SocketAddr {
     let (local, address) = open(world, SHARD, "127.0.0.1");
     let remote = Remote { rtp: Some(peer), rtcp: None, learn };
     let ports = Ports { rtp: local, rtcp: None, ice: None, remote };
@@ -110,7 +110,9 @@ fn leg(
         LegConfig { leg: LEG, transport: Transport::Ports(ports), extensions: ExtensionIds::default() };
     world.command(SHARD, Command::AddLeg(Box::new(config)));
     let peer = DtlsPeer::Signalled { local, remote };
-    let params = DtlsParams { role, peer, data_channels: false, ..DtlsParams::new(fingerprint.clone()) };
+    let &Files { certificates, ref fingerprint, .. } = files;
+    let params =
+        DtlsParams { certificates, role, peer, data_channels: false, ..DtlsParams::new(fingerprint.clone()) };
     world.engine.secure(SHARD, LEG, params).expect("room");
     address
 }
@@ -134,13 +136,18 @@ fn hello(number: u32) -> Vec<u8> {
 
 #[test]
 fn openssl_begins_while_strangers_flood_the_port() {
-    let Some(files) = Files::new() else { return };
     // Where it was said to be, and behind a NAT.
-    for known in [true, false] {
+    for (known, key, certificates) in [
+        (true, P256, Certificates::Elliptic),
+        (false, P256, Certificates::Elliptic),
+        (true, RSA_2048, Certificates::Any),
+        (false, RSA_2048, Certificates::Any),
+    ] {
+        let Some(files) = Files::new(key, certificates) else { return };
         let mut world = World::on("127.0.0.1");
         let from = free();
         let signalled = if known { from } else { free() };
-        let address = leg(&world, &files.fingerprint, DtlsRole::Passive, Learn::Window, signalled);
+        let address = leg(&world, &files, DtlsRole::Passive, Learn::Window, signalled);
         let strangers: Vec<_> = (0..20).map(|_| UdpSocket::bind("127.0.0.1:0").expect("loopback")).collect();
         let mut sent = 0;
         let mut flood = |count| {
@@ -176,12 +183,17 @@ fn openssl_begins_while_strangers_flood_the_port() {
 
 #[test]
 fn we_begin_and_openssl_answers_with_and_without_a_cookie() {
-    let Some(files) = Files::new() else { return };
-    for cookie in [false, true] {
+    for (cookie, key, certificates) in [
+        (false, P256, Certificates::Elliptic),
+        (true, P256, Certificates::Elliptic),
+        (false, RSA_2048, Certificates::Any),
+        (true, RSA_2048, Certificates::Any),
+    ] {
+        let Some(files) = Files::new(key, certificates) else { return };
         let mut world = World::on("127.0.0.1");
         let there = free();
         // It need not be there yet: our ClientHello is repeated.
-        leg(&world, &files.fingerprint, DtlsRole::Active, Learn::Window, there);
+        leg(&world, &files, DtlsRole::Active, Learn::Window, there);
         let accept = there.to_string();
         let arguments = ["s_server", "-accept", &accept, "-verify", "1", "-verify_quiet", "-listen"];
         let mut server = files.run(&arguments[..if cookie { 7 } else { 6 }]);
@@ -191,22 +203,64 @@ fn we_begin_and_openssl_answers_with_and_without_a_cookie() {
 }
 
 #[test]
-fn another_certificate_at_the_signalled_address_gets_no_keys() {
-    let (Some(files), Some(others)) = (Files::new(), Files::new()) else { return };
-    for role in [DtlsRole::Passive, DtlsRole::Active] {
-        let mut world = World::on("127.0.0.1");
-        let there = free();
-        let address = leg(&world, &others.fingerprint, role, Learn::Window, there);
-        let (to, there) = (address.to_string(), there.to_string());
-        let server = ["s_server", "-accept", &there, "-verify", "1"];
-        let client = ["s_client", "-connect", &to, "-bind", &there];
-        let _running = files.run(if role == DtlsRole::Active { &server } else { &client });
-        world.until("a refusal", |world| {
-            let is_refusal = |event: &EngineEvent| {
-                matches!(event, EngineEvent::SecureFailed { reason: SecureError::Fingerprint, .. })
-            };
-            world.count(is_refusal) == 1
-        });
-        assert!(!is_secured(&world));
+fn certificates_of_all_kinds_in_small_datagrams_too() {
+    for key in [RSA_2048, RSA_4096, P256, P384] {
+        for role in [DtlsRole::Passive, DtlsRole::Active] {
+            let Some(files) = Files::new(key, Certificates::Any) else { return };
+            let mut world = World::on("127.0.0.1");
+            let there = free();
+            let address = leg(&world, &files, role, Learn::Window, there);
+            let (to, there) = (address.to_string(), there.to_string());
+            let server = ["s_server", "-accept", &there, "-verify", "1", "-verify_quiet", "-mtu", "256"];
+            let client = ["s_client", "-connect", &to, "-bind", &there, "-mtu", "256"];
+            let _running = files.run(if role == DtlsRole::Active { &server } else { &client });
+            world.until("keys", |world| is_secured(world));
+        }
     }
+}
+
+#[test]
+fn another_certificate_at_the_signalled_address_gets_no_keys() {
+    for (key, certificates) in [(P256, Certificates::Elliptic), (RSA_2048, Certificates::Any)] {
+        let (Some(files), Some(others)) = (Files::new(key, certificates), Files::new(key, certificates))
+        else {
+            return;
+        };
+        for role in [DtlsRole::Passive, DtlsRole::Active] {
+            assert_eq!(refusal(&files, &others, role), SecureError::Fingerprint);
+        }
+    }
+}
+
+#[test]
+fn weak_and_unknown_keys_are_refused_and_named() {
+    // Where we begin, OpenSSL itself finds no use for a key of the last kind.
+    for (key, role) in
+        [(RSA_1024, DtlsRole::Passive), (RSA_1024, DtlsRole::Active), (P521, DtlsRole::Passive)]
+    {
+        let Some(files) = Files::new(key, Certificates::Any) else { return };
+        assert_eq!(refusal(&files, &files, role), SecureError::WeakCertificate, "{key:?} {role:?}");
+    }
+}
+
+/// Why a peer with the one certificate gets no keys where the other was signalled.
+fn refusal(files: &Files, signalled: &Files, role: DtlsRole) -> SecureError {
+    let mut world = World::on("127.0.0.1");
+    let there = free();
+    let address = leg(&world, signalled, role, Learn::Window, there);
+    let (to, there) = (address.to_string(), there.to_string());
+    let server = ["s_server", "-accept", &there, "-verify", "1"];
+    let client = ["s_client", "-connect", &to, "-bind", &there];
+    let _running = files.run(if role == DtlsRole::Active { &server } else { &client });
+    let why = Cell::new(None);
+    world.until("a refusal", |world| {
+        world.count(|event| {
+            if let EngineEvent::SecureFailed { reason, .. } = event {
+                why.set(Some(*reason));
+            }
+            why.get().is_some()
+        }) > 0
+    });
+    assert!(!is_secured(&world));
+    why.get().expect("just refused")
 }

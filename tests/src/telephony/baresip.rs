@@ -42,9 +42,10 @@ pub enum Style {
     Opus,
     /// Opus under SRTP with keys in the SDP.
     SdesOpus,
-    /// As `Dtls`, with the RSA certificate that this version of the program makes; the others have one of ECDSA, as
-    /// its later versions.
-    DtlsRsa,
+    /// As `Dtls`, and the proxy asks the relay to begin the handshake.
+    DtlsServer,
+    /// As `Dtls`, with a certificate of ECDSA, as later versions of the program make; this one's is of RSA.
+    DtlsElliptic,
 }
 
 impl Style {
@@ -53,7 +54,8 @@ impl Style {
         match self {
             Style::Plain => "plain",
             Style::Sdes => "sdes",
-            Style::Dtls | Style::DtlsRsa => "dtls",
+            Style::Dtls | Style::DtlsElliptic => "dtls",
+            Style::DtlsServer => "dtls-server",
             Style::Opus => "opus",
             Style::SdesOpus => "sdes-opus",
         }
@@ -64,7 +66,9 @@ impl Style {
         match self {
             Style::Plain => "audio_codecs=pcma/8000/1",
             Style::Sdes => "audio_codecs=pcma/8000/1;mediaenc=srtp-mand",
-            Style::Dtls | Style::DtlsRsa => "audio_codecs=pcma/8000/1;mediaenc=dtls_srtp",
+            Style::Dtls | Style::DtlsServer | Style::DtlsElliptic => {
+                "audio_codecs=pcma/8000/1;mediaenc=dtls_srtp"
+            }
             Style::Opus => "audio_codecs=opus/48000/2",
             Style::SdesOpus => "audio_codecs=opus/48000/2;mediaenc=srtp-mand",
         }
@@ -98,7 +102,7 @@ impl Phone {
         let card = Card::insert(&folder)?;
         let alsa = Card::configuration(&folder).display().to_string();
         let mut environment = vec![("ALSA_CONFIG_PATH", alsa.as_str())];
-        let modern = (style == Style::Dtls).then(|| certificate::modern(&folder)).transpose()?;
+        let modern = (style == Style::DtlsElliptic).then(|| certificate::modern(&folder)).transpose()?;
         if let Some((library, certificate)) = &modern {
             environment
                 .extend([("LD_PRELOAD", library.as_str()), (certificate::VARIABLE, certificate.as_str())]);

@@ -62,14 +62,17 @@ async fn plain_to_dtls(lab: Lab, relay: Relay) -> Result<(), Error> {
     hang_up(exchange, alice, bob).await
 }
 
-/// A certificate of RSA; the node's DTLS library knows none, so this shows the reference alone.
-#[test]
-#[ignore = "full suite: real phones talk in real time; shows that the test is right"]
-fn an_rsa_certificate_with_rtpengine() {
-    within("telephony-rsa-rtpengine", |lab| async {
-        let (exchange, alice, bob) = talk(lab, Relay::Rtpengine, Style::Plain, Style::DtlsRsa).await?;
-        hang_up(exchange, alice, bob).await
-    });
+async fn plain_to_dtls_where_the_relay_begins(lab: Lab, relay: Relay) -> Result<(), Error> {
+    let (exchange, alice, bob) = talk(lab, relay, Style::Plain, Style::DtlsServer).await?;
+    if relay == Relay::Kaname {
+        assert!(bob.log().contains("a=setup:passive"), "it was to wait for the handshake");
+    }
+    hang_up(exchange, alice, bob).await
+}
+
+async fn dtls_to_dtls_with_certificates_of_two_kinds(lab: Lab, relay: Relay) -> Result<(), Error> {
+    let (exchange, alice, bob) = talk(lab, relay, Style::Dtls, Style::DtlsElliptic).await?;
+    hang_up(exchange, alice, bob).await
 }
 
 /// The short one that always runs: through the node, from plain to encrypted and back.
@@ -78,4 +81,11 @@ fn a_phone_in_the_clear_talks_with_one_that_encrypts() {
     within("telephony-short", |lab| plain_to_sdes(lab, Relay::Kaname));
 }
 
-scenarios!(plain_to_sdes g711_to_opus dtls_to_plain plain_to_dtls);
+scenarios!(
+    plain_to_sdes
+    g711_to_opus
+    dtls_to_plain
+    plain_to_dtls
+    plain_to_dtls_where_the_relay_begins
+    dtls_to_dtls_with_certificates_of_two_kinds
+);

@@ -3,7 +3,7 @@
 use kaname_core::command::{Learn, Remote};
 
 use super::handshake::{assert_agree, failure, secured};
-use super::peer::{VERSIONS, Version};
+use super::peer::{LIBRARIES, VERSIONS, Version};
 use super::*;
 use crate::DtlsPeer;
 use crate::limits::{
@@ -21,7 +21,7 @@ pub(super) fn passive(peer: &Peer) -> DtlsParams {
 }
 
 /// A peer and a worker that waits for it.
-fn awaited(version: Version) -> (Bench, Peer) {
+pub(super) fn awaited(version: Version) -> (Bench, Peer) {
     let mut bench = Bench::new();
     let peer = Peer::new(version, 1400, bench.now);
     bench.secure(KEY, passive(&peer));
@@ -91,27 +91,29 @@ fn the_signalled_peer_gets_keys_after_it_has_proved_itself() {
 
 #[test]
 fn a_peer_behind_a_nat_is_found_unless_only_the_signalled_address_may_try() {
-    for learn in [Learn::Window, Learn::Handover] {
+    for version in LIBRARIES {
+        for learn in [Learn::Window, Learn::Handover] {
+            let mut bench = Bench::new();
+            let mut peer = Peer::new(version, 1400, bench.now);
+            bench.secure(KEY, DtlsParams { peer: signalled(learn), ..passive(&peer) });
+            let commands = bench.converse_from(KEY, stranger(9), &mut peer, || false);
+            assert_agree(&peer, &commands);
+            assert_eq!(moved(&commands), Some(Remote { rtp: Some(stranger(9).remote), rtcp: None, learn }));
+        }
         let mut bench = Bench::new();
-        let mut peer = Peer::new(Version::V12, 1400, bench.now);
-        bench.secure(KEY, DtlsParams { peer: signalled(learn), ..passive(&peer) });
-        let commands = bench.converse_from(KEY, stranger(9), &mut peer, || false);
-        assert_agree(&peer, &commands);
-        assert_eq!(moved(&commands), Some(Remote { rtp: Some(stranger(9).remote), rtcp: None, learn }));
+        let mut peer = Peer::new(version, 1400, bench.now);
+        bench.secure(KEY, DtlsParams { peer: signalled(Learn::Never), ..passive(&peer) });
+        assert!(bench.converse_from(KEY, stranger(9), &mut peer, || false).is_empty() && !peer.connected);
+        assert_eq!((bench.counter("dtls_dropped_stranger"), open(&bench)), (1, (0, 0)));
+        // The same of the leg's other ports.
+        bench.deliver_from(KEY, Path { local: FIRST_PORT + 1, ..path(1) }, &hello(&bench, version));
+        assert_eq!(bench.counter("dtls_dropped_stranger"), 2);
     }
-    let mut bench = Bench::new();
-    let mut peer = Peer::new(Version::V12, 1400, bench.now);
-    bench.secure(KEY, DtlsParams { peer: signalled(Learn::Never), ..passive(&peer) });
-    assert!(bench.converse_from(KEY, stranger(9), &mut peer, || false).is_empty() && !peer.connected);
-    assert_eq!((bench.counter("dtls_dropped_stranger"), open(&bench)), (1, (0, 0)));
-    // The same of the leg's other ports.
-    bench.deliver_from(KEY, Path { local: FIRST_PORT + 1, ..path(1) }, &hello(&bench, Version::V12));
-    assert_eq!(bench.counter("dtls_dropped_stranger"), 2);
 }
 
 #[test]
 fn losses_are_repaired() {
-    for version in [Version::V12, Version::V13] {
+    for version in [Version::V12, Version::V13, Version::AnyV12] {
         for pattern in (0_u32..256).filter(|pattern| pattern.count_ones() <= 2) {
             let (mut bench, mut peer) = awaited(version);
             let mut at = 0;
@@ -194,56 +196,65 @@ fn thousands_of_strangers_neither_break_nor_delay_the_handshake() {
 
 #[test]
 fn a_stranger_that_can_shake_hands_gets_no_keys_and_ends_nothing() {
-    let (mut bench, mut peer) = awaited(Version::V12);
-    for number in 1..=3 {
-        let mut other = Peer::new(Version::V12, 1400, bench.now);
-        let commands = bench.converse_from(KEY, stranger(number), &mut other, || false);
-        assert!(commands.iter().all(|command| !matches!(command, Command::SetKeys { .. })), "{commands:?}");
+    for version in LIBRARIES {
+        let (mut bench, mut peer) = awaited(version);
+        for number in 1..=3 {
+            let mut other = Peer::new(version, 1400, bench.now);
+            let commands = bench.converse_from(KEY, stranger(number), &mut other, || false);
+            assert!(
+                commands.iter().all(|command| !matches!(command, Command::SetKeys { .. })),
+                "{commands:?}"
+            );
+        }
+        assert_eq!(bench.counter("dtls_strangers_refused"), 3);
+        assert!(bench.events().is_empty());
+        let commands = bench.converse(KEY, &mut peer, || false);
+        assert_agree(&peer, &commands);
     }
-    assert_eq!(bench.counter("dtls_strangers_refused"), 3);
-    assert!(bench.events().is_empty());
-    let commands = bench.converse(KEY, &mut peer, || false);
-    assert_agree(&peer, &commands);
 }
 
 #[test]
 fn what_a_stranger_left_half_done_is_in_nobodys_way() {
-    let (mut bench, mut peer) = awaited(Version::V12);
-    for number in 0..20 {
-        // It proves itself, and falls silent.
-        let mut other = Peer::new(Version::V12, 1400, bench.now);
-        for _ in 0..2 {
-            for datagram in other.transmits(bench.now) {
-                bench.deliver_from(KEY, stranger(number), &datagram);
-            }
-            for command in bench.commands() {
-                if let Command::SendDatagram { data, .. } = command {
-                    other.datagram(&data, bench.now);
+    for version in LIBRARIES {
+        let (mut bench, mut peer) = awaited(version);
+        for number in 0..20 {
+            // It proves itself, and falls silent.
+            let mut other = Peer::new(version, 1400, bench.now);
+            for _ in 0..2 {
+                for datagram in other.transmits(bench.now) {
+                    bench.deliver_from(KEY, stranger(number), &datagram);
+                }
+                for command in bench.commands() {
+                    if let Command::SendDatagram { data, .. } = command {
+                        other.datagram(&data, bench.now);
+                    }
                 }
             }
+            bench.advance(FLIGHT_TIME);
+            bench.commands();
         }
-        bench.advance(FLIGHT_TIME);
-        bench.commands();
+        assert!(bench.worker.half_open <= crate::limits::MAX_PROVEN, "{:?}", open(&bench));
+        let commands = bench.converse(KEY, &mut peer, || false);
+        assert_agree(&peer, &commands);
     }
-    assert!(bench.worker.half_open <= crate::limits::MAX_PROVEN, "{:?}", open(&bench));
-    let commands = bench.converse(KEY, &mut peer, || false);
-    assert_agree(&peer, &commands);
 }
 
 #[test]
 fn strangers_proofs_are_bounded_and_the_peers_are_not_touched() {
-    let (mut bench, mut peer) = awaited(Version::V12);
-    let mut hello = hello(&bench, Version::V12);
-    bench.deliver_from(KEY, stranger(1), &hello);
-    // From now on with the number of a hello that has a proof in it.
-    hello[18] = 1;
-    for _ in 0..3 * PROOFS {
+    for version in LIBRARIES {
+        let (mut bench, mut peer) = awaited(version);
+        let mut hello = hello(&bench, version);
         bench.deliver_from(KEY, stranger(1), &hello);
+        // From now on with the number of a hello that has a proof in it.
+        hello[18] = 1;
+        for _ in 0..3 * PROOFS {
+            bench.deliver_from(KEY, stranger(1), &hello);
+        }
+        assert_eq!(bench.counter("dtls_dropped_attempts"), u64::from(2 * PROOFS));
+        bench.commands();
+        let commands = bench.converse(KEY, &mut peer, || false);
+        assert_agree(&peer, &commands);
     }
-    assert_eq!(bench.counter("dtls_dropped_attempts"), u64::from(2 * PROOFS));
-    bench.commands();
-    let commands = bench.converse(KEY, &mut peer, || false);
-    assert_agree(&peer, &commands);
 }
 
 #[test]
@@ -283,39 +294,43 @@ fn what_does_not_prove_itself_is_forgotten_and_never_repeated_to() {
 
 #[test]
 fn once_secured_only_the_peers_path_is_heard() {
-    let (mut bench, mut peer) = awaited(Version::V12);
-    bench.converse_from(KEY, stranger(1), &mut peer, || false);
-    bench.events();
-    let before = bench.counter("dtls_dropped_stranger");
-    for from in [path(1), stranger(2)] {
-        bench.deliver_from(KEY, from, &hello(&bench, Version::V12));
+    for version in LIBRARIES {
+        let (mut bench, mut peer) = awaited(version);
+        bench.converse_from(KEY, stranger(1), &mut peer, || false);
+        bench.events();
+        let before = bench.counter("dtls_dropped_stranger");
+        for from in [path(1), stranger(2)] {
+            bench.deliver_from(KEY, from, &hello(&bench, version));
+        }
+        assert_eq!(bench.counter("dtls_dropped_stranger"), before + 2);
+        // In the peer's name: an alert in the clear, and nonsense.
+        bench.deliver_from(KEY, stranger(1), &[21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40]);
+        bench.deliver_from(KEY, stranger(1), &[23; 100]);
+        assert!(bench.events().is_empty(), "nothing of it is authentic");
+        peer.close();
+        bench.converse_from(KEY, stranger(1), &mut peer, || false);
+        assert!(matches!(bench.events()[..], [EngineEvent::LegClosed { .. }]));
     }
-    assert_eq!(bench.counter("dtls_dropped_stranger"), before + 2);
-    // In the peer's name: an alert in the clear, and nonsense.
-    bench.deliver_from(KEY, stranger(1), &[21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40]);
-    bench.deliver_from(KEY, stranger(1), &[23; 100]);
-    assert!(bench.events().is_empty(), "nothing of it is authentic");
-    peer.close();
-    bench.converse_from(KEY, stranger(1), &mut peer, || false);
-    assert!(matches!(bench.events()[..], [EngineEvent::LegClosed { .. }]));
 }
 
 #[test]
 fn a_handshake_that_is_long_over_leaves_only_its_keys() {
-    let (mut bench, mut peer) = awaited(Version::V12);
-    let params = passive(&peer);
-    bench.converse(KEY, &mut peer, || false);
-    bench.events();
-    bench.advance(LINGER_TIME);
-    assert!(bench.worker.timers.is_empty());
-    // Nothing begins anew, whatever comes.
-    bench.secure(KEY, params);
-    bench.deliver(KEY, &hello(&bench, Version::V12));
-    bench.port().order(Order::Close(KEY)).expect("room");
-    bench.run();
-    let commands = bench.commands();
-    assert!(matches!(commands[..], [Command::RemoveLeg { .. }]), "{commands:?}");
-    assert!(bench.events().is_empty());
+    for version in LIBRARIES {
+        let (mut bench, mut peer) = awaited(version);
+        let params = passive(&peer);
+        bench.converse(KEY, &mut peer, || false);
+        bench.events();
+        bench.advance(LINGER_TIME);
+        assert!(bench.worker.timers.is_empty());
+        // Nothing begins anew, whatever comes.
+        bench.secure(KEY, params);
+        bench.deliver(KEY, &hello(&bench, version));
+        bench.port().order(Order::Close(KEY)).expect("room");
+        bench.run();
+        let commands = bench.commands();
+        assert!(matches!(commands[..], [Command::RemoveLeg { .. }]), "{commands:?}");
+        assert!(bench.events().is_empty());
+    }
 }
 
 #[test]

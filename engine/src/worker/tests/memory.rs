@@ -14,7 +14,7 @@ fn resident() -> usize {
 #[test]
 #[ignore = "full suite: measures the whole process, so it must run alone"]
 fn a_secured_leg_without_channels_costs_little() {
-    for version in [Version::V12, Version::V13] {
+    for version in [Version::V12, Version::V13, Version::AnyV12] {
         let mut bench = Bench::new();
         let mut before = 0;
         // The first half fills what is kept for reuse.

@@ -6,19 +6,34 @@ use std::time::Instant;
 use dimpl::certificate::generate_self_signed_certificate;
 use dimpl::{Config, Dtls, DtlsCertificate, Output, SrtpProfile};
 
-use crate::{DtlsParams, Fingerprint, HashAlgorithm};
+use crate::{Certificates, DtlsParams, Fingerprint, HashAlgorithm};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Version {
     V12,
     V13,
     Auto,
+    /// 1.2, and both, where the worker takes certificates of any kind.
+    AnyV12,
+    AnyAuto,
 }
 
-pub(super) const VERSIONS: [Version; 3] = [Version::V12, Version::V13, Version::Auto];
+pub(super) const VERSIONS: [Version; 5] =
+    [Version::V12, Version::V13, Version::Auto, Version::AnyV12, Version::AnyAuto];
+
+/// One for each of our libraries.
+pub(super) const LIBRARIES: [Version; 2] = [Version::V12, Version::AnyV12];
+
+impl Version {
+    /// What the two agree on.
+    pub(super) fn agreed(self) -> &'static str {
+        if matches!(self, Version::V13 | Version::Auto) { "DTLS 1.3" } else { "DTLS 1.2" }
+    }
+}
 
 pub(super) struct Peer {
     dtls: Dtls,
+    version: Version,
     certificate: DtlsCertificate,
     pub(super) connected: bool,
     pub(super) closed: bool,
@@ -44,15 +59,16 @@ impl Peer {
         let certificate = generate_self_signed_certificate().expect("a certificate");
         let config = Arc::new(Config::builder().mtu(mtu).build().expect("a configuration"));
         let make = match version {
-            Version::V12 => Dtls::new_12,
+            Version::V12 | Version::AnyV12 => Dtls::new_12,
             Version::V13 => Dtls::new_13,
-            Version::Auto => Dtls::new_auto,
+            Version::Auto | Version::AnyAuto => Dtls::new_auto,
         };
         let mut dtls = make(config, certificate.clone(), now);
         dtls.set_active(active);
         dtls.handle_timeout(now).expect("begins");
         let mut peer = Peer {
             dtls,
+            version,
             certificate,
             connected: false,
             closed: false,
@@ -67,7 +83,9 @@ impl Peer {
     }
 
     pub(super) fn params(&self) -> DtlsParams {
-        DtlsParams::new(self.fingerprint(HashAlgorithm::Sha256))
+        let any = matches!(self.version, Version::AnyV12 | Version::AnyAuto);
+        let certificates = if any { Certificates::Any } else { Certificates::Elliptic };
+        DtlsParams { certificates, ..DtlsParams::new(self.fingerprint(HashAlgorithm::Sha256)) }
     }
 
     pub(super) fn fingerprint(&self, algorithm: HashAlgorithm) -> Fingerprint {

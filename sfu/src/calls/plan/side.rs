@@ -6,7 +6,7 @@ use kaname_engine::core::command::{
     Transport,
 };
 use kaname_engine::srtp::Keying;
-use kaname_engine::{DtlsParams, DtlsPeer, DtlsRole};
+use kaname_engine::{Certificates, DtlsParams, DtlsPeer, DtlsRole};
 
 use super::hearing::{Export, Heard, Tap};
 use super::{Security, Side, Step};
@@ -123,6 +123,8 @@ fn secure(leg: LegId, side: &Side) -> Step {
                     Some(_) => DtlsPeer::Validated,
                     None => DtlsPeer::Signalled { local: side.rtp, remote: side.remote },
                 },
+                // Telephones have RSA as well.
+                certificates: Certificates::Any,
                 data_channels: false,
                 ..DtlsParams::new(fingerprint.clone())
             };
