@@ -38,7 +38,9 @@ impl State {
         leg.streams.iter().filter_map(|stream| self.streams.get(*stream)).all(|stream| {
             let has_turns = |to: usize| to >= self.patience.turns_from;
             let is_exported = !stream.exports.is_empty();
-            stream.senders.is_empty() && is_exported && stream.exports.iter().all(|export| has_turns(export.to))
+            stream.senders.is_empty()
+                && is_exported
+                && stream.exports.iter().all(|export| has_turns(export.to))
         })
     }
 }

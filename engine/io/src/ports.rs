@@ -172,7 +172,8 @@ impl Ports {
         // Where the system does not tell when packets came, they count as come when they were looked for.
         let _ = socket::tell_arrival(&port.udp, patient);
         port.patient = patient;
-        counters.ports_patient = if patient { counters.ports_patient + 1 } else { counters.ports_patient - 1 };
+        counters.ports_patient =
+            if patient { counters.ports_patient + 1 } else { counters.ports_patient - 1 };
         true
     }
 

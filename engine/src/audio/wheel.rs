@@ -102,7 +102,10 @@ mod tests {
         let mut wheel = Wheel::new();
         let many = 10 * 2 * FULL / 20;
         let turns: Vec<Turn> = (0..many).map(|item| wheel.add(item as u32, 20, 20)).collect();
-        assert!((0..300).all(|slot| wheel.at(slot).len() as u64 == many / 10), "all slots are full twice over");
+        assert!(
+            (0..300).all(|slot| wheel.at(slot).len() as u64 == many / 10),
+            "all slots are full twice over"
+        );
         let seen: Vec<u64> = (0..600).filter(|slot| wheel.at(*slot).contains(&7)).collect();
         assert!(seen.len() == 60 && seen.windows(2).all(|pair| pair[1] - pair[0] == 10), "{seen:?}");
         // A heavy one goes where others are not.

@@ -78,7 +78,11 @@ mod tests {
         assert_eq!(moderation.rest(Time::ZERO), None);
         let now = arrive(&mut moderation, Time::ZERO, 100, GAP);
         assert_eq!(moderation.rest(now), Some(LONGEST));
-        assert_eq!(moderation.rest(now + LONGEST / 2), Some(LONGEST / 2), "what the round took is part of it");
+        assert_eq!(
+            moderation.rest(now + LONGEST / 2),
+            Some(LONGEST / 2),
+            "what the round took is part of it"
+        );
         assert_eq!(moderation.rest(now + LONGEST), None, "a round that took so long is followed by the next");
     }
 
@@ -99,7 +103,9 @@ mod tests {
 
     #[test]
     fn a_simulated_shard_waits_no_longer_than_it_may_and_wakes_for_several_at_once() {
-        for (gap, looks_at_most) in [(350, 500), (200, 280), (40, 160)].map(|(us, n)| (Duration::from_micros(us), n)) {
+        for (gap, looks_at_most) in
+            [(350, 500), (200, 280), (40, 160)].map(|(us, n)| (Duration::from_micros(us), n))
+        {
             let mut moderation = Moderation::new(LONGEST);
             let (mut now, mut next, mut looks, mut came) = (Time::ZERO, 0_u32, 0, 0);
             let arrival = |number: u32| Time::ZERO + gap * number;

@@ -61,7 +61,7 @@ mod tests {
         while now < at(until) {
             // As each worker told at the end of its latest turn: the next two, of which the first is looked ahead for already.
             let turns = phases.iter().flat_map(|phase| {
-                let told = (0..).map(|turn| at(phase + 20 * turn)).filter(move |turn| *turn > now);
+                let told = (0..).map(move |turn| at(phase + 20 * turn)).filter(move |turn| *turn > now);
                 told.take(2)
             });
             now = patience.due(turns);
@@ -83,7 +83,10 @@ mod tests {
         let mut patience = Patience::new(at(5));
         assert_eq!(patience.due(std::iter::empty()), at(5) + PATIENCE_MAX);
         // A turn that is over, or was looked ahead for, is no reason for a look.
-        assert_eq!(patience.due([at(3), at(6), Time::from_nanos(u64::MAX)].into_iter()), at(5) + PATIENCE_MAX);
+        assert_eq!(
+            patience.due([at(3), at(6), Time::from_nanos(u64::MAX)].into_iter()),
+            at(5) + PATIENCE_MAX
+        );
         patience.look(at(7));
         assert_eq!(patience.due([at(9)].into_iter()), at(8));
     }
