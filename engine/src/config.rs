@@ -29,8 +29,8 @@ pub struct EngineConfig {
     pub steering: SteeringChoice,
     /// What carries the packets.
     pub io: IoChoice,
-    /// From one look to the next of a shard that is busy with calls on ports of their own, at most 1 ms; zero: it
-    /// wakes up for each packet. A packet waits for no longer than this.
+    /// The longest rest between two looks of a shard that is busy with calls on ports of their own, at most 1 ms; zero: it
+    /// wakes up for each packet. A packet waits for no longer than this, and for no more than a few others.
     pub coalesce: Duration,
     /// Pin shard `i` to the `i`-th processor that this process may use.
     pub pin: bool,
@@ -49,7 +49,7 @@ impl Default for EngineConfig {
             codecs: ExtraCodecs::default(),
             steering: SteeringChoice::Auto,
             io: IoChoice::Auto,
-            coalesce: Duration::from_micros(250),
+            coalesce: Duration::from_millis(1),
             pin: true,
         }
     }

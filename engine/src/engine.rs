@@ -179,6 +179,7 @@ impl Engine {
                 id: ShardId(index),
                 port: self.shards[index].port.clone(),
                 workers: self.workers.clone(),
+                audio: self.audio.clone(),
                 sink: sink.clone(),
                 stop: self.stop.clone(),
                 mesh: mesh.clone(),

@@ -159,16 +159,31 @@ pub const CONNECTIONS: usize = 64;
 /// is learned again from its next check.
 pub const KNOWN_ADDRESSES: usize = 65_536;
 
-/// From one look to the next of a shard that is busy with calls, at most: a packet of speech comes each 20 ms, and what
+/// The longest rest of a shard that is busy with calls, at most: a packet of speech comes each 20 ms, and what
 /// is a twentieth of that no jitter buffer notices.
 pub const COALESCE_MAX: Duration = Duration::from_millis(1);
 
-/// Packets that must come in that time on average for it to be worth a rest.
-pub const MODERATION_LEAST: u128 = 1;
+/// Packets that must come in that time on average for it to be worth a rest: with one there would be as many looks as
+/// packets, only later.
+pub const MODERATION_LEAST: u32 = 2;
+
+/// Packets for which such a shard rests; it then looks, however long it might have rested. With so many a look costs each of
+/// them no more than a tenth of what it costs anyhow, and more would only wait.
+pub const MODERATION_ENOUGH: u32 = 8;
 
 /// How long a packet on the shared port keeps a shard from resting: rooms are never made to wait. The fastest that a
 /// room's packets come one by one is 20 ms apart.
 pub const MODERATION_PAUSE: Duration = Duration::from_millis(25);
+
+/// How far ahead of an audio worker's turn a shard takes in what is for it: the worst of its own lateness, and the time that
+/// it takes for a packet of each of a hundred ports.
+pub const PATIENCE_LEAD: Duration = Duration::from_millis(1);
+
+/// A look that is so near is done at once by a shard that is awake for another reason.
+pub const PATIENCE_NEAR: Duration = Duration::from_micros(500);
+
+/// Between two looks at most: a packet of speech.
+pub const PATIENCE_MAX: Duration = Duration::from_millis(20);
 
 /// A wait that was over so soon was no sleep: something was there already. Going to sleep and waking takes longer.
 pub const NO_SLEEP: Duration = Duration::from_micros(2);

@@ -2,6 +2,7 @@
 
 pub(crate) mod delay;
 mod moderation;
+mod patience;
 mod visits;
 
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use kaname_io::{PacketIo, RX_BATCH, Slots, pause, pin_current_thread, thread_cpu
 use kaname_srtp::Backend;
 use kaname_wire::path::Path;
 
+use crate::audio::AudioPort;
 use crate::counters::ShardFigures;
 use crate::limits::{COMMAND_TURN, MAX_SHARD_FAULTS, NO_SLEEP, PUBLISH_TIME};
 use crate::mesh::{Mesh, Stray};
@@ -27,6 +29,7 @@ use crate::steering::{Kernel, Steer};
 use crate::{EngineEvent, ShardId};
 use delay::Looks;
 use moderation::Moderation;
+use patience::Patience;
 
 const _: () = assert!(RX_BATCH <= BATCH, "the core takes a whole receive batch");
 
@@ -36,6 +39,7 @@ pub(crate) struct Surroundings {
     pub(crate) id: ShardId,
     pub(crate) port: Arc<ShardPort>,
     pub(crate) workers: Arc<[WorkerPort]>,
+    pub(crate) audio: Arc<[AudioPort]>,
     pub(crate) sink: Arc<Sink>,
     pub(crate) stop: Arc<AtomicBool>,
     pub(crate) mesh: Arc<Mesh>,
@@ -132,16 +136,19 @@ struct Round<'e, I> {
     spin: Spin,
     moderation: Moderation,
     looks: Looks,
-    /// Packets received so far on ports of single legs, and in all.
-    received: (u64, u64),
+    patience: Patience,
+    /// Packets received so far on ports of single legs, those of them that waited for a look, and all.
+    received: (u64, u64, u64),
     figures: ShardFigures,
 }
 
 impl<'e, I: PacketIo> Round<'e, I> {
     fn new(io: &'e mut I, around: &'e Surroundings, figures: ShardFigures) -> Self {
+        let mut shard = Shard::new(ShardConfig { seed: seed(), backend: Backend::best() });
+        shard.set_turns_from(around.mesh.shards());
         Round {
             io,
-            shard: Shard::new(ShardConfig { seed: seed(), backend: Backend::best() }),
+            shard,
             around,
             batch: Vec::with_capacity(BATCH),
             steer: Steer::new(around.id.0, around.mesh.clone(), around.kernel.clone(), steering_seed()),
@@ -152,7 +159,8 @@ impl<'e, I: PacketIo> Round<'e, I> {
             publish_at: Time::ZERO,
             looks: Looks::new(Time::ZERO),
             moderation: Moderation::new(around.habits.coalesce),
-            received: (0, 0),
+            patience: Patience::new(Time::ZERO),
+            received: (0, 0, 0),
             // With one processor whoever would end the wait cannot run meanwhile.
             spin: Spin::new(std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)),
             figures,
@@ -163,6 +171,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
         while !self.around.stop.load(Ordering::Acquire) {
             self.figures.rounds += 1;
             let now = self.now();
+            self.look_at_patient_ports(now)?;
             self.receive(now)?;
             self.visits(now)?;
             let more = self.commands(now)?;
@@ -196,25 +205,54 @@ impl<'e, I: PacketIo> Round<'e, I> {
         // right behind a handshake.
         carry_out_waiting(shard, around, (forget, aside), now);
         let mut taken = recycle(std::mem::take(batch));
-        taken.extend(received.iter().map(|(path, bytes)| Datagram { path, bytes }));
+        taken.extend(received.iter().zip(received.packets()).map(|((path, bytes), packet)| {
+            let waited = Patience::late(packet.waited);
+            Datagram { path, bytes, waited }
+        }));
         shard.ingest_or(now, &taken, &mut |datagram| steer.stray(datagram));
         *batch = recycle(taken);
         steer.settle(*io);
-        self.note_arrivals(now);
+        let waited = self.note_arrivals(now);
         self.drain(now)?;
         // What was forwarded leaves before anything else is begun.
         self.io.flush()?;
         let done = self.now();
-        delay::note(&mut self.figures.delays, count, since, done);
+        delay::note(&mut self.figures.delays, count.saturating_sub(waited), since, done);
         Ok(())
     }
 
-    fn note_arrivals(&mut self, now: Time) {
+    /// Counts what came; gives how many had to wait for an audio worker's turn anyhow.
+    fn note_arrivals(&mut self, now: Time) -> u64 {
         let counters = self.io.counters();
-        let received = (counters.ports_received, counters.packets_received);
-        let (on_ports, all) = (received.0 - self.received.0, received.1 - self.received.1);
-        self.received = received;
-        self.moderation.received(now, on_ports, all.saturating_sub(on_ports));
+        let received = (counters.ports_received, counters.ports_waited, counters.packets_received);
+        let before = std::mem::replace(&mut self.received, received);
+        let (on_ports, waited) = (received.0 - before.0, received.1 - before.1);
+        let all = received.2 - before.2;
+        self.moderation.received(now, on_ports - waited, all - on_ports);
+        waited
+    }
+
+    /// What is for an audio worker's next turn is taken in ahead of it.
+    fn look_at_patient_ports(&mut self, now: Time) -> std::io::Result<()> {
+        if self.patient_look().is_some_and(|due| Patience::is_due(now, due)) {
+            self.patience.look(now);
+            self.io.look_at_patient_ports()?;
+        }
+        Ok(())
+    }
+
+    /// When to look at the ports that wait; `None`: there are none.
+    fn patient_look(&self) -> Option<Time> {
+        let turns = self.around.audio.iter().flat_map(AudioPort::next_turns);
+        (self.io.counters().ports_patient > 0).then(|| self.patience.due(turns))
+    }
+
+    /// Ports begin or cease to wait for looks.
+    fn settle_patience(&mut self) {
+        while let Some((local, waits)) = self.shard.next_patience() {
+            // One that the system does not let wait is looked at as all others are.
+            self.io.set_port_patient(local, waits);
+        }
     }
 
     /// Carries out what is queued, within its share of time; says whether more waits.
@@ -231,6 +269,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             }
             self.drain(now)?;
         }
+        self.settle_patience();
         self.tell_workers();
         let port = &self.around.port;
         Ok(self.aside.is_some() || port.lane_waits() || !port.commands.is_empty())
@@ -325,8 +364,8 @@ impl<'e, I: PacketIo> Round<'e, I> {
     }
 
     fn timeout(&self) -> Duration {
-        let next = self.next_tick.map_or(self.publish_at, |at| at.min(self.publish_at));
-        next.since(self.now())
+        let wishes = [self.next_tick, self.patient_look()].into_iter().flatten();
+        wishes.fold(self.publish_at, Time::min).since(self.now())
     }
 
     fn publish(&mut self, now: Time) {
@@ -428,7 +467,7 @@ mod tests {
         let memory = batch.as_ptr();
         let bytes = vec![1, 2, 3];
         let mut borrowing = recycle(batch);
-        borrowing.push(Datagram { path: Path::udp(0, ([127, 0, 0, 1], 9).into()), bytes: &bytes });
+        borrowing.push(Datagram::new(Path::udp(0, ([127, 0, 0, 1], 9).into()), &bytes));
         let again: Vec<Datagram<'static>> = recycle(borrowing);
         assert!(again.is_empty() && again.capacity() >= BATCH);
         assert_eq!(again.as_ptr(), memory);

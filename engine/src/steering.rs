@@ -206,7 +206,7 @@ mod tests {
         let mesh = Arc::new(Mesh::new(3));
         let (mut here, mut there) = (shard(0, &mesh), shard(2, &mesh));
         let (media, other) = (vec![0x80; 40], check(1));
-        let stray = |steer: &mut Steer, bytes: &[u8]| steer.stray(&Datagram { path: path(5), bytes });
+        let stray = |steer: &mut Steer, bytes: &[u8]| steer.stray(&Datagram::new(path(5), bytes));
         assert!(!stray(&mut here, &media), "nobody's");
         assert!(!stray(&mut here, &check(0)), "ours, but no leg's");
         assert!(!stray(&mut here, &check(9)), "there is no such shard");

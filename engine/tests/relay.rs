@@ -208,7 +208,7 @@ fn what_relaying_a_packet_costs() {
     let env = |name: &str, value: u32| std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(value);
     let (calls, seconds, rounds) = (env("RELAY_CALLS", 100), env("RELAY_SECONDS", 2), env("RELAY_ROUNDS", 3));
     let secure = env("RELAY_SRTP", 0) == 1;
-    let coalesce = Duration::from_micros(env("RELAY_COALESCE", 250).into());
+    let coalesce = Duration::from_micros(env("RELAY_COALESCE", 1000).into());
     let config = EngineConfig { workers: 1, tcp: false, coalesce, ..EngineConfig::default() };
     let mut relay = Calls::new(config, calls, secure);
     // The shard has the first processor.

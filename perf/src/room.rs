@@ -135,7 +135,7 @@ impl Room {
 
     fn renew_consent(&mut self) {
         for some in self.checks.chunks(BATCH) {
-            let batch: Vec<_> = some.iter().map(|(path, bytes)| Datagram { path: *path, bytes }).collect();
+            let batch: Vec<_> = some.iter().map(|(path, bytes)| Datagram::new(*path, bytes)).collect();
             self.shard.ingest(self.now, &batch);
         }
         self.drain_to_nowhere();
@@ -154,7 +154,7 @@ impl Room {
     /// Hands datagrams to the shard.
     pub fn ingest<'a>(&mut self, datagrams: impl Iterator<Item = (Path, &'a [u8])>) -> usize {
         let mut batch = ArrayVec::<Datagram<'_>, BATCH>::new();
-        batch.extend(datagrams.map(|(path, bytes)| Datagram { path, bytes }));
+        batch.extend(datagrams.map(|(path, bytes)| Datagram::new(path, bytes)));
         self.shard.ingest(self.now, &batch);
         batch.len()
     }

@@ -118,7 +118,7 @@ impl Bench {
             Stage::Lookup => Path::udp(0, SocketAddr::from(([10, 1, 0, 9], 1))),
             _ => self.room.publishers[0].path,
         };
-        let batch: Vec<Datagram<'_>> = incoming.iter().map(|bytes| Datagram { path, bytes }).collect();
+        let batch: Vec<Datagram<'_>> = incoming.iter().map(|bytes| Datagram::new(path, bytes)).collect();
         assert!(batch.len() <= BATCH);
         let now = self.room.now;
         let start = Instant::now();

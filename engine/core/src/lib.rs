@@ -21,6 +21,7 @@ mod ice;
 mod leg;
 pub mod limits;
 mod outbox;
+mod patience;
 mod random;
 mod reports;
 mod sender;

@@ -1,5 +1,7 @@
 //! The shard: state machine of all legs of one core.
 
+use std::time::Duration;
+
 use kaname_srtp::Backend;
 use kaname_wire::path::Path;
 
@@ -26,6 +28,15 @@ pub struct Datagram<'a> {
     pub path: Path,
     /// Its payload.
     pub bytes: &'a [u8],
+    /// How long it had waited for being taken in: jitter and reports count from its arrival.
+    pub waited: Duration,
+}
+
+impl<'a> Datagram<'a> {
+    /// One that was taken in as it came.
+    pub fn new(path: Path, bytes: &'a [u8]) -> Datagram<'a> {
+        Datagram { path, bytes, waited: Duration::ZERO }
+    }
 }
 
 /// Takes a datagram that is no leg's of the shard, or leaves it to be dropped.
@@ -67,6 +78,19 @@ impl Shard {
     /// whether it was handed over to the shard that has the leg; else it is dropped and counted.
     pub fn ingest_or(&mut self, now: Time, batch: &[Datagram<'_>], stray: &mut Stray<'_>) {
         way::arrive(&mut self.state, &mut self.incoming, now, batch, stray);
+    }
+
+    /// Places of the mesh from this number on take packets at turns of their own, as audio workers do; until this is called,
+    /// none does. To be said ahead of the first leg.
+    pub fn set_turns_from(&mut self, place: usize) {
+        self.state.patience.turns_from = place;
+    }
+
+    /// The next change of the ports of single legs that may wait: the number of one that RTP comes to, and whether all that
+    /// comes there goes to places with turns of their own, so that nothing is lost by taking it in only ahead of those. Ask
+    /// after commands until there is none.
+    pub fn next_patience(&mut self) -> Option<(u32, bool)> {
+        self.state.patience.changed.pop_front()
     }
 
     /// Whether a leg of this shard has validated the path.

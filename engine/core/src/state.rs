@@ -15,6 +15,7 @@ use crate::forwards::Forwards;
 use crate::ice::CheckLimits;
 use crate::leg::Leg;
 use crate::outbox::{Outbox, Way};
+use crate::patience::Patience;
 use crate::random::Random;
 use crate::sender::Sender;
 use crate::slab::Table;
@@ -56,6 +57,7 @@ pub(crate) struct State {
     pub(crate) outbox: Outbox,
     pub(crate) events: VecDeque<Event>,
     pub(crate) agenda: Agenda,
+    pub(crate) patience: Patience,
     pub(crate) counters: Counters,
     pub(crate) random: Random,
     /// Indices of senders that went, and of legs with new keys, since the departing packets were told.
@@ -85,6 +87,7 @@ impl State {
             outbox: Outbox::default(),
             events: VecDeque::new(),
             agenda: Agenda::default(),
+            patience: Patience::default(),
             counters: Counters::default(),
             random,
             gone_senders: Vec::new(),

@@ -87,12 +87,12 @@ fn forward(world: &mut World, publisher: &mut Peer, from: u32, count: u32) -> (u
         // Checks may allocate: they are not media.
         if at % 1000 == 0 {
             for (path, bytes) in &checks {
-                world.shard.ingest(world.now, &[Datagram { path: *path, bytes }]);
+                world.shard.ingest(world.now, &[Datagram::new(*path, bytes)]);
             }
             drain(world, &mut memory, &mut taken);
         }
         let before = ALLOCATIONS.load(Ordering::Relaxed);
-        let batch = [&pair[0], &pair[1]].map(|bytes| Datagram { path: publisher.path, bytes });
+        let batch = [&pair[0], &pair[1]].map(|bytes| Datagram::new(publisher.path, bytes));
         world.shard.ingest(world.now, &batch);
         left += drain(world, &mut memory, &mut taken);
         world.now = world.now + step;
@@ -151,7 +151,7 @@ fn nothing_is_allocated_for_a_crossing() {
         let video = Rtp { payload_type: VP8, ssrc: 2000, sequence, timestamp, payload, ..Rtp::default() };
         let video = publisher.rtp(&video);
         let before = ALLOCATIONS.load(Ordering::Relaxed);
-        near.shard.ingest(near.now, &[&audio, &video].map(|bytes| Datagram { path: publisher.path, bytes }));
+        near.shard.ingest(near.now, &[&audio, &video].map(|bytes| Datagram::new(publisher.path, bytes)));
         drain(&mut near, &mut memory, &mut taken);
         near.shard.hand_over(near.now, &mut there);
         for mut parcel in there.parcels.drain(..) {
@@ -200,7 +200,7 @@ fn nothing_is_allocated_for_a_call(secure: bool) {
         }
         let packets = phones.each_mut().map(|phone| (phone.path(), phone.speech()));
         let before = ALLOCATIONS.load(Ordering::Relaxed);
-        let batch = packets.each_ref().map(|(path, bytes)| Datagram { path: *path, bytes });
+        let batch = packets.each_ref().map(|(path, bytes)| Datagram::new(*path, bytes));
         world.shard.ingest(world.now, &batch);
         let sent = drain(&mut world, &mut memory, &mut taken);
         world.now = world.now + Duration::from_millis(20);

@@ -91,6 +91,10 @@ counters! {
     ports_open,
     /// Datagrams received on them, among the `packets_received`.
     ports_received,
+    /// Of those, datagrams that waited for a look.
+    ports_waited,
+    /// Ports whose datagrams wait for a look, now.
+    ports_patient,
     /// Of the `kernel_drops`, those at such ports.
     ports_kernel_drops,
     /// Datagrams that waited in a port when it was closed.

@@ -111,6 +111,19 @@ pub trait PacketIo {
     /// no such port, or the system refused.
     fn set_port_tos(&mut self, local: u32, tos: u8) -> bool;
 
+    /// From now on what comes to a port of a single leg ends no wait, and is received only behind
+    /// [`PacketIo::look_at_patient_ports`], which tells how long it had waited; or as all others again. False: there is no such
+    /// port, or the system refused.
+    fn set_port_patient(&mut self, local: u32, patient: bool) -> bool {
+        let _ = (local, patient);
+        false
+    }
+
+    /// Looks for what waits in patient ports: the next receive calls bring it.
+    fn look_at_patient_ports(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Ends a wait from another thread.
     fn waker(&self) -> Waker;
 

@@ -70,6 +70,13 @@ pub(crate) const PORT_BUFFER: usize = 64 * 1024;
 /// Datagrams that one port may deliver before the next ready one has its turn.
 pub(crate) const PORT_TURN: usize = 8;
 
+/// Events taken at once of patient ports: a look brings a packet of each of many.
+pub(crate) const PATIENT_EVENTS: usize = 256;
+
+/// How long a packet may have waited in a patient port, by the kernel's stamp: what is longer is a step of the calendar's
+/// clock. Ten packets of speech.
+pub(crate) const MAX_WAITED: Duration = Duration::from_millis(200);
+
 /// Errors of one socket in a row before its turn ends: each consumes one pending error of the kernel.
 pub(crate) const MAX_SOCKET_ERRORS: usize = 64;
 

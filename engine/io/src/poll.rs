@@ -104,6 +104,11 @@ impl Poller {
         self.count == 0
     }
 
+    /// It brought as many as fit: there may be more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.count == self.events.len()
+    }
+
     /// What the latest wait brought, by its place.
     pub(crate) fn ready(&self, at: usize) -> Option<Ready> {
         const READABLE: libc::c_int =

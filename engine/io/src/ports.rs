@@ -9,7 +9,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foldhash::fast::FixedState;
 use kaname_wire::path::Path;
@@ -17,10 +17,12 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
 use crate::batch::{RxBatch, RxPacket};
+use crate::clock::calendar_ns;
 use crate::coalesce::Run;
 use crate::counters::Counters;
 use crate::error::BindError;
-use crate::limits::{FIRST_PORT, MAX_SOCKET_ERRORS, PORT_TURN, RX_BATCH};
+use crate::limits::{FIRST_PORT, MAX_SOCKET_ERRORS, MAX_WAITED, PATIENT_EVENTS, PORT_TURN, RX_BATCH};
+use crate::poll::Poller;
 use crate::receive::Receiver;
 use crate::send::{Outlet, Sender, Sending};
 use crate::socket;
@@ -31,6 +33,10 @@ const PORT: usize = 1 << 32;
 /// The port that a token stands for.
 pub(crate) fn number_of(token: Token) -> Option<u32> {
     (token.0 & PORT != 0).then_some(token.0 as u32)
+}
+
+fn token_of(local: u32) -> Token {
+    Token(PORT | local as usize)
 }
 
 /// A bound socket on its way to its shard.
@@ -51,9 +57,8 @@ impl Door {
     pub fn open(&self, local: u32, address: SocketAddr) -> Result<PortSocket, BindError> {
         debug_assert!(local >= FIRST_PORT, "{local} is a shared socket's number");
         let udp = socket::bind_port(address)?;
-        let token = Token(PORT | local as usize);
         self.0
-            .register(&mut SourceFd(&udp.as_raw_fd()), token, Interest::READABLE)
+            .register(&mut SourceFd(&udp.as_raw_fd()), token_of(local), Interest::READABLE)
             .map_err(BindError::Poll)?;
         Ok(PortSocket(udp))
     }
@@ -66,6 +71,8 @@ struct Port {
     /// The kernel's drop counter as last seen.
     overflow: u32,
     fragments: Option<Instant>,
+    /// What comes waits until somebody looks, and tells when it came.
+    patient: bool,
 }
 
 /// All ports of a shard.
@@ -78,6 +85,8 @@ pub(crate) struct Ports {
     packets: Vec<RxPacket>,
     /// What came on ports is asked for first this time, so that neither side starves the other.
     first: bool,
+    /// What watches patient ports: nobody waits for it. Made with the first of them.
+    patient: Option<Poller>,
 }
 
 impl Ports {
@@ -89,6 +98,7 @@ impl Ports {
             receiver: None,
             packets: Vec::new(),
             first: false,
+            patient: None,
         }
     }
 
@@ -98,7 +108,7 @@ impl Ports {
             self.packets.reserve(RX_BATCH);
         }
         // The poller may have spoken of it before it was here.
-        let port = Port { udp: socket.0, queued: true, overflow: 0, fragments: None };
+        let port = Port { udp: socket.0, queued: true, overflow: 0, fragments: None, patient: false };
         if self.open.insert(local, port).is_none() {
             self.ready.push_back(local);
         }
@@ -110,6 +120,7 @@ impl Ports {
     /// False: there is no such port.
     pub(crate) fn close(&mut self, local: u32, counters: &mut Counters) -> bool {
         let Some(port) = self.open.remove(&local) else { return false };
+        counters.ports_patient -= u64::from(port.patient);
         if port.queued {
             self.ready.retain(|ready| *ready != local);
         }
@@ -128,6 +139,59 @@ impl Ports {
     /// The byte of the IP header that holds DSCP and ECN, from now on.
     pub(crate) fn set_tos(&self, local: u32, tos: u8) -> bool {
         self.open.get(&local).is_some_and(|port| socket::set_tos(&port.udp, tos).is_ok())
+    }
+
+    /// From now on what comes to the port waits for [`Ports::look_at_patient`], or ends the shard's sleep again. False: there is
+    /// no such port, or the system refused, and all is as it was.
+    pub(crate) fn set_patient(
+        &mut self,
+        local: u32,
+        patient: bool,
+        usual: &Registry,
+        counters: &mut Counters,
+    ) -> bool {
+        let Some(port) = self.open.get_mut(&local) else { return false };
+        if port.patient == patient {
+            return true;
+        }
+        if self.patient.is_none() {
+            self.patient = Poller::new(PATIENT_EVENTS).ok();
+        }
+        let Some(patiently) = &self.patient else { return false };
+        let (from, to) = match patient {
+            true => (usual, patiently.registry()),
+            false => (patiently.registry(), usual),
+        };
+        let descriptor = port.udp.as_raw_fd();
+        // What waits already is reported by the new one.
+        if to.register(&mut SourceFd(&descriptor), token_of(local), Interest::READABLE).is_err() {
+            return false;
+        }
+        // It is watched there, or was: nothing to be done if it is not.
+        let _ = from.deregister(&mut SourceFd(&descriptor));
+        // Where the system does not tell when packets came, they count as come when they were looked for.
+        let _ = socket::tell_arrival(&port.udp, patient);
+        port.patient = patient;
+        counters.ports_patient =
+            if patient { counters.ports_patient + 1 } else { counters.ports_patient - 1 };
+        true
+    }
+
+    /// Looks which patient ports have something: what they have is received next.
+    pub(crate) fn look_at_patient(&mut self) -> io::Result<()> {
+        let Some(mut poller) = self.patient.take() else { return Ok(()) };
+        let looked = loop {
+            if let Err(error) = poller.wait(Some(Duration::ZERO)) {
+                break Err(error);
+            }
+            let reported = (0..).map_while(|at| poller.ready(at)).filter_map(|ready| number_of(ready.token));
+            reported.for_each(|local| self.report(local));
+            if !poller.is_full() {
+                break Ok(());
+            }
+        };
+        self.patient = Some(poller);
+        looked
     }
 
     /// The poller reported it. It may have been closed since.
@@ -211,7 +275,8 @@ fn receive(
         match receiver.receive(port.udp.as_fd(), packets.len(), PORT_TURN) {
             Ok(count) => {
                 counters.receive_calls += 1;
-                (0..count).for_each(|i| accept(port, local, receiver, i, packets, counters));
+                let now_ns = if port.patient { calendar_ns() } else { 0 };
+                (0..count).for_each(|i| accept((port, local), receiver, (i, now_ns), packets, counters));
                 // Fewer than asked for: it was found empty, and the poller tells of what comes now.
                 return count == PORT_TURN;
             }
@@ -225,10 +290,9 @@ fn receive(
 }
 
 fn accept(
-    port: &mut Port,
-    local: u32,
+    (port, local): (&mut Port, u32),
     receiver: &Receiver,
-    message: usize,
+    (message, now_ns): (usize, u64),
     packets: &mut Vec<RxPacket>,
     counters: &mut Counters,
 ) {
@@ -248,7 +312,13 @@ fn accept(
             counters.ports_received += 1;
             counters.bytes_received += message.len as u64;
             let path = Path::udp(local, remote);
-            packets.push(RxPacket::new(path, message.offset as u32, message.len as u32));
+            let packet = RxPacket::new(path, message.offset as u32, message.len as u32);
+            counters.ports_waited += u64::from(port.patient);
+            let waited = message.marks.arrival_ns.filter(|_| port.patient);
+            let waited = waited.map(|arrival| Duration::from_nanos(now_ns.saturating_sub(arrival)));
+            // The calendar's clock may have stepped meanwhile.
+            let waited = waited.filter(|waited| *waited <= MAX_WAITED).unwrap_or_default();
+            packets.push(RxPacket { waited, ..packet });
         }
     }
 }

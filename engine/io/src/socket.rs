@@ -112,6 +112,11 @@ pub(crate) fn bind_port(address: SocketAddr) -> Result<UdpSocket, BindError> {
     Ok(udp)
 }
 
+/// Whether each message tells when it came.
+pub(crate) fn tell_arrival(udp: &UdpSocket, tell: bool) -> io::Result<()> {
+    set_int(udp, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, tell.into())
+}
+
 /// Sets the byte of the IP header that holds DSCP and ECN.
 pub(crate) fn set_tos(udp: &UdpSocket, tos: u8) -> io::Result<()> {
     match udp.local_addr()? {
@@ -167,7 +172,7 @@ fn size_buffers(udp: &UdpSocket, wishes: Wishes) -> usize {
 fn tell_marks(udp: &UdpSocket, wishes: Wishes) -> io::Result<()> {
     set_int(udp, libc::SOL_SOCKET, libc::SO_RXQ_OVFL, 1)?;
     if wishes.arrival_time {
-        set_int(udp, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
+        tell_arrival(udp, true)?;
     }
     if wishes.ecn {
         match udp.local_addr()? {

@@ -467,6 +467,14 @@ impl PacketIo for KernelUdp {
         self.ports.set_tos(local, tos)
     }
 
+    fn set_port_patient(&mut self, local: u32, patient: bool) -> bool {
+        self.ports.set_patient(local, patient, self.poll.registry(), &mut self.counters)
+    }
+
+    fn look_at_patient_ports(&mut self) -> io::Result<()> {
+        self.ports.look_at_patient()
+    }
+
     fn waker(&self) -> Waker {
         self.waker.clone()
     }

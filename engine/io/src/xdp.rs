@@ -223,6 +223,14 @@ impl PacketIo for AfXdp {
         self.kernel.set_port_tos(local, tos)
     }
 
+    fn set_port_patient(&mut self, local: u32, patient: bool) -> bool {
+        self.kernel.set_port_patient(local, patient)
+    }
+
+    fn look_at_patient_ports(&mut self) -> io::Result<()> {
+        self.kernel.look_at_patient_ports()
+    }
+
     fn waker(&self) -> Waker {
         self.kernel.waker()
     }

@@ -109,6 +109,53 @@ fn what_came_before_the_shard_took_a_port_over_is_received() {
 }
 
 #[test]
+fn what_comes_to_a_patient_port_waits_for_a_look_and_tells_for_how_long() {
+    on_all!("127.0.0.1", |io| {
+        let own = open(&mut io, FIRST_PORT, "127.0.0.1");
+        let (peer, prompt) = (stranger("127.0.0.1"), stranger("127.0.0.1"));
+        let other = open(&mut io, FIRST_PORT + 1, "127.0.0.1");
+        assert!(!io.set_port_patient(FIRST_PORT + 2, true), "no such port");
+        assert!(io.set_port_patient(FIRST_PORT, true) && io.set_port_patient(FIRST_PORT, true));
+        // A port is looked at once when it is taken over.
+        assert!(io.recv().expect("receives").is_empty());
+        for round in 0..3_u8 {
+            peer.send_to(&[round; 9], own).expect("sent");
+            peer.send_to(&[round; 9], own).expect("sent");
+            // Loopback keeps the order: when this is here, the others are.
+            prompt.send_to(b"prompt", other).expect("sent");
+            let got = batches(&mut io, 1).concat();
+            assert_eq!(got.iter().map(|(_, bytes)| &bytes[..]).collect::<Vec<_>>(), [b"prompt"]);
+            let since = Instant::now();
+            while since.elapsed() < Duration::from_millis(2) {
+                io.wait(Some(Duration::ZERO)).expect("looks");
+                assert!(io.recv().expect("receives").is_empty());
+            }
+            io.look_at_patient_ports().expect("looks");
+            assert!(io.has_more());
+            let batch = io.recv().expect("receives");
+            let waited: Vec<Duration> = batch.packets().iter().map(|packet| packet.waited).collect();
+            assert!(
+                waited.len() == 2 && waited.iter().all(|it| *it >= Duration::from_millis(2)),
+                "{waited:?}"
+            );
+            assert!(batch.iter().all(|(path, bytes)| path.local == FIRST_PORT && bytes == [round; 9]));
+        }
+        let counters = *io.counters();
+        assert_eq!((counters.ports_received, counters.ports_waited, counters.ports_patient), (9, 6, 1));
+        // What waits is not forgotten when the patience ends.
+        peer.send_to(b"last", own).expect("sent");
+        assert!(io.set_port_patient(FIRST_PORT, false));
+        assert_eq!(batches(&mut io, 1).concat()[0].1, b"last");
+        peer.send_to(b"prompt", own).expect("sent");
+        assert_eq!(batches(&mut io, 1).concat()[0].1, b"prompt");
+        io.look_at_patient_ports().expect("looks");
+        assert!(io.recv().expect("receives").is_empty());
+        assert!(io.set_port_patient(FIRST_PORT, true) && io.close_port(FIRST_PORT));
+        assert_eq!((io.counters().ports_patient, io.counters().ports_waited), (0, 6));
+    });
+}
+
+#[test]
 fn a_port_in_use_is_named_at_once() {
     let io = KernelUdp::new(&config("127.0.0.1")).expect("loopback");
     let taken = stranger("127.0.0.1").local_addr().map(|address| (stranger("127.0.0.1"), address));

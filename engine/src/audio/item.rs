@@ -152,15 +152,18 @@ impl Pipe {
         }
     }
 
-    /// About how long its turn takes, in units of its own.
+    /// About how long its turn takes, and its packet's way through the shard, in microseconds.
     pub(super) fn weight(config: &TranscoderConfig) -> u64 {
         let decodes = config.receives.iter().map(|format| match format.receives {
             Receives::Audio(codec) => cost(codec) / 4,
             _ => 0,
         });
-        cost(config.sends.codec) + decodes.max().unwrap_or(0)
+        PASSAGE + cost(config.sends.codec) + decodes.max().unwrap_or(0)
     }
 }
+
+/// What a packet takes in all that is no codec's: mostly in the kernel, to be received and sent.
+const PASSAGE: u64 = 8;
 
 /// About how long a codec encodes a frame: microseconds on the machine that it was written on.
 fn cost(codec: Codec) -> u64 {

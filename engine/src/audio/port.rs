@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::Thread;
 
 use crossbeam_queue::ArrayQueue;
+use kaname_core::Time;
 
 use super::AudioCommand;
 use super::figures::AudioFigures;
@@ -38,11 +39,17 @@ pub struct AudioRefused {
     pub command: AudioCommand,
 }
 
+/// Nobody has a turn.
+const NO_TURN: u64 = u64::MAX;
+
 /// The way into an audio worker's thread.
 pub(crate) struct AudioPort {
     commands: ArrayQueue<AudioCommand>,
     pub(super) down: AtomicBool,
     pub(crate) figures: AudioFigures,
+    /// When the worker's next turns are, in nanoseconds of the engine's time: two, since whoever was there ahead of the first
+    /// is not called for the second.
+    next_turns: [AtomicU64; 2],
     thread: OnceLock<Thread>,
 }
 
@@ -52,6 +59,7 @@ impl AudioPort {
             commands: ArrayQueue::new(AUDIO_COMMANDS),
             down: AtomicBool::new(false),
             figures: AudioFigures::default(),
+            next_turns: [const { AtomicU64::new(NO_TURN) }; 2],
             thread: OnceLock::new(),
         }
     }
@@ -60,6 +68,19 @@ impl AudioPort {
     pub(super) fn attach(&self, thread: Thread) {
         // Only the one worker of this port calls, once.
         let _ = self.thread.set(thread);
+    }
+
+    /// The worker says when its next turns are. A hint: nobody is woken for it.
+    pub(super) fn tell_next_turns(&self, turns: [Option<Time>; 2]) {
+        for (told, at) in self.next_turns.iter().zip(turns) {
+            told.store(at.map_or(NO_TURN, Time::as_nanos), Ordering::Relaxed);
+        }
+    }
+
+    /// When the worker's next turns are, as last told.
+    pub(crate) fn next_turns(&self) -> impl Iterator<Item = Time> {
+        let told = self.next_turns.iter().map(|turn| turn.load(Ordering::Relaxed));
+        told.filter(|at| *at != NO_TURN).map(Time::from_nanos)
     }
 
     pub(crate) fn wake(&self) {

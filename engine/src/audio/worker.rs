@@ -165,16 +165,23 @@ impl Worker {
             self.end_recorder(id);
         }
         let next = self.wheel.next_from(self.slot);
+        self.tell_next_turns(next);
         match next {
             _ if more => None,
             Some(slot) if slot <= due => None,
-            Some(slot) => Some(Time::from_nanos(slot * SLOT_NS)),
+            Some(slot) => Some(begin_of(slot)),
             None => {
                 // Nobody has turns: whoever comes first begins with the next slot.
                 self.slot = due + 1;
                 Some(now + NAP)
             }
         }
+    }
+
+    /// Whoever has packets for the next turns wants to bring them shortly ahead of those.
+    fn tell_next_turns(&self, next: Option<u64>) {
+        let after = next.and_then(|slot| self.wheel.next_from(slot + 1));
+        self.around.ports[self.around.worker].tell_next_turns([next, after].map(|slot| slot.map(begin_of)));
     }
 
     /// Carries out what is queued, within its share; says whether more waits.
@@ -295,7 +302,7 @@ impl Worker {
         let tell = |event| (around.sink)(ShardId(around.index), EngineEvent::Audio(event));
         // Dropping them wakes the shards that got something: once for all turns of the slot.
         let mut links = around.mesh.links();
-        let begins = Time::from_nanos(slot * SLOT_NS);
+        let begins = begin_of(slot);
         let late = now.since(begins);
         let (mut ticks, mut behind) = (0, 0);
         for &place in wheel.at(slot) {
@@ -346,6 +353,10 @@ impl Worker {
         let recorders: Vec<AudioId> = self.names.iter().filter_map(is_recorder).collect();
         recorders.into_iter().for_each(|id| self.end_recorder(id));
     }
+}
+
+fn begin_of(slot: u64) -> Time {
+    Time::from_nanos(slot * SLOT_NS)
 }
 
 /// A fault of ours; its text.

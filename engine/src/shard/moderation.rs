@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use kaname_core::Time;
 
-use crate::limits::{MODERATION_LEAST, MODERATION_PAUSE};
+use crate::limits::{MODERATION_ENOUGH, MODERATION_LEAST, MODERATION_PAUSE};
 
 /// What the latest packets teach.
 #[derive(Debug)]
 pub(crate) struct Moderation {
-    /// From one look to the next.
-    period: Duration,
+    /// From one look to the next at most.
+    longest: Duration,
     /// The latest round that received on ports of single legs began then.
     looked: Time,
     /// Smoothed time from one such packet to the next, in nanoseconds.
@@ -27,9 +27,9 @@ pub(crate) struct Moderation {
 const LONG_NS: u64 = 10_000_000;
 
 impl Moderation {
-    /// `period` zero: never.
-    pub(crate) fn new(period: Duration) -> Moderation {
-        Moderation { period, looked: Time::ZERO, gap_ns: LONG_NS, not_before: Time::ZERO }
+    /// `longest` is the time from one look to the next at most; zero: never.
+    pub(crate) fn new(longest: Duration) -> Moderation {
+        Moderation { longest, looked: Time::ZERO, gap_ns: LONG_NS, not_before: Time::ZERO }
     }
 
     /// A round that began at `now` received so many packets on ports of single legs, and on shared ones.
@@ -46,13 +46,14 @@ impl Moderation {
 
     /// How long to rest now ahead of the next look, if that is worth its while.
     pub(crate) fn rest(&self, now: Time) -> Option<Duration> {
+        let gap = Duration::from_nanos(self.gap_ns);
         // Several must come in the meantime, or it is a wake-up more instead of fewer.
-        let several = u128::from(self.gap_ns) * MODERATION_LEAST <= self.period.as_nanos();
-        if !several || now < self.not_before {
+        if gap * MODERATION_LEAST > self.longest || now < self.not_before {
             return None;
         }
-        let left = self.period.saturating_sub(now.since(self.looked));
-        (left > self.period / 8).then_some(left)
+        let period = self.longest.min(gap * MODERATION_ENOUGH);
+        let left = period.saturating_sub(now.since(self.looked));
+        (left > period / 8).then_some(left)
     }
 }
 
@@ -60,7 +61,9 @@ impl Moderation {
 mod tests {
     use super::*;
 
-    const PERIOD: Duration = Duration::from_micros(200);
+    const LONGEST: Duration = Duration::from_micros(800);
+    /// So that no more than a few come in the longest rest.
+    const GAP: Duration = Duration::from_micros(200);
 
     /// So many packets, evenly, one a round; gives when the last came.
     fn arrive(moderation: &mut Moderation, from: Time, count: u32, gap: Duration) -> Time {
@@ -71,18 +74,61 @@ mod tests {
 
     #[test]
     fn it_rests_while_calls_are_busy_and_until_the_period_is_over() {
-        let mut moderation = Moderation::new(PERIOD);
+        let mut moderation = Moderation::new(LONGEST);
         assert_eq!(moderation.rest(Time::ZERO), None);
-        let now = arrive(&mut moderation, Time::ZERO, 100, PERIOD / 4);
-        assert_eq!(moderation.rest(now), Some(PERIOD));
-        assert_eq!(moderation.rest(now + PERIOD / 2), Some(PERIOD / 2), "what the round took is part of it");
-        assert_eq!(moderation.rest(now + PERIOD), None, "a round that took so long is followed by the next");
+        let now = arrive(&mut moderation, Time::ZERO, 100, GAP);
+        assert_eq!(moderation.rest(now), Some(LONGEST));
+        assert_eq!(
+            moderation.rest(now + LONGEST / 2),
+            Some(LONGEST / 2),
+            "what the round took is part of it"
+        );
+        assert_eq!(moderation.rest(now + LONGEST), None, "a round that took so long is followed by the next");
+    }
+
+    #[test]
+    fn the_more_packets_come_the_shorter_it_rests() {
+        let mut before = LONGEST;
+        for micros in [90, 50, 20, 10] {
+            let mut moderation = Moderation::new(LONGEST);
+            let gap = Duration::from_micros(micros);
+            let now = arrive(&mut moderation, Time::ZERO, 200, gap);
+            let rest = moderation.rest(now).expect("they are many");
+            let packets = rest.as_nanos() / gap.as_nanos();
+            assert!(packets.abs_diff(u128::from(MODERATION_ENOUGH)) <= 1, "{rest:?} at one each {gap:?}");
+            assert!(rest < before);
+            before = rest;
+        }
+    }
+
+    #[test]
+    fn a_simulated_shard_waits_no_longer_than_it_may_and_wakes_for_several_at_once() {
+        for (gap, looks_at_most) in
+            [(350, 500), (200, 280), (40, 160)].map(|(us, n)| (Duration::from_micros(us), n))
+        {
+            let mut moderation = Moderation::new(LONGEST);
+            let (mut now, mut next, mut looks, mut came) = (Time::ZERO, 0_u32, 0, 0);
+            let arrival = |number: u32| Time::ZERO + gap * number;
+            while came < 1000 {
+                // It sleeps until the next, or rests.
+                now = match moderation.rest(now) {
+                    Some(rest) => now + rest,
+                    None => now.max(arrival(next)),
+                };
+                let waited = now.since(arrival(next));
+                assert!(waited <= LONGEST, "{waited:?} at one each {gap:?}");
+                let count = (next..).take_while(|number| arrival(*number) <= now).count() as u32;
+                moderation.received(now, count.into(), 0);
+                (next, came, looks) = (next + count, came + count, looks + 1);
+            }
+            assert!(looks <= looks_at_most, "{looks} looks for {came} packets, one each {gap:?}");
+        }
     }
 
     #[test]
     fn it_never_rests_where_packets_are_few_or_it_is_not_wanted() {
-        let mut moderation = Moderation::new(PERIOD);
-        let now = arrive(&mut moderation, Time::ZERO, 100, 2 * PERIOD);
+        let mut moderation = Moderation::new(LONGEST);
+        let now = arrive(&mut moderation, Time::ZERO, 100, LONGEST);
         assert_eq!(moderation.rest(now), None);
         let mut never = Moderation::new(Duration::ZERO);
         let now = arrive(&mut never, Time::ZERO, 100, Duration::from_micros(1));
@@ -91,19 +137,19 @@ mod tests {
 
     #[test]
     fn rooms_end_it_for_a_while() {
-        let mut moderation = Moderation::new(PERIOD);
-        let now = arrive(&mut moderation, Time::ZERO, 100, PERIOD / 4);
+        let mut moderation = Moderation::new(LONGEST);
+        let now = arrive(&mut moderation, Time::ZERO, 100, GAP);
         moderation.received(now, 1, 1);
-        let later = arrive(&mut moderation, now, 10, PERIOD / 4);
+        let later = arrive(&mut moderation, now, 10, GAP);
         assert_eq!(moderation.rest(later), None);
-        let later = arrive(&mut moderation, now + MODERATION_PAUSE, 100, PERIOD / 4);
-        assert_eq!(moderation.rest(later), Some(PERIOD));
+        let later = arrive(&mut moderation, now + MODERATION_PAUSE, 100, GAP);
+        assert_eq!(moderation.rest(later), Some(LONGEST));
     }
 
     #[test]
     fn silence_ends_it() {
-        let mut moderation = Moderation::new(PERIOD);
-        let now = arrive(&mut moderation, Time::ZERO, 100, PERIOD / 4);
+        let mut moderation = Moderation::new(LONGEST);
+        let now = arrive(&mut moderation, Time::ZERO, 100, GAP);
         let later = now + Duration::from_secs(1);
         assert_eq!(moderation.rest(later), None);
         moderation.received(later, 1, 0);

@@ -53,7 +53,7 @@ impl<I: PacketIo> Round<'_, I> {
         carry_out_waiting(&mut self.shard, self.around, (&mut self.forget, &mut self.aside), now);
         self.steer.figures.taken += self.strays.len() as u64;
         let mut batch = recycle(std::mem::take(&mut self.batch));
-        batch.extend(self.strays.iter().map(|stray| Datagram { path: stray.path, bytes: stray.bytes() }));
+        batch.extend(self.strays.iter().map(|stray| Datagram::new(stray.path, stray.bytes())));
         // What is not ours either is nobody's: it goes no further.
         self.shard.ingest(now, &batch);
         self.batch = recycle(batch);

@@ -201,6 +201,9 @@ pub(crate) fn through_a_worker() -> u64 {
         std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
     }
     let allocated = allocations() - begun;
+    // All of it goes to the worker, so it was taken in ahead of its turns; figures are a second old at most.
+    let waited = engine.counters(SHARD).get("io_ports_waited");
+    assert!(waited >= u64::from(CLIENTS) * 300, "{waited}");
     for (telephone, before) in telephones.iter().zip(heard) {
         assert!(telephone.heard - before >= 190, "{}", telephone.heard - before);
     }

@@ -109,7 +109,7 @@ pub struct Media {
     pub interface: Option<String>,
     /// How that interface gives and takes frames.
     pub xdp_mode: XdpMode,
-    /// From one look to the next of a packet thread that is busy with calls, in microseconds; 0: it wakes up for each packet.
+    /// Longest rest between two looks of a packet thread that is busy with calls, in microseconds; 0: it wakes up for each packet.
     pub coalesce_us: u64,
     /// Handshake threads.
     pub workers: usize,
@@ -314,7 +314,7 @@ impl Default for Config {
                 io: MediaIo::Auto,
                 interface: None,
                 xdp_mode: XdpMode::Auto,
-                coalesce_us: 250,
+                coalesce_us: 1_000,
                 workers: 1,
                 pin: true,
                 receive_buffer_bytes: DEFAULT_RECEIVE_BUFFER,

@@ -36,6 +36,7 @@ impl State {
         let index = self.legs.insert(config.leg, leg);
         fragment.into_iter().for_each(|fragment| _ = self.fragments.insert(fragment, index));
         locals.into_iter().for_each(|local| _ = self.locals.insert(local, index));
+        self.settle_patience(index);
         self.wake(index, due);
         Ok(())
     }
@@ -109,6 +110,7 @@ impl State {
         for (ssrc, repair) in [(ssrc, false), (repair_ssrc, true)] {
             ssrc.into_iter().for_each(|ssrc| _ = leg.sources.bind(ssrc, Owner { index, repair }));
         }
+        self.settle_patience(leg_index);
         Ok(())
     }
 
@@ -141,6 +143,7 @@ impl State {
         if !still_wanted {
             leg.arrivals = None;
         }
+        self.settle_patience(stream.leg);
         Some(())
     }
 

@@ -27,12 +27,13 @@ impl State {
         if stream.exports.len() >= limits::EXPORTS_PER_STREAM {
             return Err(CommandError::Full);
         }
-        let report = stream.remote_report;
+        let (report, leg) = (stream.remote_report, stream.leg);
         stream.exports.push(Export { link, to, wanted: true });
         self.crossings.exports.insert(link, index);
         if let Some(report) = report {
             self.crossings.tell(to, link, Body::Report(report));
         }
+        self.settle_patience(leg);
         // The wish of whoever it is for may have been here before the link was.
         self.want_key_frame(index, true, now);
         Ok(())
@@ -45,6 +46,8 @@ impl State {
             if !stream.is_watched() {
                 stream.key_frames.cancel();
             }
+            let leg = stream.leg;
+            self.settle_patience(leg);
         }
         Ok(())
     }

@@ -41,6 +41,8 @@ impl State {
         if !stream.senders.contains(&sender_index) {
             stream.senders.push(sender_index);
         }
+        let leg = stream.leg;
+        self.settle_patience(leg);
         self.leave_stream(sender_index, dropped.filter(|dropped| *dropped != stream_index));
         self.tell_wanted(stream_index);
         // A key frame ahead of the handshake's end would reach nobody, and put off the one that is of use: that is asked
@@ -76,6 +78,8 @@ impl State {
         if !stream.is_watched() {
             stream.key_frames.cancel();
         }
+        let leg = stream.leg;
+        self.settle_patience(leg);
         self.tell_wanted(index);
     }
 

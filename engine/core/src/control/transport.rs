@@ -141,6 +141,7 @@ impl State {
         leg.report_due = now + limits::REPORT_INTERVAL / 4;
         let (due, can_send) = (leg.report_due, leg.can_send());
         self.wake(index, Some(due));
+        self.settle_patience(index);
         if can_send {
             self.leg_is_ready(index, now);
         }

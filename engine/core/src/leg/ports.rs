@@ -38,6 +38,8 @@ struct Candidate {
 pub(crate) struct Ports {
     pub(crate) rtp: u32,
     pub(crate) rtcp: Option<u32>,
+    /// Whether what comes to the RTP port may wait, as last told.
+    pub(crate) waits: Option<bool>,
     /// The peer is where its checks come from: nothing is learned here.
     has_ice: bool,
     learn: Learn,
@@ -75,6 +77,7 @@ impl Ports {
         let mut ports = Ports {
             rtp,
             rtcp,
+            waits: None,
             has_ice,
             learn: remote.learn,
             signalled: None,

@@ -26,7 +26,8 @@ pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time, datagrams:
     media.retain(|at| {
         let at = usize::from(*at);
         let bytes = &staging[at][..usize::from(plain_len[at])];
-        let kept = inspect(state, (of_leg[at], owners[at]), bytes, now, &datagrams[at].path)
+        let datagram = &datagrams[at];
+        let kept = inspect(state, (of_leg[at], owners[at]), bytes, now - datagram.waited, &datagram.path)
             .and_then(|meta| state.arena.admit(&mut staging[at], meta).ok_or(DropReason::ArenaFull));
         match kept {
             Ok(slot) => slots[at] = slot,
@@ -36,7 +37,7 @@ pub(crate) fn run(state: &mut State, batch: &mut Incoming, now: Time, datagrams:
     });
 }
 
-/// One packet: what is to be kept of it, or why it goes no further.
+/// One packet that came at `now`: what is to be kept of it, or why it goes no further.
 fn inspect(
     state: &mut State,
     (leg_index, owner): (u32, Owner),

@@ -29,6 +29,7 @@ pub(crate) fn run(
         // What was in staging has moved to the arena or is garbage by now.
         let Some(buffer) = batch.staging.first_mut() else { return };
         let datagram = &datagrams[usize::from(at)];
+        let now = now - datagram.waited;
         let read = unprotect(state, datagram, now, &mut buffer[..]);
         let done = read.and_then(|(leg, len)| compound(state, leg, &buffer[..len], now));
         if let Err(reason) = done {

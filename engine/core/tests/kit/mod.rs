@@ -104,7 +104,7 @@ impl World {
     }
 
     pub(crate) fn receive_all(&mut self, packets: &[(Path, Vec<u8>)]) {
-        let batch: Vec<_> = packets.iter().map(|(path, bytes)| Datagram { path: *path, bytes }).collect();
+        let batch: Vec<_> = packets.iter().map(|(path, bytes)| Datagram::new(*path, bytes)).collect();
         self.shard.ingest(self.now, &batch);
         self.drain();
     }
