@@ -228,7 +228,7 @@ fn nothing_is_allocated_for_a_fax() {
     for number in 0..3000_u16 {
         let bytes = [&number.to_be_bytes()[..], &[7; 60]].concat();
         let before = ALLOCATIONS.load(Ordering::Relaxed);
-        let batch = phones.each_ref().map(|phone| Datagram { path: phone.path(), bytes: &bytes });
+        let batch = phones.each_ref().map(|phone| Datagram::new(phone.path(), &bytes));
         world.shard.ingest(world.now, &batch);
         let sent = drain(&mut world, &mut memory, &mut taken);
         world.now = world.now + Duration::from_millis(20);
