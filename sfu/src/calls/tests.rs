@@ -1,6 +1,7 @@
 //! Calls against an engine that only writes down what it is told.
 
 mod commands;
+mod door;
 mod early;
 mod fake;
 mod fax;
