@@ -49,7 +49,7 @@ pub(crate) fn sessions((ours, theirs): (u32, u32)) -> (Inbound, Outbound) {
 }
 
 impl Phone {
-    fn add(world: &mut World, number: u32, remote: Remote, rtcp: bool) -> Phone {
+    pub(crate) fn add(world: &mut World, number: u32, remote: Remote, rtcp: bool) -> Phone {
         let leg = LegId(1 << 31 | number);
         let ports = (100 + 2 * number, rtcp.then_some(101 + 2 * number));
         let transport = Transport::Ports(Ports { rtp: ports.0, rtcp: ports.1, ice: None, remote });
