@@ -31,6 +31,13 @@ pub enum EngineEvent {
         /// Why.
         reason: SecureError,
     },
+    /// The handshake on RTCP's own port failed: reports are neither read nor sent. Media has keys of its own.
+    RtcpSecureFailed {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        reason: SecureError,
+    },
     /// The peer closed the DTLS association (close_notify): it left.
     LegClosed {
         /// The leg.

@@ -69,9 +69,11 @@ pub enum DtlsPeer {
     /// several may try at once; the first with the signalled fingerprint is the peer, and the leg's address is then
     /// its. With [`kaname_core::command::Learn::Never`] only the signalled address may try.
     Signalled {
-        /// The leg's port, as [`crate::Engine::open_port`] named it: of RTP and RTCP both (RFC 5761), since each would
-        /// need a handshake of its own.
+        /// The leg's port, as [`crate::Engine::open_port`] named it.
         local: u32,
+        /// RTCP's port, where it has one of its own: a second handshake is on it, with the same certificates and roles (RFC
+        /// 5764 section 4.1). `None`: `local` is of both (RFC 5761).
+        rtcp: Option<u32>,
         /// Where the peer is by its description. As the leg's own.
         remote: Remote,
     },

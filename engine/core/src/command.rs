@@ -21,6 +21,15 @@ pub struct StreamId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SenderId(pub u32);
 
+/// What a port of a leg carries that has one for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Keyed {
+    /// Media.
+    Rtp,
+    /// Reports.
+    Rtcp,
+}
+
 /// An instruction to a shard. An instruction that names what does not exist, or exceeds a limit, changes
 /// nothing and is answered by [`crate::Event::CommandFailed`].
 #[derive(Debug)]
@@ -61,6 +70,19 @@ pub enum Command {
     SetKeys {
         /// The leg.
         leg: LegId,
+        /// What the peer protects with.
+        inbound: Box<Keying>,
+        /// What we protect with.
+        outbound: Box<Keying>,
+    },
+    /// As [`Command::SetKeys`], of one of the leg's two ports, where each has a handshake of its own (RFC 5764 section
+    /// 4.1): from now on RTCP is neither read nor sent under the keys of media. Only for a leg on ports of its own, one of which is
+    /// for RTCP.
+    SetKeysOf {
+        /// The leg.
+        leg: LegId,
+        /// What they protect.
+        of: Keyed,
         /// What the peer protects with.
         inbound: Box<Keying>,
         /// What we protect with.

@@ -27,6 +27,9 @@ impl State {
             Command::SetPlain { leg } => self.set_plain(leg, now),
             Command::SetExtensions { leg, extensions } => self.set_extensions(leg, extensions),
             Command::SetKeys { leg, inbound, outbound } => self.set_keys(leg, &inbound, &outbound, now),
+            Command::SetKeysOf { leg, of, inbound, outbound } => {
+                self.set_keys_of(leg, of, &inbound, &outbound, now)
+            }
             Command::RemoveLeg { leg } => self.remove_leg(leg),
             Command::AddStream { leg, stream, config } => self.add_stream(leg, stream, *config),
             Command::RemoveStream { stream } => self.remove_stream(stream),
@@ -81,6 +84,7 @@ fn describe(command: &Command) -> (&'static str, Option<LegId>) {
         Command::SetPlain { leg } => ("SetPlain", Some(*leg)),
         Command::SetExtensions { leg, .. } => ("SetExtensions", Some(*leg)),
         Command::SetKeys { leg, .. } => ("SetKeys", Some(*leg)),
+        Command::SetKeysOf { leg, .. } => ("SetKeysOf", Some(*leg)),
         Command::RemoveLeg { leg } => ("RemoveLeg", Some(*leg)),
         Command::AddStream { leg, .. } => ("AddStream", Some(*leg)),
         Command::RemoveStream { .. } => ("RemoveStream", None),

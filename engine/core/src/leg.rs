@@ -14,7 +14,7 @@ use kaname_wire::path::Path;
 pub(crate) use agent::{Agent, Credentials, are_valid as ice_is_valid};
 pub(crate) use arrivals::Arrivals;
 pub(crate) use ports::{Claim, Ports};
-pub(crate) use security::{Receiving, Sending};
+pub(crate) use security::{Receiving, RtcpKeys, Sending};
 pub(crate) use sources::{Owner, Sources};
 
 use crate::bucket::Bucket;
@@ -68,6 +68,8 @@ pub(crate) struct Leg {
     pub(crate) outbound_prints: Vec<u64>,
     /// Inbound sessions of a leg on ports of its own that a renegotiation put aside: their keys may come back.
     pub(crate) put_aside: Vec<(Print, Inbound)>,
+    /// Of reports, where those are not under the keys of media.
+    pub(crate) rtcp_keys: Option<Box<RtcpKeys>>,
     pub(crate) streams: Vec<u32>,
     pub(crate) senders: Vec<u32>,
     /// SSRCs that it sent and may never send again under these keys.
@@ -107,6 +109,7 @@ impl Leg {
             outbound_print: None,
             outbound_prints: Vec::new(),
             put_aside: Vec::new(),
+            rtcp_keys: None,
             exhausted: false,
             streams: Vec::new(),
             senders: Vec::new(),
@@ -160,6 +163,11 @@ impl Leg {
     /// Where RTCP goes to.
     pub(crate) fn rtcp_path(&self) -> Option<Path> {
         self.rtcp_path
+    }
+
+    /// What protects reports that leave.
+    pub(crate) fn rtcp_outbound(&mut self) -> &mut Sending {
+        self.rtcp_keys.as_mut().map_or(&mut self.outbound, |keys| &mut keys.outbound)
     }
 
     /// Whether anything can be sent to it under its keys.

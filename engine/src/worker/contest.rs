@@ -65,7 +65,7 @@ impl Contest {
     pub(super) fn new(params: &DtlsParams, now: Instant) -> Option<Contest> {
         let port = match params.peer {
             DtlsPeer::Validated => None,
-            DtlsPeer::Signalled { local, remote } => Some((local, remote)),
+            DtlsPeer::Signalled { local, remote, .. } => Some((local, remote)),
         };
         let own = (params.role == DtlsRole::Active).then_some(Own {
             association: None,

@@ -1,9 +1,10 @@
 //! One leg's security: waits for a ClientHello, shakes hands, then carries data channels.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use kaname_core::Command;
-use kaname_core::command::Remote;
+use kaname_core::command::{Keyed, Remote};
 use kaname_wire::path::Path;
 
 use super::channels::{ChannelNews, Channels};
@@ -32,6 +33,10 @@ enum State {
 /// One leg on its worker.
 pub(super) struct Session {
     state: State,
+    /// The handshake on RTCP's own port.
+    rtcp: Option<Box<Session>>,
+    /// It is that.
+    is_rtcp: bool,
     params: Option<DtlsParams>,
     /// The client's random of the handshake in progress, once its first fragment came: tells repetitions from
     /// another's ClientHello.
@@ -54,6 +59,8 @@ impl Session {
     pub(super) fn new() -> Session {
         Session {
             state: State::Waiting,
+            rtcp: None,
+            is_rtcp: false,
             params: None,
             random: None,
             began: None,
@@ -72,10 +79,12 @@ impl Session {
 
     /// Unfinished handshakes, and those that have yet to show that their sender is where it says.
     pub(super) fn open(&self) -> (usize, usize) {
-        match &self.state {
+        let (half_open, unproven) = match &self.state {
             State::Contested(contest) => contest.open(),
             _ => (usize::from(self.is_half_open()), 0),
-        }
+        };
+        let (of_rtcp, unproven_of_rtcp) = self.rtcp.as_ref().map_or((0, 0), |rtcp| rtcp.open());
+        (half_open + of_rtcp, unproven + unproven_of_rtcp)
     }
 
     #[cfg(test)]
@@ -85,6 +94,11 @@ impl Session {
 
     /// When it wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
+        let of_rtcp = self.rtcp.as_ref().and_then(|rtcp| rtcp.deadline());
+        [self.own_deadline(), of_rtcp].into_iter().flatten().min()
+    }
+
+    fn own_deadline(&self) -> Option<Instant> {
         let (of_dtls, of_handshake) = match &self.state {
             State::Over | State::Settled => return None,
             State::Contested(contest) => return contest.deadline(),
@@ -103,11 +117,22 @@ impl Session {
 
     /// The same fingerprint again changes only what goes with it.
     pub(super) fn secure(&mut self, params: DtlsParams, context: &Context<'_>) {
+        let before = self.rtcp.take();
+        let rtcp = of_rtcp_port(&params).map(|params| {
+            let mut rtcp = before.unwrap_or_else(|| Box::new(Session { is_rtcp: true, ..Session::new() }));
+            rtcp.secure_own(params, context);
+            rtcp
+        });
+        self.secure_own(params, context);
+        self.rtcp = rtcp;
+    }
+
+    fn secure_own(&mut self, params: DtlsParams, context: &Context<'_>) {
         let same = self.params.as_ref().is_some_and(|p| p.remote_fingerprint == params.remote_fingerprint);
         // Who may try is no longer the same.
         let elsewhere = matches!(self.state, State::Contested(_)) && self.params.as_ref() != Some(&params);
         if !same || elsewhere || matches!(self.state, State::Over) {
-            *self = Session { timer: self.timer, ..Session::new() };
+            *self = Session { timer: self.timer, is_rtcp: self.is_rtcp, ..Session::new() };
         }
         if matches!(self.state, State::Waiting)
             && let Some(contest) = Contest::new(&params, context.now)
@@ -138,6 +163,10 @@ impl Session {
 
     /// Media goes to where the peer has shown to be.
     fn move_to_peer(&self, context: &mut Context<'_>) {
+        // Where reports come from, the core learns from those that are authentic.
+        if self.is_rtcp {
+            return;
+        }
         let Some(DtlsPeer::Signalled { remote, .. }) = self.params.as_ref().map(|params| params.peer) else {
             return;
         };
@@ -147,6 +176,9 @@ impl Session {
     }
 
     pub(super) fn datagram(&mut self, path: Path, datagram: &[u8], context: &mut Context<'_>) {
+        if let Some(rtcp) = self.rtcp.as_mut().filter(|rtcp| rtcp.is_on(path.local)) {
+            return rtcp.datagram(path, datagram, context);
+        }
         if let State::Contested(contest) = &mut self.state {
             let outcome = contest.datagram(path, datagram, context);
             return self.decide(outcome, context);
@@ -169,6 +201,12 @@ impl Session {
         let mut news = Vec::new();
         let result = association.datagram(datagram, context.now, context.room, &mut news);
         self.settle(result, news, context);
+    }
+
+    /// Whether the local port is its own.
+    fn is_on(&self, port: u32) -> bool {
+        let peer = self.params.as_ref().map(|params| params.peer);
+        matches!(peer, Some(DtlsPeer::Signalled { local, .. }) if local == port)
     }
 
     /// A ClientHello begins a handshake; another's, while none has ended well, begins it anew: whoever forged the
@@ -201,6 +239,9 @@ impl Session {
     }
 
     pub(super) fn timeout(&mut self, context: &mut Context<'_>) {
+        if let Some(rtcp) = &mut self.rtcp {
+            rtcp.timeout(context);
+        }
         if let State::Contested(contest) = &mut self.state {
             let outcome = contest.timeout(context);
             return self.decide(outcome, context);
@@ -238,6 +279,9 @@ impl Session {
     }
 
     pub(super) fn close(&mut self, context: &mut Context<'_>) {
+        if let Some(rtcp) = &mut self.rtcp {
+            rtcp.close(context);
+        }
         if let State::Handshaking(association) | State::Secured(association) = &mut self.state {
             let mut news = Vec::new();
             association.close(context.now, context.room, &mut news);
@@ -291,8 +335,15 @@ impl Session {
             News::Closed => {
                 self.end_channels(context);
                 self.state = State::Over;
-                context.emit(EngineEvent::LegClosed { leg: context.key.leg });
+                self.gone(context);
             }
+        }
+    }
+
+    /// The peer is.
+    fn gone(&self, context: &Context<'_>) {
+        if !self.is_rtcp {
+            context.emit(EngineEvent::LegClosed { leg: context.key.leg });
         }
     }
 
@@ -306,10 +357,24 @@ impl Session {
         let leg = context.key.leg;
         let (profile, dtls) = (keys.profile, keys.version);
         let (inbound, outbound) = (Box::new(keys.inbound), Box::new(keys.outbound));
-        context.keep(Command::SetKeys { leg, inbound, outbound });
-        context.emit(EngineEvent::Secured { leg, profile, dtls });
+        context.keep(match self.keyed() {
+            None => Command::SetKeys { leg, inbound, outbound },
+            Some(of) => Command::SetKeysOf { leg, of, inbound, outbound },
+        });
+        if !self.is_rtcp {
+            context.emit(EngineEvent::Secured { leg, profile, dtls });
+        }
         if let Some(params) = self.params.as_ref().filter(|p| p.data_channels) {
             self.channels = Some(Channels::new(params));
+        }
+    }
+
+    /// What its keys are for; `None`: both.
+    fn keyed(&self) -> Option<Keyed> {
+        match (self.is_rtcp, &self.rtcp) {
+            (true, _) => Some(Keyed::Rtcp),
+            (false, Some(_)) => Some(Keyed::Rtp),
+            (false, None) => None,
         }
     }
 
@@ -324,7 +389,7 @@ impl Session {
             (Broken::Protocol, State::Secured(_)) => {
                 self.end_channels(context);
                 self.state = State::Over;
-                context.emit(EngineEvent::LegClosed { leg: context.key.leg });
+                self.gone(context);
             }
             (Broken::Protocol, _) => {}
             (Broken::Refused(reason), _) => self.fail(reason, context),
@@ -334,7 +399,11 @@ impl Session {
     fn fail(&mut self, reason: SecureError, context: &mut Context<'_>) {
         self.state = State::Over;
         count(&context.counters().dtls_failed);
-        context.emit(EngineEvent::SecureFailed { leg: context.key.leg, reason });
+        let leg = context.key.leg;
+        context.emit(match self.is_rtcp {
+            false => EngineEvent::SecureFailed { leg, reason },
+            true => EngineEvent::RtcpSecureFailed { leg, reason },
+        });
     }
 
     fn end_channels(&mut self, context: &mut Context<'_>) {
@@ -345,6 +414,17 @@ impl Session {
             }
         }
     }
+}
+
+/// What the handshake on RTCP's own port needs to know, if there is to be one.
+fn of_rtcp_port(params: &DtlsParams) -> Option<DtlsParams> {
+    let DtlsPeer::Signalled { rtcp: Some(local), remote, .. } = params.peer else { return None };
+    // RFC 3550 section 11: the next higher port, unless another was named.
+    let above = |rtp: SocketAddr| Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?));
+    let at = remote.rtcp.or_else(|| remote.rtp.and_then(above));
+    let remote = Remote { rtp: at, rtcp: None, learn: remote.learn };
+    let peer = DtlsPeer::Signalled { local, rtcp: None, remote };
+    Some(DtlsParams { peer, data_channels: false, ..params.clone() })
 }
 
 fn tell_channel(news: ChannelNews, context: &Context<'_>) {

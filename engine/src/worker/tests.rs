@@ -7,6 +7,7 @@ mod contest;
 mod handshake;
 mod memory;
 mod peer;
+mod rtcp;
 
 use crossbeam_queue::ArrayQueue;
 use kaname_core::command::LegId;

@@ -109,7 +109,7 @@ fn leg(world: &World, files: &Files, role: DtlsRole, learn: Learn, peer: SocketA
     let config =
         LegConfig { leg: LEG, transport: Transport::Ports(ports), extensions: ExtensionIds::default() };
     world.command(SHARD, Command::AddLeg(Box::new(config)));
-    let peer = DtlsPeer::Signalled { local, remote };
+    let peer = DtlsPeer::Signalled { local, rtcp: None, remote };
     let &Files { certificates, ref fingerprint, .. } = files;
     let params =
         DtlsParams { certificates, role, peer, data_channels: false, ..DtlsParams::new(fingerprint.clone()) };
@@ -215,6 +215,41 @@ fn certificates_of_all_kinds_in_small_datagrams_too() {
             let client = ["s_client", "-connect", &to, "-bind", &there, "-mtu", "256"];
             let _running = files.run(if role == DtlsRole::Active { &server } else { &client });
             world.until("keys", |world| is_secured(world));
+        }
+    }
+}
+
+#[test]
+fn without_rtcp_mux_each_port_has_a_handshake() {
+    for role in [DtlsRole::Passive, DtlsRole::Active] {
+        let Some(files) = Files::new(RSA_2048, Certificates::Any) else { return };
+        let mut world = World::on("127.0.0.1");
+        let (rtp, rtcp) = (open(&world, SHARD, "127.0.0.1"), open(&world, SHARD, "127.0.0.1"));
+        let there = [free(), free()];
+        let remote = Remote { rtp: Some(there[0]), rtcp: Some(there[1]), learn: Learn::Window };
+        let ports = Ports { rtp: rtp.0, rtcp: Some(rtcp.0), ice: None, remote };
+        let config =
+            LegConfig { leg: LEG, transport: Transport::Ports(ports), extensions: ExtensionIds::default() };
+        world.command(SHARD, Command::AddLeg(Box::new(config)));
+        let peer = DtlsPeer::Signalled { local: rtp.0, rtcp: Some(rtcp.0), remote };
+        let params = DtlsParams::new(files.fingerprint.clone());
+        let certificates = files.certificates;
+        let params = DtlsParams { certificates, role, peer, data_channels: false, ..params };
+        world.engine.secure(SHARD, LEG, params).expect("room");
+        let mut running: Vec<Running> = [rtp.1, rtcp.1]
+            .into_iter()
+            .zip(there)
+            .map(|(to, there)| {
+                let (to, there) = (to.to_string(), there.to_string());
+                let server = ["s_server", "-accept", &there, "-verify", "1", "-verify_quiet"];
+                let client = ["s_client", "-connect", &to, "-bind", &there];
+                files.run(if role == DtlsRole::Active { &server } else { &client })
+            })
+            .collect();
+        world.until("keys on both", |world| world.engine.counters(SHARD).get("dtls_secured") == 2);
+        world.until("the event", |world| is_secured(world));
+        for program in &mut running {
+            await_words(program, "Keying material:");
         }
     }
 }

@@ -224,7 +224,7 @@ fn media(
     let answerer_feedback = view.protocol.has_feedback() && view.has_feedback_lines;
     let both_lite = pending.ice_lite;
     let offerer = Agreed {
-        mux: mux || is_dtls(&offerer_security),
+        mux: is_muxed(mux, &offerer_security, ice.is_some(), &call.parties[from].medias[view.index]),
         security: offerer_security,
         ice: ice.filter(|_| !both_lite).map(|ice| ice.ufrag.clone()),
         remote: signalled(&rtp.theirs, wishes.address),
@@ -237,7 +237,12 @@ fn media(
     };
     let answerer_ice = view.ice.as_ref().filter(|_| rtp.ice && !text.session().ice_lite);
     let answerer = Agreed {
-        mux: agreed_mux(rtp.mux, view.rtcp_mux) || is_dtls(&answerer_security),
+        mux: is_muxed(
+            agreed_mux(rtp.mux, view.rtcp_mux),
+            &answerer_security,
+            answerer_ice.is_some(),
+            &call.parties[to].medias[view.index],
+        ),
         security: answerer_security,
         ice: answerer_ice.map(|ice| ice.ufrag.clone()),
         remote: signalled(view, address_of(flags)),
@@ -286,6 +291,16 @@ fn flows(tools: &mut Tools, flow: &Flow, ptime_ms: Option<u32>, wishes: &Wishes,
         receives: false,
         video: view.kind.eq_ignore_ascii_case("video"),
         protocol: String::new(),
+    }
+}
+
+/// Whether RTP and RTCP of a side share a port. With keys by DTLS that stays as it was: a leg on other ports would have to shake
+/// hands anew, and nothing makes the peer begin. Where there is ICE too they always share it, as with browsers.
+fn is_muxed(agreed: bool, security: &Security, has_ice: bool, line: &Media) -> bool {
+    let before = line.agreed.as_ref().filter(|before| is_dtls(&before.security)).map(|before| before.mux);
+    match is_dtls(security) {
+        true => before.unwrap_or(agreed || has_ice),
+        false => agreed,
     }
 }
 

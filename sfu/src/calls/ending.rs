@@ -173,6 +173,11 @@ impl State {
                     *self.counters.commands_failed_total.entry("no_keys").or_default() += 1;
                 }
             }
+            EngineEvent::RtcpSecureFailed { leg, reason } => {
+                if let Some((call, side)) = self.owner(leg.0) {
+                    tracing::info!(call = %call.id, party = side.party, %reason, "no keys for RTCP: no reports");
+                }
+            }
             EngineEvent::Audio(event) => self.audio_event(now, event),
             EngineEvent::ShardFailed { message } => {
                 tracing::error!(shard = shard.0, message, "a shard died; its calls end");

@@ -102,6 +102,7 @@ pub(super) fn is_of_calls(event: &EngineEvent) -> bool {
         },
         EngineEvent::Secured { leg, .. }
         | EngineEvent::SecureFailed { leg, .. }
+        | EngineEvent::RtcpSecureFailed { leg, .. }
         | EngineEvent::LegClosed { leg }
         | EngineEvent::ChannelOpened { leg, .. }
         | EngineEvent::ChannelMessage { leg, .. }

@@ -199,7 +199,7 @@ fn media(
         line.crypto_offered.clear();
     }
     let mux = offered_mux(view.rtcp_mux, view.rtcp_mux_only, &flags.rtcp_mux);
-    // A handshake is for one port (RFC 8035): with keys by DTLS alone both are to share it.
+    // A handshake is for one port (RFC 5764 section 4.1): with keys by DTLS alone both had better share it.
     let mux = MuxOffer { offered: mux.offered || (security.dtls && !security.sdes), ..mux };
     let has_ice = view.ice.is_some();
     let ice = match flags.ice {

@@ -23,6 +23,8 @@ impl State {
                 let message = format!("the connection failed: {reason}; join again");
                 self.fail(shard, leg, "secure_failed", message);
             }
+            // Rooms have RTP and RTCP on one port.
+            EngineEvent::RtcpSecureFailed { .. } => {}
             // The peer said goodbye itself, so this is no time-out.
             EngineEvent::LegClosed { leg } => self.end_leg(shard, leg, End::Leave(LeaveReason::Left)),
             EngineEvent::ChannelOpened { leg, channel, label, .. } => {

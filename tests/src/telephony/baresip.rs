@@ -42,7 +42,8 @@ pub enum Style {
     Opus,
     /// Opus under SRTP with keys in the SDP.
     SdesOpus,
-    /// As `Dtls`, and the proxy asks the relay to begin the handshake.
+    /// As `Dtls`, and when it calls, the proxy asks the relay to begin the handshake. (When it is called, this program says that
+    /// it begins, whatever it then does.)
     DtlsServer,
     /// As `Dtls`, with a certificate of ECDSA, as later versions of the program make; this one's is of RSA.
     DtlsElliptic,

@@ -29,7 +29,7 @@ route[MEDIA] {
 	$var(media) = "ICE=remove RTP/AVP";
 	if ($tU =~ "^sdes") $var(media) = "ICE=remove RTP/SAVP DTLS=off SDES-pad";
 	if ($tU =~ "^dtls") $var(media) = "ICE=remove UDP/TLS/RTP/SAVP SDES-off";
-	if ($tU =~ "^dtls-server") $var(media) = $var(media) + " DTLS=active";
+	if ($fU =~ "^dtls-server") $var(media) = $var(media) + " DTLS-reverse=active";
 	if ($tU =~ "opus") $var(media) = $var(media) + " codec-transcode-opus";
 	else $var(media) = $var(media) + " codec-transcode-PCMA";
 	return;

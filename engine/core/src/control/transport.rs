@@ -5,9 +5,11 @@ use std::hash::BuildHasher;
 use kaname_srtp::{Inbound, Keying, Outbound};
 use kaname_wire::path::Path;
 
-use crate::command::{IceCredentials, LegId, Remote, Transport};
+use crate::command::{IceCredentials, Keyed, LegId, Remote, Transport};
 use crate::event::{CommandError, Event};
-use crate::leg::{Agent, Bridge, Credentials, Leg, Ports, Print, Receiving, Sending, ice_is_valid};
+use crate::leg::{
+    Agent, Bridge, Credentials, Leg, Ports, Print, Receiving, RtcpKeys, Sending, ice_is_valid,
+};
 use crate::outbox::Way;
 use crate::state::State;
 use crate::{Time, limits};
@@ -91,6 +93,7 @@ impl State {
         if leg.ports.is_none() {
             return Err(CommandError::Invalid);
         }
+        leg.rtcp_keys = None;
         leg.receive(Receiving::Plain, None);
         if !matches!(leg.outbound, Sending::Plain) {
             leg.send_with(Sending::Plain, None);
@@ -108,6 +111,44 @@ impl State {
         now: Time,
     ) -> Result<(), CommandError> {
         let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        self.key(index, inbound, outbound, now)?;
+        self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?.rtcp_keys = None;
+        Ok(())
+    }
+
+    pub(super) fn set_keys_of(
+        &mut self,
+        leg: LegId,
+        of: Keyed,
+        inbound: &Keying,
+        outbound: &Keying,
+        now: Time,
+    ) -> Result<(), CommandError> {
+        let index = self.legs.index(leg).ok_or(CommandError::UnknownLeg)?;
+        let backend = self.backend;
+        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
+        if leg.ports.as_ref().is_none_or(|ports| ports.rtcp.is_none()) {
+            return Err(CommandError::Invalid);
+        }
+        if of == Keyed::Rtcp {
+            let (receives, sends) = (print(&leg.cname, inbound), print(&leg.cname, outbound));
+            let keys = leg.rtcp_keys.get_or_insert_default();
+            return keys.set(backend, (inbound, receives), (outbound, sends));
+        }
+        self.key(index, inbound, outbound, now)?;
+        let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
+        leg.rtcp_keys.get_or_insert_default();
+        Ok(())
+    }
+
+    /// Keys for media, and for reports unless those have their own.
+    fn key(
+        &mut self,
+        index: u32,
+        inbound: &Keying,
+        outbound: &Keying,
+        now: Time,
+    ) -> Result<(), CommandError> {
         let backend = self.backend;
         let leg = self.legs.get_mut(index).ok_or(CommandError::UnknownLeg)?;
         let receives = print(&leg.cname, inbound);
@@ -210,7 +251,7 @@ impl State {
         let Some(leg) = self.legs.get_mut(index) else { return };
         let Some(path) = leg.rtcp_path() else { return };
         let mut bytes = [0; limits::SLOT_LEN];
-        let bytes = match &mut leg.outbound {
+        let bytes = match leg.rtcp_outbound() {
             Sending::Closed => return,
             Sending::Plain => &plain[..],
             Sending::Secure(outbound) => match outbound.protect_rtcp(&plain, &mut bytes) {
@@ -240,6 +281,31 @@ impl Leg {
         (self.outbound, self.outbound_print) = (sending, print);
         self.exhausted = false;
         self.retired.clear();
+    }
+}
+
+impl RtcpKeys {
+    /// A keying that is in use goes on as it was; one of ours that was is refused, as of media.
+    fn set(
+        &mut self,
+        backend: kaname_srtp::Backend,
+        (inbound, receives): (&Keying, Print),
+        (outbound, sends): (&Keying, Print),
+    ) -> Result<(), CommandError> {
+        let keeps_sending = self.outbound_print == Some(sends);
+        if !keeps_sending && self.outbound_prints.contains(&sends.0) {
+            return Err(CommandError::Duplicate);
+        }
+        if self.inbound_print != Some(receives) {
+            self.inbound = Receiving::Secure(Inbound::new(backend, inbound));
+            self.inbound_print = Some(receives);
+        }
+        if !keeps_sending {
+            self.outbound_prints.push(sends.0);
+            self.outbound = Sending::Secure(Outbound::new(backend, outbound));
+            self.outbound_print = Some(sends);
+        }
+        Ok(())
     }
 }
 

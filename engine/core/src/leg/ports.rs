@@ -275,10 +275,14 @@ impl Ports {
         budget: &mut Bucket,
         now: Time,
     ) -> Result<(), DropReason> {
-        if self.has_ice || path.local != self.rtp {
+        if self.has_ice || !self.has(path.local) {
             return Err(DropReason::DtlsUnknownPath);
         }
-        let is_peer = self.is_peer(path.remote);
+        // Where RTCP has a port of its own it has a handshake of its own (RFC 5764 section 4.1).
+        let is_peer = match path.local == self.rtp {
+            true => self.is_peer(path.remote),
+            false => self.rtcp_path() == Some(*path) || self.signalled_rtcp == Some(path.remote),
+        };
         if !is_peer && self.learn == Learn::Never {
             return Err(DropReason::ForeignSource);
         }

@@ -2,6 +2,8 @@
 
 use kaname_srtp::{Inbound, Outbound};
 
+use super::Print;
+
 /// What the peer sends.
 #[allow(clippy::large_enum_variant, reason = "nearly all are sessions, which every packet reads in place")]
 pub(crate) enum Receiving {
@@ -57,6 +59,29 @@ impl Sending {
         match self {
             Sending::Secure(outbound) => Some(outbound),
             _ => None,
+        }
+    }
+}
+
+/// Keys of RTCP on a port of its own, after a handshake of its own (RFC 5764 section 4.1).
+pub(crate) struct RtcpKeys {
+    pub(crate) inbound: Receiving,
+    pub(crate) outbound: Sending,
+    /// Of the keyings in use, and of every outbound one there was.
+    pub(crate) inbound_print: Option<Print>,
+    pub(crate) outbound_print: Option<Print>,
+    pub(crate) outbound_prints: Vec<u64>,
+}
+
+impl Default for RtcpKeys {
+    /// Nothing is read or sent ahead of them.
+    fn default() -> RtcpKeys {
+        RtcpKeys {
+            inbound: Receiving::Closed,
+            outbound: Sending::Closed,
+            inbound_print: None,
+            outbound_print: None,
+            outbound_prints: Vec::new(),
         }
     }
 }

@@ -64,9 +64,10 @@ fn protect(
     mut tell: impl FnMut(Event),
 ) -> Result<Option<usize>, DropReason> {
     debug_assert!(bytes.len() <= RTCP_OUT_LEN);
-    let outbound = match &mut leg.outbound {
+    let is_exhausted = leg.exhausted;
+    let outbound = match leg.rtcp_outbound() {
         Sending::Plain => return Ok(None),
-        Sending::Secure(outbound) if !leg.exhausted => outbound,
+        Sending::Secure(outbound) if !is_exhausted => outbound,
         _ => return Err(DropReason::LegNotReady),
     };
     match outbound.protect_rtcp(bytes, out) {

@@ -54,7 +54,9 @@ fn unprotect(
     if let Some(ports) = &ports {
         ports.admits_rtcp(&datagram.path, leg.inbound.is_plain(), now)?;
     }
-    let len = match &mut leg.inbound {
+    let by_rtcp_port = ports.as_ref().is_some_and(|ports| ports.rtcp == Some(datagram.path.local));
+    let own_keys = leg.rtcp_keys.as_mut().filter(|_| by_rtcp_port);
+    let len = match own_keys.map_or(&mut leg.inbound, |keys| &mut keys.inbound) {
         Receiving::Closed => return Err(DropReason::NoKeys),
         Receiving::Plain => {
             out[..datagram.bytes.len()].copy_from_slice(datagram.bytes);

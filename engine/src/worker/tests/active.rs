@@ -134,9 +134,10 @@ fn a_new_address_moves_what_is_not_done_and_leaves_what_is() {
         let mut peer = Peer::passive(version, bench.now);
         begin(&mut bench, active(&peer));
         bench.commands();
-        let DtlsPeer::Signalled { local, remote } = signalled(Learn::Window) else { unreachable!() };
+        let DtlsPeer::Signalled { local, remote, .. } = signalled(Learn::Window) else { unreachable!() };
         let remote = Remote { rtp: Some(stranger(1).remote), ..remote };
-        let elsewhere = DtlsParams { peer: DtlsPeer::Signalled { local, remote }, ..active(&peer) };
+        let elsewhere =
+            DtlsParams { peer: DtlsPeer::Signalled { local, rtcp: None, remote }, ..active(&peer) };
         begin(&mut bench, elsewhere.clone());
         bench.converse_from(KEY, stranger(1), &mut peer, || false);
         assert!(peer.connected && secured(&bench.events()).is_some());

@@ -13,7 +13,11 @@ use crate::limits::{
 
 /// The leg's peer is said to be at `path(1)`.
 pub(super) fn signalled(learn: Learn) -> DtlsPeer {
-    DtlsPeer::Signalled { local: FIRST_PORT, remote: Remote { rtp: Some(path(1).remote), rtcp: None, learn } }
+    DtlsPeer::Signalled {
+        local: FIRST_PORT,
+        rtcp: None,
+        remote: Remote { rtp: Some(path(1).remote), rtcp: None, learn },
+    }
 }
 
 pub(super) fn passive(peer: &Peer) -> DtlsParams {

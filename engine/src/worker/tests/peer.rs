@@ -47,16 +47,26 @@ pub(super) struct Peer {
 impl Peer {
     /// Datagrams of at most `mtu` bytes: a small one spreads the ClientHello over several.
     pub(super) fn new(version: Version, mtu: usize, now: Instant) -> Peer {
-        Peer::in_role(version, mtu, now, true)
+        Peer::in_role(version, mtu, now, true, make_certificate())
     }
 
     /// A server: it waits for our ClientHello.
     pub(super) fn passive(version: Version, now: Instant) -> Peer {
-        Peer::in_role(version, 1400, now, false)
+        Peer::in_role(version, 1400, now, false, make_certificate())
     }
 
-    fn in_role(version: Version, mtu: usize, now: Instant, active: bool) -> Peer {
-        let certificate = generate_self_signed_certificate().expect("a certificate");
+    /// Another of the same certificate.
+    pub(super) fn twin(&self, now: Instant, active: bool) -> Peer {
+        Peer::in_role(self.version, 1400, now, active, self.certificate.clone())
+    }
+
+    fn in_role(
+        version: Version,
+        mtu: usize,
+        now: Instant,
+        active: bool,
+        certificate: DtlsCertificate,
+    ) -> Peer {
         let config = Arc::new(Config::builder().mtu(mtu).build().expect("a configuration"));
         let make = match version {
             Version::V12 | Version::AnyV12 => Dtls::new_12,
@@ -134,4 +144,8 @@ impl Peer {
             }
         }
     }
+}
+
+fn make_certificate() -> DtlsCertificate {
+    generate_self_signed_certificate().expect("a certificate")
 }

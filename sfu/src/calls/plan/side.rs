@@ -121,7 +121,7 @@ fn secure(leg: LegId, side: &Side) -> Step {
                 role: if *active { DtlsRole::Active } else { DtlsRole::Passive },
                 peer: match side.ice {
                     Some(_) => DtlsPeer::Validated,
-                    None => DtlsPeer::Signalled { local: side.rtp, remote: side.remote },
+                    None => DtlsPeer::Signalled { local: side.rtp, rtcp: side.rtcp, remote: side.remote },
                 },
                 // Telephones have RSA as well.
                 certificates: Certificates::Any,

@@ -9,7 +9,7 @@ use kaname_engine::audio::{AudioCommand, Codecs};
 use kaname_engine::core::command::{LegId, Transport};
 use kaname_engine::core::event::{Event, LegStats, StreamStats};
 use kaname_engine::core::{Command, command::StreamId};
-use kaname_engine::{DtlsParams, EngineBusy, EngineEvent, PortError, ShardId};
+use kaname_engine::{Certificates, DtlsParams, DtlsPeer, EngineBusy, EngineEvent, PortError, ShardId};
 use tokio::sync::mpsc;
 
 use crate::calls::actor::Now;
@@ -77,7 +77,10 @@ impl CallEngine for FakeEngine {
         Ok(())
     }
     fn secure(&self, _: ShardId, leg: LegId, dtls: DtlsParams) -> Result<(), EngineBusy> {
-        self.note(format!("secure leg {} {:?}", short(leg.0), dtls.role));
+        assert_eq!(dtls.certificates, Certificates::Any, "telephones have RSA");
+        let rtcp = matches!(dtls.peer, DtlsPeer::Signalled { rtcp: Some(_), .. });
+        let apart = if rtcp { ", RTCP apart" } else { "" };
+        self.note(format!("secure leg {} {:?}{apart}", short(leg.0), dtls.role));
         Ok(())
     }
     fn audio_workers(&self) -> usize {

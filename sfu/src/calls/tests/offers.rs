@@ -138,6 +138,46 @@ fn keys_are_taken_from_either_kind_of_description() {
 }
 
 #[test]
+fn with_dtls_rtcp_has_a_handshake_of_its_own_where_it_has_a_port_and_keeps_it() {
+    let ice = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=candidate:1 1 UDP 1 203.0.113.2 5000 typ host\r\n";
+    for (lines, flag, wanted) in [
+        ("", "remove", ["add leg 3 to 203.0.113.2:5000", "secure leg 3 Passive, RTCP apart"]),
+        ("a=rtcp-mux\r\n", "remove", ["add leg 3 to 203.0.113.2:5000 mux", "secure leg 3 Passive"]),
+        (ice, "force", ["add leg 3 to 203.0.113.2:5000 mux ice", "secure leg 3 Passive"]),
+    ] {
+        let mut bench = Bench::new(config());
+        let offer = || {
+            let offer = about("offer", "c", "a", "").with("transport protocol", "UDP/TLS/RTP/SAVP");
+            offer.with("ICE", flag).with("sdp", sdp("203.0.113.1", 4_000, "RTP/AVP 8", ""))
+        };
+        let offered = bench.describe(offer());
+        assert!(offered.contains("a=rtcp-mux") && offered.contains("a=rtcp:"), "{offered}");
+        let fingerprint = ["CD"; 32].join(":");
+        let dtls = format!("a=fingerprint:sha-256 {fingerprint}\r\na=setup:active\r\n");
+        let answer = |lines: &str| {
+            let lines = format!("{dtls}{lines}");
+            let answer = sdp("203.0.113.2", 5_000, "UDP/TLS/RTP/SAVP 8", &lines);
+            about("answer", "c", "a", "b").with("sdp", answer)
+        };
+        bench.describe(answer(lines));
+        let told = bench.told();
+        for line in wanted {
+            assert!(told.contains(&line.to_owned()), "{told:?}");
+        }
+        // Whatever it says later: on other ports nobody would begin a handshake.
+        for lines in
+            ["a=rtcp-mux\r\n", ""].map(|mux| format!("{mux}{}", if flag == "force" { ice } else { "" }))
+        {
+            bench.describe(offer());
+            bench.describe(answer(&lines));
+            let told = bench.told();
+            let of_leg = |line: &&String| line.contains("leg 3") && !line.starts_with("remote");
+            assert_eq!(told.iter().filter(of_leg).count(), 0, "{told:?}");
+        }
+    }
+}
+
+#[test]
 fn ice_is_answered_and_offered_as_flags_say() {
     let mut bench = Bench::new(config());
     let ice = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=candidate:1 1 UDP 1 203.0.113.1 4000 typ host\r\n";
