@@ -64,7 +64,9 @@ mod tests {
                 let told = (0..).map(move |turn| at(phase + 20 * turn)).filter(move |turn| *turn > now);
                 told.take(2)
             });
-            now = patience.due(turns);
+            let due = patience.due(turns);
+            assert!(due > now, "a second look for the same turn");
+            now = due;
             assert!(Patience::is_due(now, now));
             patience.look(now);
             looks.push(now);
