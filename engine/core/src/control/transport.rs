@@ -7,9 +7,7 @@ use kaname_wire::path::Path;
 
 use crate::command::{IceCredentials, Keyed, LegId, Remote, Transport};
 use crate::event::{CommandError, Event};
-use crate::leg::{
-    Agent, Bridge, Credentials, Leg, Ports, Print, Receiving, RtcpKeys, Sending, ice_is_valid,
-};
+use crate::leg::{Agent, Bridge, Credentials, Leg, Ports, Print, Receiving, RtcpKeys, Sending, ice_is_valid};
 use crate::outbox::Way;
 use crate::state::State;
 use crate::{Time, limits};
