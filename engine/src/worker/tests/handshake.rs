@@ -230,10 +230,6 @@ fn a_forged_alert_costs_an_attempt_and_not_the_leg() {
             commands.extend(bench.converse(KEY, &mut peer, || false));
             bench.advance(FLIGHT_TIME);
         }
-        eprintln!(
-            "{version:?} {:?} failed {} connected {}",
-            bench.worker.half_open, peer.failed, peer.connected
-        );
         assert_agree(&peer, &commands);
     }
 }
