@@ -167,8 +167,8 @@ pub const COALESCE_MAX: Duration = Duration::from_millis(1);
 /// packets, only later.
 pub const MODERATION_LEAST: u32 = 2;
 
-/// Packets for which such a shard rests; it then looks, however long it might have rested. With so many a look costs each of
-/// them no more than a tenth of what it costs anyhow, and more would only wait.
+/// Packets for which such a shard rests; it then looks, however long it might have rested. With so many
+/// what a wake-up costs is shared out well, and more would only wait.
 pub const MODERATION_ENOUGH: u32 = 8;
 
 /// How long a packet on the shared port keeps a shard from resting: rooms are never made to wait. The fastest that a

@@ -169,7 +169,7 @@ impl Ports {
         }
         // It is watched there, or was: nothing to be done if it is not.
         let _ = from.deregister(&mut SourceFd(&descriptor));
-        // Where the system does not tell when packets came, they count as come when they were looked for.
+        // Where the system does not tell when packets came, or not yet, they count as come when they were looked for.
         let _ = socket::tell_arrival(&port.udp, patient);
         port.patient = patient;
         counters.ports_patient =
