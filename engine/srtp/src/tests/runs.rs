@@ -47,7 +47,9 @@ fn protect(backend: Backend, profile: Profile, packets: &[Packet]) -> Vec<Vec<u8
 /// Unprotects a batch of which one packet was damaged.
 fn unprotect(backend: Backend, profile: Profile, packets: &[Packet], wires: &mut [Vec<u8>], bad: usize) {
     let receiver = Inbound::new(backend, &keying(profile, 1));
-    let place = wires[bad].len() * 2 / 3;
+    // Behind the header, whose own lengths would be refused ahead of the tag.
+    let header_len = packets[bad].header.len();
+    let place = header_len + (wires[bad].len() - header_len) * 2 / 3;
     wires[bad][place] ^= 4;
     let mut outs: Vec<Vec<u8>> = wires.iter().map(|wire| vec![0xee; wire.len()]).collect();
     let mut jobs: Vec<_> = wires
