@@ -10,7 +10,14 @@ use kaname_tests::Node;
 /// Calls of some kinds through a node of their own.
 async fn calls(test: &str, cases: &[&str], options: Options) -> Vec<CallRow> {
     let control = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let flags = ["--ng-listen-udp", &control.to_string(), "--calls-interfaces", "default/127.0.0.1"];
+    let flags = [
+        ["--ng-listen-udp", &control.to_string()],
+        ["--calls-interfaces", "default/127.0.0.1"],
+        // Below those that the system gives to whoever asks for none, as above.
+        ["--calls-port-min", "20000"],
+        ["--calls-port-max", "29999"],
+    ]
+    .concat();
     let node = Node::start_with(test, &flags).await.unwrap();
     let options = Options {
         case: cases.iter().map(|&case| case.to_owned()).collect(),

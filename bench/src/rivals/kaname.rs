@@ -17,8 +17,8 @@ const NAME: &str = "kaname";
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// Ports of calls, as many as rtpengine is given.
 const PORTS: (&str, &str) = ("30000", "59999");
-/// Its media port while it relays calls.
-const MEDIA_PORTS: std::ops::Range<u16> = 29_000..30_000;
+/// Where its other ports are while it relays calls: none may be one of those of calls.
+const OTHER_PORTS: std::ops::Range<u16> = 29_000..30_000;
 /// SSRC of the first publisher.
 const SSRC: u32 = 0x0200_0000;
 
@@ -112,7 +112,8 @@ pub(crate) fn version(program: &Path) -> Result<String, RivalError> {
 pub(crate) fn start_relay(program: &Path, place: &Placement) -> Result<(Process, Client), RivalError> {
     let folder = Process::folder(NAME)?;
     let state = folder.path().to_string_lossy().into_owned();
-    let control = format!("127.0.0.1:{}", free_udp_port()?);
+    let (media, control) = other_ports()?;
+    let control = format!("127.0.0.1:{control}");
     let http = format!("127.0.0.1:{}", free_tcp_port()?);
     let arguments = [
         "--http-listen",
@@ -120,7 +121,7 @@ pub(crate) fn start_relay(program: &Path, place: &Placement) -> Result<(Process,
         "--media-bind",
         "127.0.0.1",
         "--media-port",
-        &media_port()?.to_string(),
+        &media.to_string(),
         "--media-shards",
         "1",
         "--state-directory",
@@ -148,11 +149,14 @@ pub(crate) fn start_relay(program: &Path, place: &Placement) -> Result<(Process,
     Ok((process, client))
 }
 
-/// A port that is free now and none of those of calls.
-fn media_port() -> Result<u16, RivalError> {
+/// Two ports that are free now and none of those of calls.
+fn other_ports() -> Result<(u16, u16), RivalError> {
     let free = |port: &u16| std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let found = MEDIA_PORTS.into_iter().find(free);
-    found.ok_or_else(|| RivalError::Setup(format!("no UDP port is free in {MEDIA_PORTS:?}")))
+    let mut found = OTHER_PORTS.into_iter().filter(free);
+    found
+        .next()
+        .zip(found.next())
+        .ok_or_else(|| RivalError::Setup(format!("no two UDP ports are free in {OTHER_PORTS:?}")))
 }
 
 /// A running node as its clients see it.
