@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::limits::COALESCE_MAX;
 use crate::{IoChoice, SteeringChoice};
 
 /// How an [`crate::Engine`] runs.
@@ -29,7 +30,7 @@ pub struct EngineConfig {
     pub steering: SteeringChoice,
     /// What carries the packets.
     pub io: IoChoice,
-    /// The longest rest between two looks of a shard that is busy with calls on ports of their own, at most 1 ms; zero: it
+    /// The longest rest between two looks of a shard that is busy with calls on ports of their own, at most 2 ms; zero: it
     /// wakes up for each packet. A packet waits for no longer than this, and for no more than a few others.
     pub coalesce: Duration,
     /// Pin shard `i` to the `i`-th processor that this process may use.
@@ -49,7 +50,7 @@ impl Default for EngineConfig {
             codecs: ExtraCodecs::default(),
             steering: SteeringChoice::Auto,
             io: IoChoice::Auto,
-            coalesce: Duration::from_millis(1),
+            coalesce: COALESCE_MAX,
             pin: true,
         }
     }

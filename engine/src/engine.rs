@@ -426,7 +426,7 @@ fn check(config: &EngineConfig) -> Result<(), StartError> {
         return fault("workers", config.workers, "1 to 64");
     }
     if config.coalesce > COALESCE_MAX {
-        return fault("coalesce", config.coalesce.as_micros() as usize, "0 to 1000 us");
+        return fault("coalesce", config.coalesce.as_micros() as usize, "0 to 2000 us");
     }
     if config.audio_workers > MAX_AUDIO_WORKERS {
         return fault("audio_workers", config.audio_workers, "0 to 64");

@@ -79,7 +79,7 @@ pub const REFUSED_TIME: Duration = Duration::from_secs(5);
 
 /// Ahead of our first ClientHello: the commands that make its leg reach the shard by another way, and a shard that is busy
 /// with calls rests for up to [`COALESCE_MAX`] before it looks.
-pub const ACTIVE_DELAY: Duration = Duration::from_millis(2);
+pub const ACTIVE_DELAY: Duration = Duration::from_millis(3);
 
 /// How long we send ClientHellos where we begin: from the answer to a peer that listens only once its user has answered.
 pub const ACTIVE_TIME: Duration = Duration::from_secs(60);
@@ -160,8 +160,8 @@ pub const CONNECTIONS: usize = 64;
 pub const KNOWN_ADDRESSES: usize = 65_536;
 
 /// The longest rest of a shard that is busy with calls, at most: a packet of speech comes each 20 ms, and what
-/// is a twentieth of that no jitter buffer notices.
-pub const COALESCE_MAX: Duration = Duration::from_millis(1);
+/// is a tenth of that no jitter buffer notices.
+pub const COALESCE_MAX: Duration = Duration::from_millis(2);
 
 /// Packets that must come in that time on average for it to be worth a rest: with one there would be as many looks as
 /// packets, only later.

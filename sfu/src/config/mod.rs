@@ -314,7 +314,7 @@ impl Default for Config {
                 io: MediaIo::Auto,
                 interface: None,
                 xdp_mode: XdpMode::Auto,
-                coalesce_us: 1_000,
+                coalesce_us: 2_000,
                 workers: 1,
                 pin: true,
                 receive_buffer_bytes: DEFAULT_RECEIVE_BUFFER,

@@ -168,7 +168,7 @@ pub static KEYS: &[Key] = &[
     key!(
         "media.coalesce_us",
         media.coalesce_us,
-        Kind::Integer { min: 0, max: 1_000 },
+        Kind::Integer { min: 0, max: 2_000 },
         "Microseconds that a packet thread rests at most between two looks while it is busy with calls on ports of their own: until about eight packets have \
          come, so the more there are the shorter. A packet waits for at most so long, and costs less. 0: the thread wakes up for each packet. Rooms are never made \
          to wait."
