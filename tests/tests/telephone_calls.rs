@@ -10,8 +10,9 @@ use kaname_tests::Node;
 /// Calls of some kinds through a node of their own.
 async fn calls(test: &str, cases: &[&str], options: Options) -> Vec<CallRow> {
     let control = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listen = control.to_string();
     let flags = [
-        ["--ng-listen-udp", &control.to_string()],
+        ["--ng-listen-udp", &listen],
         ["--calls-interfaces", "default/127.0.0.1"],
         // Below those that the system gives to whoever asks for none, as above.
         ["--calls-port-min", "20000"],

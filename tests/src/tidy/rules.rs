@@ -201,7 +201,7 @@ fn no_foreign_names(tree: &Tree) -> Vec<String> {
     .map(|(a, b)| format!("{a}{b}"))
     .collect();
     tree.iter()
-        .filter(|(path, _)| *path != "Cargo.lock")
+        .filter(|(path, _)| !path.ends_with("Cargo.lock"))
         .flat_map(|(path, text)| {
             let names = &names;
             text.lines().enumerate().flat_map(move |(index, line)| {
