@@ -152,7 +152,7 @@ pub(crate) fn start_relay(program: &Path, place: &Placement) -> Result<(Process,
 /// Two ports that are free now and none of those of calls.
 fn other_ports() -> Result<(u16, u16), RivalError> {
     let free = |port: &u16| std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let mut found = OTHER_PORTS.into_iter().filter(free);
+    let mut found = OTHER_PORTS.filter(free);
     found
         .next()
         .zip(found.next())
