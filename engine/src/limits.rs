@@ -171,8 +171,8 @@ pub const MODERATION_LEAST: u32 = 2;
 /// what a wake-up costs is shared out well, and more would only wait.
 pub const MODERATION_ENOUGH: u32 = 8;
 
-/// How long a packet on the shared port keeps a shard from resting: rooms are never made to wait. The fastest that a
-/// room's packets come one by one is 20 ms apart.
+/// How long a packet on the shared port keeps a shard from resting. A room's packets come 20 ms apart at most while somebody
+/// speaks, so only the first after a pause can fall into a rest.
 pub const MODERATION_PAUSE: Duration = Duration::from_millis(25);
 
 /// How far ahead of an audio worker's turn a shard takes in what is for it: the worst of its own lateness, and the time that

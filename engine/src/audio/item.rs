@@ -168,7 +168,7 @@ const PASSAGE: u64 = 8;
 /// About how long a codec encodes a frame: microseconds on the machine that it was written on.
 fn cost(codec: Codec) -> u64 {
     match codec {
-        Codec::Opus(_) => 80,
+        Codec::Opus(_) => 60,
         Codec::G729 { .. } | Codec::Amr(_) | Codec::AmrWb(_) => 40,
         Codec::G722 => 12,
         Codec::Pcma | Codec::Pcmu | Codec::L16(_) => 1,

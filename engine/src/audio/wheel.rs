@@ -6,8 +6,9 @@ use std::cmp::Reverse;
 /// A slot's length: finer costs wake-ups, coarser makes their work uneven.
 pub(super) const SLOT_MS: u32 = 2;
 
-/// Work that is gathered in one slot before another is begun: half of a slot's time, so that what is last in it is not late.
-const FULL: u64 = SLOT_MS as u64 * 1000 / 2;
+/// Work that is gathered in one slot before another is begun: three quarters of a slot's time, in microseconds, so that what is last
+/// in it is not late though a machine be a third slower than the weights say.
+const FULL: u64 = SLOT_MS as u64 * 1000 * 3 / 4;
 
 /// Slots of a whole round: 600 ms, a multiple of all packet times (10 to 60 ms).
 const SLOTS: usize = 300;

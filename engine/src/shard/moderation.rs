@@ -2,7 +2,8 @@
 //! shard that is busy with them looks only once in a while, so that several wait each time, and whoever receives what
 //! it sends wakes up less often too.
 //!
-//! Other traffic is never made to wait: packets on the shared port (rooms) end it for a while.
+//! Other traffic is made to wait once at most: a packet on the shared port (rooms) that came during a rest is found at its end,
+//! and those that follow it find none, since it keeps the shard from resting for a while.
 
 use std::time::Duration;
 

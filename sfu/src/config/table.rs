@@ -170,8 +170,8 @@ pub static KEYS: &[Key] = &[
         media.coalesce_us,
         Kind::Integer { min: 0, max: 2_000 },
         "Microseconds that a packet thread rests at most between two looks while it is busy with calls on ports of their own: until about eight packets have \
-         come, so the more there are the shorter. A packet waits for at most so long, and costs less. 0: the thread wakes up for each packet. Rooms are never made \
-         to wait."
+         come, so the more there are the shorter. A packet waits for at most so long, and costs less. 0: the thread wakes up for each packet. A packet of a room that \
+         comes during a rest waits for its end; it then keeps the thread from resting for 25 ms, so the next do not."
     ),
     key!(
         "media.workers",
