@@ -72,18 +72,10 @@ impl Talker {
         self.heard.drain(..much);
     }
 
-    /// How strong a tone is in what was heard, 0 to 1 of all of it (Goertzel, packet by packet).
+    /// How strong a tone is in what was heard, 0 to 1 of all of it, packet by packet.
     pub(crate) fn share(&self, hz: f64) -> f64 {
-        let of_packet = |packet: &Vec<f64>| {
-            let (mut re, mut im) = (0.0, 0.0);
-            for (at, sample) in packet.iter().enumerate() {
-                let angle = std::f64::consts::TAU * hz * at as f64 / self.rate;
-                re += sample * angle.cos();
-                im += sample * angle.sin();
-            }
-            2.0 * (re * re + im * im) / packet.len().max(1) as f64
-        };
-        self.heard.iter().map(of_packet).sum::<f64>() / self.energy().max(1.0)
+        let tone: f64 = self.heard.iter().map(|packet| energy_at(hz, packet, self.rate)).sum();
+        tone / self.energy().max(1.0)
     }
 
     fn energy(&self) -> f64 {
@@ -98,6 +90,17 @@ impl Talker {
     pub(crate) fn hears_only(&self, hz: f64, but: f64) -> bool {
         self.heard.len() == SECOND && self.share(hz) > 0.8 && self.share(but) < 0.02
     }
+}
+
+/// The energy that a stretch of sound has at a frequency (Goertzel).
+pub(crate) fn energy_at(hz: f64, sound: &[f64], rate: f64) -> f64 {
+    let (mut re, mut im) = (0.0, 0.0);
+    for (at, sample) in sound.iter().enumerate() {
+        let angle = std::f64::consts::TAU * hz * at as f64 / rate;
+        re += sample * angle.cos();
+        im += sample * angle.sin();
+    }
+    2.0 * (re * re + im * im) / sound.len().max(1) as f64
 }
 
 /// Both talk and listen until each hears what is wished.

@@ -277,18 +277,18 @@ fn masked_keys_are_in_no_recording() {
 }
 
 /// Keeps what it hears.
-#[derive(Clone, Debug, Default)]
-struct Ear(Arc<std::sync::Mutex<Vec<i16>>>);
+#[derive(Clone, Debug)]
+struct Ear(Arc<ArrayQueue<i16>>);
 
 impl Listener for Ear {
     fn hear(&mut self, samples: &[i16]) {
-        self.0.lock().expect("not poisoned").extend(samples);
+        samples.iter().for_each(|sample| self.0.push(*sample).expect("read in time"));
     }
 }
 
 impl Ear {
     fn heard(&self) -> Vec<i16> {
-        std::mem::take(&mut self.0.lock().expect("not poisoned"))
+        std::iter::from_fn(|| self.0.pop()).collect()
     }
 
     fn listens(&self, id: u32, of: u32) -> AudioCommand {
@@ -301,7 +301,7 @@ impl Ear {
 fn a_listener_hears_at_its_own_rate_whatever_is_spoken() {
     let mut scene = Scene::new();
     scene.told(tap(1, 10, Codec::Pcma));
-    let ear = Ear::default();
+    let ear = Ear(Arc::new(ArrayQueue::new(65_536)));
     assert!(scene.refused(ear.listens(30, 9)).contains("nothing of that name"));
     scene.told(ear.listens(30, 1));
     let say = |scene: &mut Scene, mut talker: Talker| {
