@@ -13,7 +13,7 @@ use kaname_engine::io::xdp;
 use kaname_engine::{Engine, EngineConfig, ExtraCodecs, IoChoice, ShardId, SteeringChoice, SteeringMode};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::calls::{Calls, CallsConfig, CallsHandle, DEFAULT_INTERFACE, ForwardTo, Interface, Receiver};
+use crate::calls::{Calls, CallsConfig, CallsHandle, DEFAULT_INTERFACE, Interface, Receiver};
 use crate::config::{Config, Loaded, MediaIo, Mode, Steering, XdpMode};
 use crate::http::{App, Facts, Listener, RequestLimits, Server};
 use crate::ng::{self, DoorAddresses, Doors};
@@ -175,8 +175,6 @@ fn proxy_doors(config: &Config, inbox: &ng::Inbox) -> Result<Doors, String> {
 /// The settings of calls.
 fn calls_config(config: &Config) -> Result<CallsConfig, tls::TlsError> {
     let calls = &config.calls;
-    let receiver =
-        |to: &ForwardTo| Receiver::new(to.clone(), calls.forward_rate, calls.forward_ca_file.as_deref());
     Ok(CallsConfig {
         interfaces: call_interfaces(config),
         ports: (calls.port_min, calls.port_max),
@@ -190,9 +188,16 @@ fn calls_config(config: &Config) -> Result<CallsConfig, tls::TlsError> {
         recordings: calls.recordings.clone(),
         prompts: calls.prompts.clone(),
         records_file: calls.records_file.clone(),
-        forward: calls.forward_to.as_ref().map(receiver).transpose()?,
+        forward: receiver(config)?,
         tos: calls.tos,
     })
+}
+
+/// Who gets forwarded sound.
+pub(crate) fn receiver(config: &Config) -> Result<Option<Receiver>, tls::TlsError> {
+    let calls = &config.calls;
+    let Some(to) = calls.forward_to.clone() else { return Ok(None) };
+    Receiver::new(to, calls.forward_rate, calls.forward_ca_file.as_deref()).map(Some)
 }
 
 /// Where calls' media ports are: as set, or the first address of each family that media comes in on, a real one if

@@ -41,7 +41,7 @@ impl State {
         let tags: Option<Vec<&str>> =
             named.as_ref().map(|named| named.iter().map(|party| call.parties[*party].tag.as_str()).collect());
         let receiver = self.tools.forwarder.as_ref().map(|forwarder| tracing::field::display(forwarder.to()));
-        tracing::info!(call = %call.id, tags = ?tags, on, receiver, "who is forwarded was changed");
+        tracing::info!(call = %call.id, tags = ?tags, on, receiver, "an order to forward sound");
         let is_named = |side: &SideKey| named.as_ref().is_none_or(|named| named.contains(&side.party));
         if !on || call.forwarded.keys().any(is_named) {
             return Ok(reply);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use kaname_engine::audio::{Listener, Rate};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -132,13 +132,8 @@ impl Stream {
     async fn send_all(&mut self, way: Box<dyn Way>) -> io::Result<()> {
         let (mut from, mut to) = tokio::io::split(way);
         let (mut pieces, mut unread, mut speaks) = (Vec::with_capacity(FORWARD_PIECES), [0; 512], true);
-        let mut batch = self.head.clone();
+        send(&mut to, &self.head).await?;
         loop {
-            let sent = patiently(async {
-                to.write_all(&batch).await?;
-                to.flush().await
-            });
-            sent.await.inspect_err(|_| self.forwarder.lose(batch.len()))?;
             tokio::select! {
                 count = self.sound.recv_many(&mut pieces, FORWARD_PIECES) => {
                     if count == 0 {
@@ -146,13 +141,14 @@ impl Stream {
                         let _ended = patiently(to.shutdown()).await;
                         return Ok(());
                     }
+                    let batch = pieces.concat();
+                    pieces.clear();
+                    send(&mut to, &batch).await.inspect_err(|_| self.forwarder.lose(batch.len()))?;
                 }
                 // Nothing is expected; but what a receiver says must not wait here when we close, as that resets the
                 // connection and takes the last of the sound with it.
                 read = from.read(&mut unread), if speaks => speaks = read? > 0,
             }
-            batch = pieces.concat();
-            pieces.clear();
         }
     }
 
@@ -167,6 +163,14 @@ impl Stream {
             }
         }
     }
+}
+
+async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    let sent = async {
+        to.write_all(bytes).await?;
+        to.flush().await
+    };
+    patiently(sent).await
 }
 
 async fn patiently<T>(act: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -3,6 +3,7 @@
 use kaname_engine::audio::{AudioError, AudioEvent, AudioId, Rate};
 
 use super::fake::{Bench, about, config, sdp};
+use super::sound::logged;
 use crate::calls::{CallsConfig, Receiver};
 use crate::ng::Dictionary;
 
@@ -32,7 +33,10 @@ async fn a_party_and_a_whole_call_are_forwarded_apart() {
     bench.call("c");
     bench.told();
     let start = |tag: &str| about("start forwarding", "c", tag, "");
-    assert_eq!(told(&mut bench, start("a")), ["tap", "listen at 16000"]);
+    let log = logged(|| assert_eq!(told(&mut bench, start("a")), ["tap", "listen at 16000"]));
+    for word in ["INFO", "call=c", r#"tags=Some(["a"])"#, "on=true", "receiver=tcp://127.0.0.1:9"] {
+        assert!(log.contains(word), "{word}: {log}");
+    }
     assert_eq!(told(&mut bench, start("a")), [""; 0], "as it is");
     assert_eq!(told(&mut bench, whole("start forwarding")), ["tap", "listen at 16000"], "the other");
     // The call's order is taken back; the party's stays, until all are meant.
