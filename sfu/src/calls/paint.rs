@@ -40,6 +40,8 @@ fn tap(call: &Call, party: usize, agreed: &Agreed) -> Option<TapConfig> {
     let detect_tones = match call.at_door() {
         // Whoever agreed on events may send tones all the same: the worker counts each key once.
         Some(listens) => listens.then_some(true),
+        // What comes from a telephone in a room goes to a worker for the room, and to each worker once.
+        None if call.seat.is_some() => None,
         None => {
             let is_heard = call.recording.is_some() || call.detect_keys || call.forwards(party);
             is_heard.then_some(call.detect_keys)

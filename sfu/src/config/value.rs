@@ -212,7 +212,7 @@ impl Setting for Option<Secret> {
 impl Setting for Option<ForwardTo> {
     fn read(value: &Value) -> Result<Self, String> {
         let Value::Text(text) = value else { return mismatch() };
-        let read = |text: &String| text.parse().map_err(|_| Kind::Receiver.refuse(&format!("{text:?}")));
+        let read = |text: &String| text.parse().map_err(|_| Kind::Receiver.refuse(text));
         Some(text).filter(|text| !text.is_empty()).map(read).transpose()
     }
     fn show(&self) -> String {

@@ -8,7 +8,7 @@ use kaname_engine::audio::{Codec, Codecs};
 use kaname_sfu::node::{LeaveReason, RoomInfo};
 
 use crate::phone::{Phone, media, rtp_address};
-use crate::rtp::about;
+use crate::rtp::{about, list};
 use crate::support::{PATIENCE, Proxy, World, config, text};
 
 /// Voices of the phones, in Hz.
@@ -170,6 +170,20 @@ async fn phones_in_a_room_hear_each_other_and_not_themselves() {
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("the call ends");
     assert!(world.calls.counters().await.commands_failed_total.is_empty());
+}
+
+#[tokio::test]
+async fn a_phone_whose_keys_are_looked_for_is_heard_in_its_room() {
+    let world = World::start(config((26_500, 26_599)));
+    let mut proxy = world.proxy().await;
+    let (one, other) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
+    let offer = about("offer", "c1", "a", "").with("sdp", one.describe("8", &[])).with("room", "lobby");
+    let to_one = proxy.describe(offer.with("flags", list(&["detect-DTMF"]))).await;
+    let to_other = call_in(&mut proxy, "c2", &other, "8", "Ada").await;
+    room_of(&world, 2).await;
+    let mut one = Talker::new(one, rtp_address(&to_one), Codec::Pcma, 8, LOW);
+    let mut other = Talker::new(other, rtp_address(&to_other), Codec::Pcma, 8, HIGH);
+    talk(&mut one, &mut other, |one, other| one.hears_only(HIGH, LOW) && other.hears_only(LOW, HIGH)).await;
 }
 
 #[tokio::test]
