@@ -24,7 +24,8 @@ mod wheel;
 mod worker;
 
 pub use command::{
-    AudioCommand, AudioId, Manner, Output, RecordFormat, RecordOf, RecordTo, Setting, Side, TapConfig,
+    AudioCommand, AudioId, Listener, Manner, Output, RecordFormat, RecordOf, RecordTo, Setting, Side,
+    TapConfig,
 };
 pub use event::{AudioError, AudioEvent, Figures};
 pub use kaname_media::codec::opus::OpusConfig;

@@ -224,11 +224,11 @@ pub const AUDIO_CATCH_UP_MS: u64 = 120;
 /// it not for shards that start anew.
 pub const AUDIO_REPORT_TIME: Duration = Duration::from_secs(5);
 
-/// Recorders of an audio worker: what one disk and one thread write with time to spare.
+/// Recorders of an audio worker, listeners among them: what one disk and one thread write with time to spare.
 pub const RECORDERS: usize = 256;
 
 /// Stretches of sound (20 ms) that each recorder adds to those on their way to the disk: 1.3 s of a stalled disk.
-/// Lossy: a longer stall leaves silence in the file.
+/// Lossy: a longer stall leaves silence in the file, and is left out for who listens.
 pub const RECORD_SOUNDS: usize = 64;
 
 /// Recorders whose sounds find room at once, of all workers; those beyond share it.

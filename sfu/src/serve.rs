@@ -13,7 +13,7 @@ use kaname_engine::io::xdp;
 use kaname_engine::{Engine, EngineConfig, ExtraCodecs, IoChoice, ShardId, SteeringChoice, SteeringMode};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::calls::{Calls, CallsConfig, CallsHandle, DEFAULT_INTERFACE, Interface};
+use crate::calls::{Calls, CallsConfig, CallsHandle, DEFAULT_INTERFACE, Interface, Receiver};
 use crate::config::{Config, Loaded, MediaIo, Mode, Steering, XdpMode};
 use crate::http::{App, Facts, Listener, RequestLimits, Server};
 use crate::ng::{self, DoorAddresses, Doors};
@@ -112,7 +112,7 @@ pub fn start(config: &Config) -> Result<Running, String> {
         advertise: config.media.advertise.clone(),
         tcp: config.media.tcp,
     });
-    let (calls, calls_sink) = Calls::new(calls_config(config));
+    let (calls, calls_sink) = Calls::new(calls_config(config).map_err(|e| e.to_string())?);
     let engine = Engine::start(engine_config(config), move |shard, event| {
         if let Some(event) = calls_sink.push(shard, event) {
             sink.push(shard, event);
@@ -173,9 +173,9 @@ fn proxy_doors(config: &Config, inbox: &ng::Inbox) -> Result<Doors, String> {
 }
 
 /// The settings of calls.
-fn calls_config(config: &Config) -> CallsConfig {
+fn calls_config(config: &Config) -> Result<CallsConfig, tls::TlsError> {
     let calls = &config.calls;
-    CallsConfig {
+    Ok(CallsConfig {
         interfaces: call_interfaces(config),
         ports: (calls.port_min, calls.port_max),
         port_rest: Duration::from_secs(calls.port_rest_seconds),
@@ -188,8 +188,16 @@ fn calls_config(config: &Config) -> CallsConfig {
         recordings: calls.recordings.clone(),
         prompts: calls.prompts.clone(),
         records_file: calls.records_file.clone(),
+        forward: receiver(config)?,
         tos: calls.tos,
-    }
+    })
+}
+
+/// Who gets forwarded sound.
+pub(crate) fn receiver(config: &Config) -> Result<Option<Receiver>, tls::TlsError> {
+    let calls = &config.calls;
+    let Some(to) = calls.forward_to.clone() else { return Ok(None) };
+    Receiver::new(to, calls.forward_rate, calls.forward_ca_file.as_deref()).map(Some)
 }
 
 /// Where calls' media ports are: as set, or the first address of each family that media comes in on, a real one if

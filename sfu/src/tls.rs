@@ -1,4 +1,4 @@
-//! HTTPS: the operator's certificate, or one of our own making that is kept in the state directory.
+//! HTTPS: the operator's certificate, or one of our own making that is kept in the state directory. And TLS towards others.
 
 use std::fs;
 use std::io::Write;
@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 use crate::config::{Config, Https};
@@ -55,6 +56,11 @@ pub enum TlsError {
         /// What the system said.
         reason: String,
     },
+    /// Nobody could be believed.
+    #[error(
+        "calls.forward_ca_file: no certificates of CAs to check a receiver's with: {0}; name a PEM file that has them"
+    )]
+    Roots(String),
     /// No certificate could be made.
     #[error("https.names: cannot make a certificate: {0}; check the names")]
     Make(rcgen::Error),
@@ -79,15 +85,14 @@ pub fn acceptor(config: &Config) -> Result<TlsAcceptor, TlsError> {
         (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
         _ => generated(&state_directory(config), &config.https)?,
     };
-    let chain = read_chain(&certificate)?;
+    let chain = read_chain("https.certificate_file", &certificate)?;
     let key = PrivateKeyDer::from_pem_file(&key).map_err(|error| TlsError::File {
         setting: "https.key_file",
         path: key.clone(),
         reason: error.to_string(),
         hint: "it has to be a private key in PEM that the node's user may read",
     })?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Mismatch)?;
     let mut server =
@@ -96,12 +101,36 @@ pub fn acceptor(config: &Config) -> Result<TlsAcceptor, TlsError> {
     Ok(TlsAcceptor::from(Arc::new(server)))
 }
 
-fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// What makes connections to a receiver of sound, which has to prove its name: to the CAs of a file, or else of the system.
+pub fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsError> {
+    let (found, errors) = match ca_file {
+        Some(path) => (read_chain("calls.forward_ca_file", path)?, Vec::new()),
+        None => {
+            let of_system = rustls_native_certs::load_native_certs();
+            (of_system.certs, of_system.errors)
+        }
+    };
+    let mut roots = RootCertStore::empty();
+    // Some that systems have are malformed: the others count.
+    if roots.add_parsable_certificates(found).0 == 0 {
+        let why = errors.first().map_or_else(|| "none can be used".to_owned(), ToString::to_string);
+        return Err(TlsError::Roots(why));
+    }
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| TlsError::Roots(error.to_string()))?;
+    Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+fn read_chain(setting: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let wrong = |reason: String| TlsError::File {
-        setting: "https.certificate_file",
+        setting,
         path: path.to_owned(),
         reason,
-        hint: "it has to hold certificates in PEM, leaf first, and the node's user must be able to read it",
+        hint: "it has to hold certificates in PEM, of a chain leaf first, and the node's user must be able to read it",
     };
     let chain = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)

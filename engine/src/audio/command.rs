@@ -1,5 +1,6 @@
 //! What an audio worker is told.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use kaname_core::command::LinkId;
@@ -9,7 +10,7 @@ use kaname_media::jitter::StreamFormat;
 use kaname_media::mixer::{ParticipantConfig, RoomConfig};
 use kaname_media::prompt::Prompt;
 use kaname_media::transcode::TranscoderConfig;
-use kaname_media::{SendFormat, Start};
+use kaname_media::{Rate, SendFormat, Start};
 
 use crate::ShardId;
 
@@ -170,6 +171,18 @@ pub enum AudioCommand {
         /// The file.
         to: Box<RecordTo>,
     },
+    /// Gives what is heard to a listener, as it is heard: a recorder without a file. It ends without an event; its
+    /// listener is dropped then.
+    Listen {
+        /// The recorder's name.
+        id: AudioId,
+        /// What to listen to.
+        of: RecordOf,
+        /// The rate that the listener wants.
+        rate: Rate,
+        /// Who listens.
+        to: Box<dyn Listener>,
+    },
     /// A recorder listens to other points from now on, one for each that it began with: its file goes on. A channel
     /// without a point is silent.
     RecordFrom {
@@ -219,6 +232,7 @@ impl AudioCommand {
             AudioCommand::StopPlaying { to, .. } => ("StopPlaying", *to),
             AudioCommand::Press { id, .. } => ("Press", *id),
             AudioCommand::Record { id, .. } => ("Record", *id),
+            AudioCommand::Listen { id, .. } => ("Listen", *id),
             AudioCommand::RecordFrom { id, .. } => ("RecordFrom", *id),
             AudioCommand::PauseRecording { id, .. } => ("PauseRecording", *id),
             AudioCommand::Remove { id } => ("Remove", *id),
@@ -297,6 +311,13 @@ pub enum Side {
     In,
     /// What goes out, ahead of its encoding; of a room the mix of all.
     Out,
+}
+
+/// Hears what comes of a point, on the thread that writes recordings: it must not wait. Sound that found no room on its
+/// way is left out.
+pub trait Listener: fmt::Debug + Send {
+    /// Takes the next samples.
+    fn hear(&mut self, samples: &[i16]);
 }
 
 /// A file to record to.

@@ -71,6 +71,7 @@ impl Worker {
                 }
             },
             AudioCommand::Record { id, of, to } => self.record(id, &of, *to),
+            AudioCommand::Listen { id, of, rate, to } => self.listen(id, of, rate, to),
             AudioCommand::RecordFrom { id, of } => self.record_from(id, of),
             AudioCommand::PauseRecording { id, paused } => {
                 let Place::Recorder(place) = self.place(id)? else { return Err(AudioError::Unfit) };

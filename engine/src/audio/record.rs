@@ -5,6 +5,7 @@
 
 mod desk;
 mod file;
+mod live;
 mod writer;
 
 use std::collections::VecDeque;
@@ -16,12 +17,12 @@ use kaname_core::Time;
 use kaname_media::Rate;
 
 use super::figures::{AudioFigures, bump};
-use super::{AudioError, AudioId, Figures, RecordFormat, RecordOf, RecordTo};
+use super::{AudioError, AudioId, Figures, Listener, RecordFormat, RecordOf, RecordTo};
 use crate::ShardId;
 use crate::limits::{RECORD_SOUNDS, RECORDERS};
 
 pub(crate) use desk::Desk;
-use desk::{Begin, Letter, SOUND_SAMPLES};
+use desk::{Begin, Goal, Letter, SOUND_SAMPLES};
 #[cfg(test)]
 pub(crate) use writer::Writer;
 pub(crate) use writer::{Surroundings as WriterSurroundings, run as run_writer};
@@ -97,14 +98,27 @@ impl Recorders {
         if !(1..=2).contains(&of.len()) || to.stereo && (of.len() != 2 || !is_wav) {
             return Err(AudioError::RecordPoints);
         }
+        self.add(id, of.len(), Goal::File(to), rate)
+    }
+
+    /// Begins to let somebody listen at this rate; its place here.
+    pub(super) fn listen(
+        &mut self,
+        id: AudioId,
+        to: Box<dyn Listener>,
+        rate: Rate,
+    ) -> Result<u32, AudioError> {
+        self.add(id, 1, Goal::Listener(to), rate)
+    }
+
+    fn add(&mut self, id: AudioId, points: usize, to: Goal, rate: Rate) -> Result<u32, AudioError> {
         if self.alive >= RECORDERS {
             return Err(AudioError::Recorders);
         }
         self.keys += 1;
         let key = (self.worker.0 as u64) << 48 | self.keys;
         let failed = Arc::new(AtomicBool::new(false));
-        let begin =
-            Begin { key, id, worker: self.worker, points: of.len(), to, rate, failed: failed.clone() };
+        let begin = Begin { key, id, worker: self.worker, points, to, rate, failed: failed.clone() };
         self.desk.furnish(RECORD_SOUNDS);
         self.post(Letter::Begin(Box::new(begin)));
         let recorder = Recorder {

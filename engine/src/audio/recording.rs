@@ -3,7 +3,7 @@
 use super::item::Work;
 use super::record::Point;
 use super::worker::{Place, Worker};
-use super::{AudioError, AudioId, RecordOf, RecordTo, Side};
+use super::{AudioError, AudioId, Listener, RecordOf, RecordTo, Side};
 use kaname_media::Rate;
 
 impl Worker {
@@ -12,12 +12,30 @@ impl Worker {
         let rates = of.iter().map(|of| self.rate_of(*of)).collect::<Result<Vec<Rate>, _>>()?;
         let rate = rates.first().copied().unwrap_or(Rate::K8);
         let recorder = self.recorders.begin(id, of, to, rate)?;
+        self.begun(id, recorder, of);
+        Ok(())
+    }
+
+    pub(super) fn listen(
+        &mut self,
+        id: AudioId,
+        of: RecordOf,
+        rate: Rate,
+        to: Box<dyn Listener>,
+    ) -> Result<(), AudioError> {
+        self.vacant(id)?;
+        self.rate_of(of)?;
+        let recorder = self.recorders.listen(id, to, rate)?;
+        self.begun(id, recorder, &[of]);
+        Ok(())
+    }
+
+    fn begun(&mut self, id: AudioId, recorder: u32, of: &[RecordOf]) {
         for (channel, of) in of.iter().enumerate() {
             self.attach(*of, Point::new(recorder, channel));
         }
         self.recorded.insert(recorder, of.iter().copied().map(Some).collect());
         self.names.insert(id, Place::Recorder(recorder));
-        Ok(())
     }
 
     /// The recorder's channels hear other points from now on.

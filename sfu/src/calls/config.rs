@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Interface;
+use super::{Interface, Receiver};
 
 /// How calls run.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct CallsConfig {
     pub prompts: Option<PathBuf>,
     /// Where a line for each call goes.
     pub records_file: Option<PathBuf>,
+    /// Who gets sound as it is spoken.
+    pub forward: Option<Receiver>,
     /// Type of service of media packets.
     pub tos: u8,
 }

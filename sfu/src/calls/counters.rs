@@ -30,6 +30,12 @@ pub struct CallsCounters {
     pub repeated_total: u64,
     /// Records of calls that could not be written.
     pub records_lost_total: u64,
+    /// Connections now over which sound is forwarded.
+    pub forwarded: u64,
+    /// Such connections that broke or could not be made.
+    pub forward_failures_total: u64,
+    /// Milliseconds of sound that the receiver was not sent.
+    pub forward_lost_ms_total: u64,
     /// Packets that the calls which ended received.
     pub packets_total: u64,
     /// What the doors counted.
@@ -48,6 +54,7 @@ impl CallsCounters {
             ("calls", "Telephone calls now.", self.calls),
             ("calls_waiting", "Calls now that are on hold or not answered.", self.calls_waiting),
             ("calls_transcoded", "Directions of calls now that are transcoded.", self.transcoded),
+            ("calls_forwarded", "Connections now over which sound is forwarded.", self.forwarded),
             ("call_ports", "Media ports of calls now.", self.ports),
             ("call_ports_resting", "Media ports that rest between calls.", self.ports_resting),
             ("calls_draining", "Whether new calls are refused.", self.draining.into()),
@@ -61,6 +68,16 @@ impl CallsCounters {
                 "calls_records_lost_total",
                 "Records of calls that could not be written.",
                 self.records_lost_total,
+            ),
+            (
+                "calls_forward_failures_total",
+                "Connections for forwarded sound that broke or could not be made.",
+                self.forward_failures_total,
+            ),
+            (
+                "calls_forward_lost_ms_total",
+                "Milliseconds of forwarded sound that the receiver was not sent.",
+                self.forward_lost_ms_total,
             ),
             ("calls_packets_total", "Media packets that ended calls received.", self.packets_total),
             (

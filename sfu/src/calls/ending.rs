@@ -65,7 +65,7 @@ impl State {
         self.names.remove(&call.id);
         let number = self.fresh();
         let waits = self.ask(&call, |side| Question::Job(number, side));
-        for (number, _) in call.told.numbers() {
+        for (number, _) in call.numbers() {
             self.owners.remove(&number);
         }
         self.end_recording(&mut call);
@@ -275,6 +275,7 @@ fn party_record(party: &super::model::Party) -> PartyRecord<'_> {
         tag: &party.tag,
         label: party.label.as_deref(),
         keys: party.keys_heard,
+        forwarded: party.forwarded,
         medias: medias.collect(),
     }
 }

@@ -51,6 +51,10 @@ pub(super) enum CallError {
     NotInRoom,
     #[error("{command} is not done by this node; {instead}")]
     NotDone { command: &'static str, instead: &'static str },
+    #[error(
+        "nobody is named whom sound could go to; set calls.forward_to to tcp://host:port or tls://host:port"
+    )]
+    NoReceiver,
     #[error("the answer leaves out codecs that were offered; say allow-transcoding if that is meant")]
     NotAllTaken,
     #[error("{0}")]
@@ -99,6 +103,7 @@ impl CallError {
             CallError::NoSound => "no_sound",
             CallError::NotInRoom => "not_in_room",
             CallError::NotDone { .. } => "not_done",
+            CallError::NoReceiver => "no_receiver",
             CallError::Play(_) => "cannot_play",
         }
     }
@@ -115,7 +120,11 @@ impl CallError {
             | CallError::NoSound
             | CallError::Lines { .. }
             | CallError::NotAllTaken => 422,
-            CallError::NoPorts(_) | CallError::Port(_) | CallError::LoadLimit(_) | CallError::NoRooms => 503,
+            CallError::NoPorts(_)
+            | CallError::Port(_)
+            | CallError::LoadLimit(_)
+            | CallError::NoRooms
+            | CallError::NoReceiver => 503,
             CallError::Flags(_)
             | CallError::Sdp(_)
             | CallError::TooLong { .. }

@@ -32,3 +32,13 @@ pub const PIN_KEY: Duration = Duration::from_secs(5);
 /// How often each leg is asked for its figures, so that silence is noticed: ten thousand calls are 4,000 questions a
 /// second, a thousandth of what shards do.
 pub const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Stretches of forwarded sound (20 ms) that wait for one connection: five seconds, as long as making one may take.
+/// Lossy: a receiver that is further behind would hear yesterday's news.
+pub const FORWARD_PIECES: usize = 250;
+
+/// How long a receiver of forwarded sound may take to accept a connection, with its handshake, or to take what waits.
+pub const FORWARD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a stream waits before it tries a receiver again, at first and at most: twice as long from time to time.
+pub const FORWARD_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));

@@ -1,6 +1,6 @@
 //! A call: its parties, and what is between each of them and us.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -10,6 +10,7 @@ use kaname_engine::core::command::Learn;
 use kaname_engine::core::event::LegStats;
 
 use super::actor::Now;
+use super::forwarding::Forwarded;
 use super::limits::LOOK_INTERVAL;
 use super::plan::{Home, Manner, Security, SideKey, Sound, Told};
 use super::ports::OwnPorts;
@@ -50,6 +51,10 @@ pub(super) struct Call {
     /// When its legs are asked for figures again.
     pub(super) next_look: Instant,
     pub(super) recording: Option<Recording>,
+    /// Streams to the receiver, by whose sound they are.
+    pub(super) forwarded: BTreeMap<SideKey, Forwarded>,
+    /// What was said about it last (`metadata`).
+    pub(super) metadata: Option<String>,
     /// Keys are looked for, as tones too, and logged (`detect-DTMF`).
     pub(super) detect_keys: bool,
     /// What was asked for all parties at once.
@@ -95,6 +100,10 @@ pub(super) struct Party {
     pub(super) pressed: bool,
     /// How many keys a worker heard it press.
     pub(super) keys_heard: u64,
+    /// What was said about it in particular (`metadata`).
+    pub(super) metadata: Option<String>,
+    /// Its sound went to the receiver, at any time of the call.
+    pub(super) forwarded: bool,
 }
 
 /// What commands asked of a party's sound.
@@ -106,6 +115,8 @@ pub(super) struct Orders {
     pub(super) block_media: bool,
     /// Silence goes out in place of what it says.
     pub(super) silence_media: bool,
+    /// What it says goes to the receiver too.
+    pub(super) forward: bool,
 }
 
 /// What becomes of keys that are blocked.
@@ -133,6 +144,7 @@ impl Orders {
             keys: self.keys.or(other.keys),
             block_media: self.block_media || other.block_media,
             silence_media: self.silence_media || other.silence_media,
+            forward: self.forward || other.forward,
         }
     }
 }
@@ -294,6 +306,8 @@ impl Call {
             cname: random.letters(16),
             next_look: now.at + LOOK_INTERVAL,
             recording: None,
+            forwarded: BTreeMap::new(),
+            metadata: None,
             detect_keys: false,
             orders: Orders::default(),
             playing: HashMap::new(),

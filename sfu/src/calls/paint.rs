@@ -25,7 +25,7 @@ pub(super) fn paint(call: &Call) -> Picture {
                 sound: agreed.sound.clone(),
                 cname: call.cname.clone(),
                 hears: hearing(call, party, key, agreed),
-                tap: tap(call, agreed),
+                tap: tap(call, index, agreed),
                 mask: party.orders.and(call.orders).keys.and_then(KeyBlock::mask),
             };
             picture.insert(key, side);
@@ -34,13 +34,18 @@ pub(super) fn paint(call: &Call) -> Picture {
     picture
 }
 
-/// How a worker listens to a side besides those who hear it: to record it, or for its keys.
-fn tap(call: &Call, agreed: &Agreed) -> Option<TapConfig> {
+/// How a worker listens to a side besides those who hear it: to record or forward it, or for its keys.
+fn tap(call: &Call, party: usize, agreed: &Agreed) -> Option<TapConfig> {
     let tap = agreed.tap.clone().filter(|_| !agreed.video)?;
     let detect_tones = match call.at_door() {
         // Whoever agreed on events may send tones all the same: the worker counts each key once.
         Some(listens) => listens.then_some(true),
-        None => (call.recording.is_some() || call.detect_keys).then_some(call.detect_keys),
+        // What comes from a telephone in a room goes to a worker for the room, and to each worker once.
+        None if call.seat.is_some() => None,
+        None => {
+            let is_heard = call.recording.is_some() || call.detect_keys || call.forwards(party);
+            is_heard.then_some(call.detect_keys)
+        }
     };
     detect_tones.map(|detect_tones| TapConfig { detect_tones, ..tap })
 }

@@ -38,6 +38,9 @@ pub(super) struct PartyRecord<'a> {
     pub(super) label: Option<&'a str>,
     /// Keys that a worker heard it press: how many, never which.
     pub(super) keys: u64,
+    /// What it said went to the receiver of sound, all of it or a part.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) forwarded: bool,
     pub(super) medias: Vec<MediaRecord<'a>>,
 }
 

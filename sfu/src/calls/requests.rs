@@ -108,6 +108,7 @@ impl State {
         let Some(call) = self.calls.get_mut(&key) else { return Err(CallError::UnknownCall) };
         note(call, now, flags);
         let described = offer(&mut self.tools, now, call, flags, &text);
+        call.keep_metadata(flags.from_tag.as_deref().and_then(|tag| call.by_tag(tag)), flags);
         if is_new && described.is_err() {
             self.forget(now, key);
         }
@@ -144,6 +145,7 @@ impl State {
         note(call, now, flags);
         call.seat.get_or_insert_with(|| Seat::new(flags, room));
         let described = offer_to_room(&mut self.tools, now, call, flags);
+        call.keep_metadata(flags.from_tag.as_deref().and_then(|tag| call.by_tag(tag)), flags);
         if described.is_err() && is_new {
             self.forget(now, key);
         } else {
@@ -164,6 +166,7 @@ impl State {
             true => answer_to_room(&mut self.tools, now, call, flags, &text)?,
             false => answer(&mut self.tools, now, call, flags, &text)?,
         };
+        call.keep_metadata(flags.to_tag.as_deref().and_then(|tag| call.by_tag(tag)), flags);
         call.last_media = now.at;
         self.replan(key, true);
         self.settle_seat(key);

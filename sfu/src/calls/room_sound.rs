@@ -34,6 +34,10 @@ impl State {
             Command::StopRecording if flags.has(Switch::Pause) => self.pause_in_room(key, true),
             Command::StopRecording => self.end_record_in_room(key),
             Command::PauseRecording => self.pause_in_room(key, true),
+            Command::StartForwarding | Command::StopForwarding => Err(CallError::NotDone {
+                command: flags.command.name(),
+                instead: "in a call to a room, record it instead",
+            }),
             other => Err(CallError::NotDone {
                 command: other.name(),
                 instead: "in a call to a room, mute the telephone's track instead",

@@ -1,4 +1,4 @@
-//! What is done to the sound of a call besides carrying it: blocked, silenced, played into, recorded.
+//! What is done to the sound of a call besides carrying it: blocked, silenced, played into, recorded, forwarded.
 
 use kaname_engine::audio::{
     AudioCommand, AudioEvent, AudioId, Key, KeyEvent, KeyMask, Manner, Prompt, Substitute, Tones,
@@ -32,6 +32,8 @@ impl State {
             return self.room_sound(now, key, flags);
         }
         match flags.command {
+            Command::StartForwarding => self.forward(key, flags, true),
+            Command::StopForwarding => self.forward(key, flags, false),
             Command::BlockDtmf => self.block_keys(key, flags),
             Command::UnblockDtmf => self.order(key, flags, |orders| orders.keys = None),
             Command::BlockMedia => self.order(key, flags, |orders| orders.block_media = true),
@@ -44,10 +46,6 @@ impl State {
             Command::StopRecording if flags.has(Switch::Pause) => self.pause_recording(key, true),
             Command::StopRecording => self.stop_recording(key),
             Command::PauseRecording => self.pause_recording(key, true),
-            Command::StartForwarding | Command::StopForwarding => Err(CallError::NotDone {
-                command: flags.command.name(),
-                instead: "use start recording, or subscribe request to be sent the sound",
-            }),
             other => Err(CallError::NotDone { command: other.name(), instead: "send an offer instead" }),
         }
     }
@@ -99,7 +97,7 @@ impl State {
     }
 
     /// Changes what is asked for, of the parties that are named, or of the call as a whole.
-    fn order(
+    pub(super) fn order(
         &mut self,
         key: CallKey,
         flags: &Flags,
@@ -230,8 +228,14 @@ impl State {
             AudioEvent::Failed { id, why } => {
                 self.audio_failed(id, "ended", &why.to_string());
                 self.recorder_failed(id);
+                self.stream_failed(id);
             }
-            AudioEvent::Refused { id, command, why } => self.audio_failed(id, command, &why.to_string()),
+            AudioEvent::Refused { id, command, why } => {
+                self.audio_failed(id, command, &why.to_string());
+                if command == "Listen" {
+                    self.stream_failed(id);
+                }
+            }
             AudioEvent::Speaking { .. } | AudioEvent::Figures { .. } => {}
         }
     }
@@ -324,7 +328,7 @@ pub(super) fn makers(call: &Call, party: usize) -> Vec<(AudioId, usize)> {
 }
 
 /// The parties that a request names; `None`: none in particular.
-fn select(call: &Call, flags: &Flags) -> Result<Option<Vec<usize>>, CallError> {
+pub(super) fn select(call: &Call, flags: &Flags) -> Result<Option<Vec<usize>>, CallError> {
     if let Some(tag) = flags.from_tag.as_deref().filter(|tag| !tag.is_empty()) {
         return call.by_tag(tag).map(|party| Some(vec![party])).ok_or(CallError::UnknownTag);
     }

@@ -14,6 +14,7 @@ use super::config::CallsConfig;
 use super::counters::CallsCounters;
 use super::door::DoorPrompts;
 use super::engine::CallEngine;
+use super::forwarding;
 use super::ids;
 use super::limits::STATS_PATIENCE;
 use super::model::Call;
@@ -165,7 +166,7 @@ impl State {
     pub(super) fn counters(&self) -> CallsCounters {
         let waits = |call: &&Call| call.answered.is_none() || call.is_held();
         let (ports, ports_resting) = self.tools.ports.counts();
-        CallsCounters {
+        let mut counters = CallsCounters {
             calls: self.calls.len() as u64,
             calls_waiting: self.calls.values().filter(waits).count() as u64,
             transcoded: self.calls.values().map(|call| call.told.transcoded() as u64).sum(),
@@ -174,18 +175,23 @@ impl State {
             draining: self.draining,
             records_lost_total: self.records.lost,
             ..self.counters.clone()
+        };
+        if let Some(forwarder) = &self.tools.forwarder {
+            forwarder.count(&mut counters);
         }
+        counters
     }
 
     /// Tells the engine what a call is now, and remembers whose its legs are.
     pub(super) fn replan(&mut self, key: CallKey, fresh: bool) {
         let Some(call) = self.calls.get_mut(&key) else { return };
-        for (number, _) in call.told.numbers() {
+        for (number, _) in call.numbers() {
             self.owners.remove(&number);
         }
         self.tools.replan(call, fresh);
         recording::follow(&mut self.tools, call);
-        self.owners.extend(call.told.numbers().map(|(number, side)| (number, (key, side))));
+        forwarding::follow(&mut self.tools, call);
+        self.owners.extend(call.numbers().map(|(number, side)| (number, (key, side))));
     }
 
     /// Asks for the figures of all legs of a call; gives how many answers are to come.

@@ -5,6 +5,7 @@ mod door;
 mod early;
 mod fake;
 mod fax;
+mod forwarding;
 mod offers;
 mod sound;
 mod times;

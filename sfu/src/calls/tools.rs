@@ -9,6 +9,7 @@ use super::config::CallsConfig;
 use super::engine::CallEngine;
 use super::error::CallError;
 use super::formats;
+use super::forwarding::{self, Forwarder};
 use super::ids::Numbers;
 use super::model::{Call, Party};
 use super::outbox::Outbox;
@@ -28,6 +29,8 @@ pub(super) struct Tools {
     pub(super) random: Random,
     /// Of our certificate.
     pub(super) fingerprint: Option<Fingerprint>,
+    /// The way to the receiver of sound, if there is one.
+    pub(super) forwarder: Option<Arc<Forwarder>>,
     /// What marks our descriptions, so that we know them again.
     pub(super) loop_mark: String,
 }
@@ -38,7 +41,8 @@ impl Tools {
         let ports = PortBook::new(&config.interfaces, config.ports, config.port_rest, &mut random);
         let (loop_mark, ids) = (random.letters(16), Numbers::new(random.number()));
         let outbox = Outbox::new(Arc::clone(&engine));
-        Tools { engine, outbox, config, ports, ids, random, fingerprint, loop_mark }
+        let forwarder = config.forward.clone().map(Forwarder::new);
+        Tools { engine, outbox, config, ports, ids, random, fingerprint, forwarder, loop_mark }
     }
 
     /// Whether a format can be coded here.
@@ -108,6 +112,7 @@ impl Tools {
 
     /// Tells the engine that the call is over, and closes its ports.
     pub(super) fn end(&mut self, now: Now, call: &mut Call) {
+        forwarding::end(self, call, |_| true);
         let steps = call.told.change(&Picture::new(), false, &mut self.ids);
         self.outbox.tell(call.shard(), call.worker, steps);
         let home = call.told.home();

@@ -100,6 +100,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Choice(_) => "WORD",
         Kind::Path => "PATH",
         Kind::Text | Kind::Secret => "TEXT",
+        Kind::Receiver => "SCHEME://HOST:PORT",
         Kind::Sockets => "ADDRESS:PORT,…",
         Kind::Addresses => "ADDRESS,…",
         Kind::Texts => "TEXT,…",

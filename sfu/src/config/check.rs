@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::error::{Origin, Problem};
 use super::load::Loaded;
 use super::{Config, MediaIo, Mode};
+use crate::calls::ForwardTo;
 use crate::ng::Network;
 
 /// An HS256 key shorter than its hash can be guessed sooner than the hash broken (RFC 7518 section 3.2).
@@ -68,6 +69,12 @@ fn calls(config: &Config, refuse: &mut impl FnMut(&str, String)) {
                 "calls.port_max = {} leaves no pair of ports behind calls.port_min = {}",
                 calls.port_max, calls.port_min
             ),
+        );
+    }
+    if calls.forward_ca_file.is_some() && !calls.forward_to.as_ref().is_some_and(ForwardTo::is_tls) {
+        refuse(
+            "calls.forward_ca_file",
+            "calls.forward_ca_file is for a receiver over TLS; give calls.forward_to as tls://host:port, or leave the file out".into(),
         );
     }
     let listens = ng.listen_udp.iter().chain(&ng.listen_tcp).chain(&ng.listen_http);
@@ -218,6 +225,15 @@ mod tests {
         assert_eq!(errors(&guarded), "");
         assert!(errors(&[("ng.allow", "192.0.2.0/33")]).contains("is not a network"));
         assert!(errors(&[("calls.interfaces", "a/0.0.0.0")]).contains("is not an interface"));
+    }
+
+    #[test]
+    fn a_receiver_of_sound_is_one() {
+        assert!(errors(&[("calls.forward_to", "speech.example:7444")]).contains("tls://host:port"));
+        assert!(errors(&[("calls.forward_rate_hz", "11025")]).contains("16000"));
+        let file = ("calls.forward_ca_file", "/etc/ca.pem");
+        assert!(errors(&[file, ("calls.forward_to", "tcp://127.0.0.1:9")]).contains("over TLS"));
+        assert_eq!(errors(&[file, ("calls.forward_to", "tls://[::1]:9")]), "");
     }
 
     #[test]

@@ -246,7 +246,8 @@ mod tests {
             let shown = key.shown(&Config::default());
             if shown.is_empty() {
                 let mut config = Config::default();
-                (key.set)(&mut config, &Value::Text("x".into())).unwrap();
+                let text = if key.kind == crate::config::Kind::Receiver { "tcp://x:1" } else { "x" };
+                (key.set)(&mut config, &Value::Text(text.into())).unwrap();
                 continue;
             }
             let text = match key.name.rsplit_once('.') {

@@ -15,9 +15,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use kaname_engine::audio::Rate;
 use zeroize::Zeroizing;
 
-use crate::calls::Interface;
+use crate::calls::{ForwardTo, Interface};
 use crate::ng::Network;
 use crate::node::NodeLimits;
 
@@ -182,6 +183,12 @@ pub struct Calls {
     pub prompts: Option<PathBuf>,
     /// File of call records; `None`: they are logged only.
     pub records_file: Option<PathBuf>,
+    /// Who gets sound as it is spoken; `None`: nobody.
+    pub forward_to: Option<ForwardTo>,
+    /// CAs of its certificate; `None`: those of the system.
+    pub forward_ca_file: Option<PathBuf>,
+    /// The rate that it wants.
+    pub forward_rate: Rate,
     /// Type of service of media packets.
     pub tos: u8,
 }
@@ -345,6 +352,9 @@ impl Default for Config {
                 recordings: None,
                 prompts: None,
                 records_file: None,
+                forward_to: None,
+                forward_ca_file: None,
+                forward_rate: Rate::K8,
                 // Expedited forwarding (RFC 3246), as voice is marked.
                 tos: 184,
             },

@@ -362,6 +362,26 @@ pub static KEYS: &[Key] = &[
         "File that gets a line of JSON for each call that ended. Unset: they are logged only."
     ),
     key!(
+        "calls.forward_to",
+        calls.forward_to,
+        Kind::Receiver,
+        "Who gets the sound of calls as it is spoken, where `start forwarding` asks for it: `tcp://host:port`, or `tls://host:port`, which has to prove its \
+         name. Each party has a connection of its own: first the `metadata` of its call, ended by a zero byte, then samples of 16 bits, little end first, one \
+         channel. Over `tcp` anyone on the way can listen. Unset: nobody, and such requests are refused."
+    ),
+    key!(
+        "calls.forward_ca_file",
+        calls.forward_ca_file,
+        Kind::Path,
+        "PEM file with the certificates of the CAs that may vouch for the receiver of `calls.forward_to`. Unset: those that the system trusts."
+    ),
+    key!(
+        "calls.forward_rate_hz",
+        calls.forward_rate,
+        Kind::Integer { min: 8_000, max: 48_000 },
+        "Samples a second of forwarded sound: 8000, 16000, 24000, 32000 or 48000, whatever the codec."
+    ),
+    key!(
         "calls.tos",
         calls.tos,
         Kind::Integer { min: 0, max: 255 },

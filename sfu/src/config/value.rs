@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::calls::Interface;
+use kaname_engine::audio::Rate;
+
+use crate::calls::{ForwardTo, Interface};
 use crate::ng::Network;
 
 use super::{LogFormat, LogLevel, MediaIo, Mode, Secret, Steering, XdpMode};
@@ -41,6 +43,8 @@ pub enum Kind {
     Sockets,
     /// Addresses.
     Addresses,
+    /// The address of a receiver of sound.
+    Receiver,
     /// Texts.
     Texts,
     /// Networks.
@@ -60,6 +64,7 @@ impl Kind {
             }
             Kind::Path => "a path, as text in quotes".into(),
             Kind::Text | Kind::Secret => "a text in quotes".into(),
+            Kind::Receiver => "\"tcp://host:port\" or \"tls://host:port\"".into(),
             Kind::Sockets => {
                 "a list of addresses with port, such as [\"127.0.0.1:7800\", \"[::1]:7800\"]".into()
             }
@@ -86,7 +91,9 @@ impl Kind {
                 other => return Err(self.refuse(other)),
             },
             Kind::Integer { .. } => Value::Integer(text.parse().map_err(|_| self.refuse(text))?),
-            Kind::Choice(_) | Kind::Text | Kind::Path | Kind::Secret => Value::Text(text.to_owned()),
+            Kind::Choice(_) | Kind::Text | Kind::Path | Kind::Secret | Kind::Receiver => {
+                Value::Text(text.to_owned())
+            }
             Kind::Sockets | Kind::Addresses | Kind::Texts | Kind::Networks | Kind::Interfaces => Value::List(
                 text.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
             ),
@@ -97,7 +104,7 @@ impl Kind {
     pub(super) fn check(self, value: &Value) -> Result<(), String> {
         match (self, value) {
             (Kind::Bool, Value::Bool(_))
-            | (Kind::Text | Kind::Path | Kind::Secret, Value::Text(_))
+            | (Kind::Text | Kind::Path | Kind::Secret | Kind::Receiver, Value::Text(_))
             | (
                 Kind::Sockets | Kind::Addresses | Kind::Texts | Kind::Networks | Kind::Interfaces,
                 Value::List(_),
@@ -199,6 +206,31 @@ impl Setting for Option<Secret> {
     }
     fn show(&self) -> String {
         self.as_ref().map(|_| "(not shown)".to_owned()).unwrap_or_default()
+    }
+}
+
+impl Setting for Option<ForwardTo> {
+    fn read(value: &Value) -> Result<Self, String> {
+        let Value::Text(text) = value else { return mismatch() };
+        let read = |text: &String| text.parse().map_err(|_| Kind::Receiver.refuse(text));
+        Some(text).filter(|text| !text.is_empty()).map(read).transpose()
+    }
+    fn show(&self) -> String {
+        self.as_ref().map(|to| format!("{:?}", to.to_string())).unwrap_or_default()
+    }
+}
+
+impl Setting for Rate {
+    fn read(value: &Value) -> Result<Self, String> {
+        let Value::Integer(number) = value else { return mismatch() };
+        let rate = u32::try_from(*number).ok().and_then(Rate::from_hz);
+        rate.ok_or_else(|| {
+            let all: Vec<String> = Rate::ALL.iter().map(|rate| rate.hz().to_string()).collect();
+            format!("{number} is not a rate of sound; give {}", all.join(" or "))
+        })
+    }
+    fn show(&self) -> String {
+        self.hz().to_string()
     }
 }
 

@@ -25,6 +25,9 @@ pub(super) fn examine(config: &Config) -> Vec<Finding> {
             findings.push(self::folder(setting, folder, must_write));
         }
     }
+    if let Err(error) = serve::receiver(config) {
+        findings.push(Finding::fail("receiver", error.to_string(), "mend the file or its permissions"));
+    }
     findings
 }
 

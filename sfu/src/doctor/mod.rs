@@ -277,11 +277,14 @@ mod tests {
             ("calls.port_min", port.to_string()),
             ("calls.port_max", (port + 200).to_string()),
             ("calls.recordings", "/no/such/folder".to_owned()),
+            ("calls.forward_to", "tls://speech.example:7444".to_owned()),
+            ("calls.forward_ca_file", "/no/such/ca.pem".to_owned()),
         ];
         let findings = examine(&flags(&settings));
         assert!(find(&findings, "calls").message.contains("127.0.0.1 alone"));
         assert_eq!(find(&findings, "ports").status, Status::Warn);
         assert!(find(&findings, "folders").message.contains("/no/such/folder"));
+        assert!(find(&findings, "receiver").message.contains("/no/such/ca.pem"));
         // The rooms' port among them would one day be a call's.
         let settings = [("ng.listen_udp", "127.0.0.1:0".to_owned()), ("media.port", "31000".to_owned())];
         let findings = examine(&flags(&settings));

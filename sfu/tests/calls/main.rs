@@ -5,6 +5,7 @@ mod doors;
 mod dtls;
 mod early;
 mod fax;
+mod forwarding;
 #[path = "../doors/http.rs"]
 mod http;
 mod phone;

@@ -8,7 +8,7 @@ use kaname_engine::audio::{Codec, Codecs};
 use kaname_sfu::node::{LeaveReason, RoomInfo};
 
 use crate::phone::{Phone, media, rtp_address};
-use crate::rtp::about;
+use crate::rtp::{about, list};
 use crate::support::{PATIENCE, Proxy, World, config, text};
 
 /// Voices of the phones, in Hz.
@@ -72,18 +72,10 @@ impl Talker {
         self.heard.drain(..much);
     }
 
-    /// How strong a tone is in what was heard, 0 to 1 of all of it (Goertzel, packet by packet).
+    /// How strong a tone is in what was heard, 0 to 1 of all of it, packet by packet.
     pub(crate) fn share(&self, hz: f64) -> f64 {
-        let of_packet = |packet: &Vec<f64>| {
-            let (mut re, mut im) = (0.0, 0.0);
-            for (at, sample) in packet.iter().enumerate() {
-                let angle = std::f64::consts::TAU * hz * at as f64 / self.rate;
-                re += sample * angle.cos();
-                im += sample * angle.sin();
-            }
-            2.0 * (re * re + im * im) / packet.len().max(1) as f64
-        };
-        self.heard.iter().map(of_packet).sum::<f64>() / self.energy().max(1.0)
+        let tone: f64 = self.heard.iter().map(|packet| energy_at(hz, packet, self.rate)).sum();
+        tone / self.energy().max(1.0)
     }
 
     fn energy(&self) -> f64 {
@@ -98,6 +90,17 @@ impl Talker {
     pub(crate) fn hears_only(&self, hz: f64, but: f64) -> bool {
         self.heard.len() == SECOND && self.share(hz) > 0.8 && self.share(but) < 0.02
     }
+}
+
+/// The energy that a stretch of sound has at a frequency (Goertzel).
+pub(crate) fn energy_at(hz: f64, sound: &[f64], rate: f64) -> f64 {
+    let (mut re, mut im) = (0.0, 0.0);
+    for (at, sample) in sound.iter().enumerate() {
+        let angle = std::f64::consts::TAU * hz * at as f64 / rate;
+        re += sample * angle.cos();
+        im += sample * angle.sin();
+    }
+    2.0 * (re * re + im * im) / sound.len().max(1) as f64
 }
 
 /// Both talk and listen until each hears what is wished.
@@ -167,6 +170,20 @@ async fn phones_in_a_room_hear_each_other_and_not_themselves() {
     };
     tokio::time::timeout(PATIENCE, gone).await.expect("the call ends");
     assert!(world.calls.counters().await.commands_failed_total.is_empty());
+}
+
+#[tokio::test]
+async fn a_phone_whose_keys_are_looked_for_is_heard_in_its_room() {
+    let world = World::start(config((26_500, 26_599)));
+    let mut proxy = world.proxy().await;
+    let (one, other) = (Phone::new("127.0.0.1", 1).await, Phone::new("127.0.0.1", 2).await);
+    let offer = about("offer", "c1", "a", "").with("sdp", one.describe("8", &[])).with("room", "lobby");
+    let to_one = proxy.describe(offer.with("flags", list(&["detect-DTMF"]))).await;
+    let to_other = call_in(&mut proxy, "c2", &other, "8", "Ada").await;
+    room_of(&world, 2).await;
+    let mut one = Talker::new(one, rtp_address(&to_one), Codec::Pcma, 8, LOW);
+    let mut other = Talker::new(other, rtp_address(&to_other), Codec::Pcma, 8, HIGH);
+    talk(&mut one, &mut other, |one, other| one.hears_only(HIGH, LOW) && other.hears_only(LOW, HIGH)).await;
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ pub(crate) fn config(ports: (u16, u16)) -> CallsConfig {
         recordings: None,
         prompts: None,
         records_file: None,
+        forward: None,
         tos: 0,
     }
 }

@@ -9,7 +9,7 @@ use crossbeam_queue::ArrayQueue;
 use kaname_media::Rate;
 
 use crate::ShardId;
-use crate::audio::{AudioId, RecordTo};
+use crate::audio::{AudioId, Listener, RecordTo};
 use crate::limits::{RECORD_ORDERS, RECORD_ROOM};
 
 /// Samples of one sound: a packet of the usual length at the highest rate.
@@ -42,13 +42,20 @@ impl Sound {
     }
 }
 
+/// Where what a recorder hears goes.
+pub(super) enum Goal {
+    File(RecordTo),
+    Listener(Box<dyn Listener>),
+}
+
 /// A recording to begin.
 pub(super) struct Begin {
     pub(super) key: u64,
     pub(super) id: AudioId,
     pub(super) worker: ShardId,
     pub(super) points: usize,
-    pub(super) to: RecordTo,
+    pub(super) to: Goal,
+    /// Of a file the rate of its first point, of a listener the one that it wants.
     pub(super) rate: Rate,
     pub(super) failed: Arc<AtomicBool>,
 }

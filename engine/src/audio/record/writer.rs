@@ -1,4 +1,4 @@
-//! The writer's thread: the only one that touches files.
+//! The writer's thread: the only one that touches files. Listeners hear on it too.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::desk::{Begin, Desk, Letter, Sound};
-use super::file::Recording;
+use kaname_media::Rate;
+
+use super::desk::{Begin, Desk, Goal, Letter, Sound};
+use super::file::{Done, Recording};
+use super::live::Live;
 use crate::audio::{AudioError, AudioEvent, AudioId};
 use crate::port::Sink;
 use crate::shard::panic_message;
@@ -41,7 +44,39 @@ struct Open {
     id: AudioId,
     worker: ShardId,
     failed: Arc<AtomicBool>,
-    recording: Recording,
+    output: Output,
+}
+
+enum Output {
+    File(Box<Recording>),
+    Live(Live),
+}
+
+impl Output {
+    fn open(to: Goal, points: usize, rate: Rate) -> Result<Output, AudioError> {
+        Ok(match to {
+            Goal::File(to) => Output::File(Box::new(Recording::open(to, points, rate)?)),
+            Goal::Listener(to) => Output::Live(Live::new(to, rate)),
+        })
+    }
+
+    fn put(&mut self, sound: &Sound) -> Result<(), AudioError> {
+        match self {
+            Output::File(file) => file.put(sound.channel, sound.rate, sound.at_ms, sound.samples()),
+            Output::Live(live) => {
+                live.put(sound.rate, sound.samples());
+                Ok(())
+            }
+        }
+    }
+
+    /// Completes a file that plays at least `ms`.
+    fn finish(self, ms: u64) -> Result<Option<Done>, AudioError> {
+        match self {
+            Output::File(file) => file.finish(ms).map(Some),
+            Output::Live(_) => Ok(None),
+        }
+    }
 }
 
 /// All files that are being written.
@@ -75,9 +110,9 @@ impl Writer {
 
     fn begin(&mut self, begin: Begin) {
         let Begin { key, id, worker, points, to, rate, failed } = begin;
-        match guarded(|| Recording::open(to, points, rate)) {
-            Ok(recording) => {
-                self.open.insert(key, Open { id, worker, failed, recording });
+        match guarded(|| Output::open(to, points, rate)) {
+            Ok(output) => {
+                self.open.insert(key, Open { id, worker, failed, output });
             }
             Err(why) => self.give_up(id, worker, &failed, why),
         }
@@ -85,8 +120,7 @@ impl Writer {
 
     fn sound(&mut self, sound: &Sound) {
         let Some(open) = self.open.get_mut(&sound.key) else { return };
-        let put = guarded(|| open.recording.put(sound.channel, sound.rate, sound.at_ms, sound.samples()));
-        if let Err(why) = put
+        if let Err(why) = guarded(|| open.output.put(sound))
             && let Some(Open { id, worker, failed, .. }) = self.open.remove(&sound.key)
         {
             self.give_up(id, worker, &failed, why);
@@ -95,12 +129,13 @@ impl Writer {
 
     fn end(&mut self, key: u64, ms: u64) {
         // One that failed has been told of.
-        let Some(Open { id, worker, failed, recording }) = self.open.remove(&key) else { return };
-        match guarded(|| recording.finish(ms)) {
-            Ok(done) => {
+        let Some(Open { id, worker, failed, output }) = self.open.remove(&key) else { return };
+        match guarded(|| output.finish(ms)) {
+            Ok(Some(done)) => {
                 let event = AudioEvent::Recorded { id, path: done.path, ms: done.ms, lost_ms: done.lost_ms };
                 self.tell(worker, event);
             }
+            Ok(None) => {}
             Err(why) => self.give_up(id, worker, &failed, why),
         }
     }

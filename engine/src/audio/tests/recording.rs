@@ -275,3 +275,54 @@ fn masked_keys_are_in_no_recording() {
         "not even the beginning of a tone"
     );
 }
+
+/// Keeps what it hears.
+#[derive(Clone, Debug)]
+struct Ear(Arc<ArrayQueue<i16>>);
+
+impl Listener for Ear {
+    fn hear(&mut self, samples: &[i16]) {
+        samples.iter().for_each(|sample| self.0.push(*sample).expect("read in time"));
+    }
+}
+
+impl Ear {
+    fn heard(&self) -> Vec<i16> {
+        std::iter::from_fn(|| self.0.pop()).collect()
+    }
+
+    fn listens(&self, id: u32, of: u32) -> AudioCommand {
+        let of = RecordOf { id: AudioId(of), side: Side::In };
+        AudioCommand::Listen { id: AudioId(id), of, rate: Rate::K16, to: Box::new(self.clone()) }
+    }
+}
+
+#[test]
+fn a_listener_hears_at_its_own_rate_whatever_is_spoken() {
+    let mut scene = Scene::new();
+    scene.told(tap(1, 10, Codec::Pcma));
+    let ear = Ear(Arc::new(ArrayQueue::new(65_536)));
+    assert!(scene.refused(ear.listens(30, 9)).contains("nothing of that name"));
+    scene.told(ear.listens(30, 1));
+    let say = |scene: &mut Scene, mut talker: Talker| {
+        for _ in 0..100 {
+            talker.say(scene);
+            scene.pass(20);
+        }
+    };
+    say(&mut scene, Talker::new(10, Codec::Pcma, 440.0));
+    let narrow = ear.heard();
+    assert!((31_600..=32_000).contains(&narrow.len()), "{}", narrow.len());
+    assert!(purity(Rate::K16, 440.0, &narrow[3_200..]) > 0.99);
+    // Another codec, so another tap: the listener stays.
+    scene.told(remove(1));
+    scene.told(tap(2, 11, Codec::G722));
+    let of = vec![Some(RecordOf { id: AudioId(2), side: Side::In })];
+    scene.told(AudioCommand::RecordFrom { id: AudioId(30), of });
+    say(&mut scene, Talker::new(11, Codec::G722, 700.0));
+    assert!(purity(Rate::K16, 700.0, &ear.heard()[3_200..]) > 0.97);
+    scene.told(remove(30));
+    assert_eq!(Arc::strong_count(&ear.0), 1, "nobody has the listener any more");
+    say(&mut scene, Talker::new(11, Codec::G722, 700.0));
+    assert!(ear.heard().is_empty() && scene.events().is_empty());
+}

@@ -154,6 +154,7 @@ fn audio_words(command: &AudioCommand) -> String {
         AudioCommand::Set { setting, .. } => format!("set {setting:?}"),
         AudioCommand::Remove { .. } => "remove worker's".to_owned(),
         AudioCommand::AddTap { .. } => "tap".to_owned(),
+        AudioCommand::Listen { rate, .. } => format!("listen at {}", rate.hz()),
         AudioCommand::Record { of, .. } => format!("record {}", of.len()),
         AudioCommand::RecordFrom { of, .. } => {
             format!("record from {} of {}", of.iter().flatten().count(), of.len())
@@ -192,6 +193,7 @@ pub(super) fn config() -> CallsConfig {
         recordings: Some("/srv/recordings".into()),
         prompts: None,
         records_file: None,
+        forward: None,
         tos: 0,
     }
 }

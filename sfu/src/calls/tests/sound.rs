@@ -136,7 +136,7 @@ fn a_codec_that_is_not_coded_here_loses_its_key_events_at_least() {
 }
 
 /// What the log has at any level while something is done.
-fn logged(act: impl FnOnce()) -> String {
+pub(super) fn logged(act: impl FnOnce()) -> String {
     use std::io::Write;
     use std::sync::{Arc, Mutex};
     #[derive(Clone, Default)]
