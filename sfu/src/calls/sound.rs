@@ -327,8 +327,12 @@ pub(super) fn makers(call: &Call, party: usize) -> Vec<(AudioId, usize)> {
     lines.filter_map(|media| Some((call.told.maker(SideKey { party, media })?, call.worker))).collect()
 }
 
-/// The parties that a request names; `None`: none in particular.
+/// The parties that a request names; `None`: none in particular. `all` is everybody, also where a tag stands beside it: proxies
+/// send the tag of the message at hand with most requests.
 pub(super) fn select(call: &Call, flags: &Flags) -> Result<Option<Vec<usize>>, CallError> {
+    if flags.all == All::All {
+        return Ok(None);
+    }
     if let Some(tag) = flags.from_tag.as_deref().filter(|tag| !tag.is_empty()) {
         return call.by_tag(tag).map(|party| Some(vec![party])).ok_or(CallError::UnknownTag);
     }

@@ -31,6 +31,20 @@ fn orders_change_what_passes() {
 }
 
 #[test]
+fn all_is_the_whole_call_also_where_a_tag_stands_beside_it() {
+    let mut bench = Bench::new(config());
+    bench.call("c");
+    bench.told();
+    bench.ask(about("block media", "c", "a", "").with("all", "all"));
+    let stopped = bench.told().iter().filter(|line| line.starts_with("unroute")).count();
+    assert_eq!(stopped, 2, "both directions");
+    bench.ask(about("unblock media", "c", "a", ""));
+    assert_eq!(bench.told(), Vec::<String>::new(), "the call's order is not the party's");
+    bench.ask(about("unblock media", "c", "a", "").with("all", "all"));
+    assert_eq!(bench.told().len(), 2);
+}
+
+#[test]
 fn keys_go_through_a_worker_to_who_hears_them() {
     let mut bench = Bench::new(config());
     bench.call("c");
