@@ -25,7 +25,7 @@ use crate::limits::{
 };
 
 pub use receive::Receiving;
-pub use send::Sending;
+pub use send::{Begun, Sending};
 pub use session::{Notice, Scope, Session};
 
 /// A master key with its salt, and how packets find it. Zeroized on drop, never printed (RFC 7714 section 13.1).

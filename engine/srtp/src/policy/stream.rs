@@ -42,6 +42,16 @@ impl Indices {
         }
     }
 
+    /// The usual case: the index behind the highest, if `seq` are its low bits and the roll-over counter stays. It is fresh, and
+    /// the one that [`Indices::estimate`] gives.
+    #[inline]
+    pub(super) fn next(&self, seq: u16) -> Option<u64> {
+        match (self.roc, &self.rtp) {
+            (None, Some(window)) => window.next(seq),
+            _ => None,
+        }
+    }
+
     /// What is known of an SRTP index.
     pub(super) fn look(&self, index: u64) -> Seen {
         self.rtp.as_ref().map_or(Seen::Fresh, |window| window.look(index))
@@ -50,10 +60,12 @@ impl Indices {
     /// Marks an SRTP index; one marked before stays so.
     pub(super) fn mark(&mut self, index: u64, size: usize) {
         self.roc = None;
-        match &mut self.rtp {
-            Some(window) if window.look(index) == Seen::Fresh => window.mark(index),
-            Some(_) => {}
-            None => self.rtp = Some(Window::starting_at(index, size)),
+        let Some(window) = &mut self.rtp else {
+            self.rtp = Some(Window::starting_at(index, size));
+            return;
+        };
+        if !window.mark_if_next(index) && window.look(index) == Seen::Fresh {
+            window.mark(index);
         }
     }
 
