@@ -137,10 +137,12 @@ fn together(backend: Backend, policy: &Policy, named: Option<usize>) {
             job
         });
         unprotect_batch(&mut jobs);
-        for (at, proof) in jobs.map(UnprotectJob::finish).into_iter().enumerate() {
-            let (receiver, receiving) = (&mut sessions[at][1], receivings[at].take().unwrap());
-            let mki = named.is_some();
-            receiver.end_unprotect(receiving, proof, &wires[at][..len], &mut outs[at], mki).unwrap();
+        for (receiving, job) in receivings.iter_mut().flatten().zip(&jobs) {
+            receiving.learn(job);
+        }
+        for (at, receiving) in receivings.iter().flatten().enumerate() {
+            let (receiver, mki) = (&mut sessions[at][1], named.is_some());
+            receiver.end_unprotect(receiving, &wires[at][..len], &mut outs[at], mki).unwrap();
         }
     });
     assert_eq!(count, 0, "together: {policy:?} on {backend:?}");

@@ -9,7 +9,7 @@ use std::ffi::{c_uchar, c_uint};
 
 use arrayvec::ArrayVec;
 use kaname_srtp::policy::{Begun, Notice, Receiving, Sending};
-use kaname_srtp::{Authentic, ProtectJob, SrtpError, UnprotectJob, protect_batch, unprotect_batch};
+use kaname_srtp::{ProtectJob, UnprotectJob, protect_batch, unprotect_batch};
 
 use crate::boundary::{bytes, call, shared, unique};
 use crate::context::tell;
@@ -156,18 +156,18 @@ fn unprotect_piece(jobs: &mut [kaname_srtp_job_t], notices: &mut Notices) {
         }));
     }
     unprotect_batch(&mut together);
-    // The jobs end here, and with them what they hold of sessions, packets and rooms.
-    let proofs: ArrayVec<Result<Authentic, SrtpError>, PIECE> =
-        together.into_iter().map(UnprotectJob::finish).collect();
-    let mut proofs = proofs.into_iter();
-    for (job, receiving) in jobs.iter_mut().zip(received) {
-        let proof = receiving.map(|receiving| (receiving, proofs.next().unwrap_or(Err(SrtpError::Tag))));
-        let end = || {
+    for (receiving, job) in received.iter_mut().flatten().zip(&together) {
+        receiving.learn(job);
+    }
+    // With the jobs ends what they hold of sessions, packets and rooms.
+    drop(together);
+    for (job, receiving) in jobs.iter_mut().zip(&received) {
+        let mut end = || {
             // SAFETY: by the caller of the batch.
             let (context, Parts { packet, out }) = unsafe { (unique(job.session)?, parts(job)?) };
             let (session, mki) = (&mut context.session, job.use_mki != 0);
-            let result = match proof {
-                Some((receiving, proof)) => session.end_unprotect(receiving, proof, packet, out, mki),
+            let result = match receiving {
+                Some(receiving) => session.end_unprotect(receiving, packet, out, mki),
                 None => session.unprotect_rtp(packet, out, mki),
             };
             notices.extend(session.take_notice().map(|notice| (job.session, notice)));

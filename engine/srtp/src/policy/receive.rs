@@ -6,7 +6,7 @@ use super::ring::{Keys, Ring, Usage};
 use super::rtp::{self, Means, Place};
 use super::stream::{Indices, Role, fresh};
 use super::{Session, cryptex};
-use crate::batch::{Authentic, RtpTicket, UnprotectJob};
+use crate::batch::{RtpTicket, UnprotectJob};
 use crate::error::SrtpError;
 use crate::kernel;
 use crate::keys::SessionId;
@@ -18,9 +18,10 @@ fn another_key(error: SrtpError) -> bool {
     matches!(error, SrtpError::Tag | SrtpError::Mki | SrtpError::KeyExhausted)
 }
 
-/// A packet on its way in that is one for the kernels: how it looked to [`Session::begin_unprotect`]. Nothing is
-/// authenticated yet.
+/// A packet on its way in that is one for the kernels: how it looked to [`Session::begin_unprotect`], and whether its tag was
+/// right.
 #[derive(Debug)]
+#[must_use = "without the last step the packet can be replayed"]
 pub struct Receiving {
     session: SessionId,
     index: u64,
@@ -30,6 +31,18 @@ pub struct Receiving {
     /// The master key's.
     key: u32,
     len: u32,
+    authentic: bool,
+}
+
+impl Receiving {
+    /// Takes over what the packet's job, after [`crate::unprotect_batch`], says of its tag. A job of another packet says nothing, and
+    /// neither does one that never ran.
+    #[inline]
+    pub fn learn(&mut self, job: &UnprotectJob<'_>) {
+        let ticket = &job.ticket;
+        let same = (ticket.session, ticket.ssrc, ticket.index) == (self.session, self.ssrc, self.index);
+        self.authentic = same && job.authentic;
+    }
 }
 
 /// A packet on its way in, whatever its policy asks for, and the keys it is tried with.
@@ -69,16 +82,16 @@ impl Session {
     /// [`SrtpError::TooOld`], [`SrtpError::Tag`], [`SrtpError::Extension`], [`SrtpError::Output`],
     /// [`SrtpError::TooManyStreams`], [`SrtpError::KeyExhausted`]; nothing is written and nothing changed then.
     pub fn unprotect_rtp(&mut self, packet: &[u8], out: &mut [u8], mki: bool) -> Result<usize, SrtpError> {
-        let Some((receiving, mut job)) = self.begin_unprotect(packet, out, mki) else {
+        let Some((mut receiving, mut job)) = self.begin_unprotect(packet, out, mki) else {
             return self.unprotect_alone(packet, out, mki);
         };
         unprotect_one(&mut job);
-        let proof = job.finish();
-        self.end_unprotect(receiving, proof, packet, out, mki)
+        receiving.learn(&job);
+        self.end_unprotect(&receiving, packet, out, mki)
     }
 
     /// The first step of [`Session::unprotect_rtp`], for those who unprotect many packets together. Changes nothing. The job goes
-    /// through [`crate::unprotect_batch`], and what it proved to [`Session::end_unprotect`].
+    /// through [`crate::unprotect_batch`], and what it says of the tag goes to [`Receiving::learn`].
     ///
     /// `None` leaves the packet to [`Session::unprotect_rtp`] when its turn comes: it is the first of its SSRC, needs more than the
     /// kernels know, or will most likely be refused.
@@ -116,6 +129,7 @@ impl Session {
             stream: slot as u32,
             key: key as u32,
             len: plain_len,
+            authentic: false,
         };
         Some((receiving, UnprotectJob::new(keys, ticket, packet, out).ok()?))
     }
@@ -125,20 +139,32 @@ impl Session {
     /// a packet that is refused is wiped. `packet`, `out` and `mki` are those of the first step.
     ///
     /// # Errors
-    /// Those of [`Session::unprotect_rtp`], and [`SrtpError::WrongSession`] if the proof is of another packet.
+    /// Those of [`Session::unprotect_rtp`].
+    #[inline]
     pub fn end_unprotect(
         &mut self,
-        receiving: Receiving,
-        proof: Result<Authentic, SrtpError>,
+        receiving: &Receiving,
         packet: &[u8],
         out: &mut [u8],
         mki: bool,
     ) -> Result<usize, SrtpError> {
-        let written = if proof.is_ok() { receiving.len as usize } else { 0 };
-        let settled = self.settle(&receiving, proof);
-        if let Some(Ok(len)) = settled {
-            return Ok(len);
+        match self.settle(receiving) {
+            Some(Ok(len)) => Ok(len),
+            settled => self.end_otherwise(receiving, settled, packet, out, mki),
         }
+    }
+
+    /// The last step for a packet that is refused as it looked at first.
+    #[inline(never)]
+    fn end_otherwise(
+        &mut self,
+        receiving: &Receiving,
+        settled: Option<Result<usize, SrtpError>>,
+        packet: &[u8],
+        out: &mut [u8],
+        mki: bool,
+    ) -> Result<usize, SrtpError> {
+        let written = if receiving.authentic { receiving.len as usize } else { 0 };
         out.iter_mut().take(written).for_each(|byte| *byte = 0);
         match settled {
             Some(Err(error)) if another_key(error) => {
@@ -153,12 +179,9 @@ impl Session {
 
     /// The verdict on a packet that went through a job, and what follows from it for the session; `None` if the packet looks
     /// otherwise now than it did, so that the job was not the right one.
-    fn settle(
-        &mut self,
-        receiving: &Receiving,
-        proof: Result<Authentic, SrtpError>,
-    ) -> Option<Result<usize, SrtpError>> {
-        let &Receiving { session, index, ssrc, stream: slot, key, len } = receiving;
+    #[inline]
+    fn settle(&mut self, receiving: &Receiving) -> Option<Result<usize, SrtpError>> {
+        let &Receiving { session, index, ssrc, stream: slot, key, len, authentic } = receiving;
         let (slot, key) = (slot as usize, key as usize);
         if !self.streams.is_at(slot, ssrc) {
             return None;
@@ -178,14 +201,8 @@ impl Session {
                 return Some(Err(error));
             }
         }
-        match proof {
-            Err(error) => return Some(Err(error)),
-            Ok(Authentic(ticket))
-                if (ticket.session, ticket.ssrc, ticket.index) != (session, ssrc, index) =>
-            {
-                return Some(Err(SrtpError::WrongSession));
-            }
-            Ok(_) => {}
+        if !authentic {
+            return Some(Err(SrtpError::Tag));
         }
         let usage = ring.count_rtp(key);
         if usage.is_ok() {
@@ -198,6 +215,7 @@ impl Session {
     }
 
     /// [`Session::unprotect_rtp`] for packets that [`Session::begin_unprotect`] leaves to it.
+    #[inline(never)]
     fn unprotect_alone(&mut self, packet: &[u8], out: &mut [u8], mki: bool) -> Result<usize, SrtpError> {
         let ssrc = rtp_fields(packet, 0)?.ssrc;
         let mut verdict = Err(SrtpError::NoStream);
@@ -272,7 +290,7 @@ impl Session {
         if let Some(job) = looked.job(packet, out) {
             let mut job = job?;
             unprotect_one(&mut job);
-            return job.finish().map(|_: Authentic| ());
+            return job.finish().map(|_| ());
         }
         let means = Means {
             keys: &looked.keys,

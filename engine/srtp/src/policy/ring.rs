@@ -77,16 +77,19 @@ impl Ring {
     }
 
     /// Whether the kernels for many packets know all that a packet without MKI needs.
+    #[inline]
     pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
 
     /// The size the replay window of a stream gets.
+    #[inline]
     pub(crate) fn window(&self) -> usize {
         self.window
     }
 
     /// The keys of a slot for the packet `index`, if they are the slot's own: without a derivation rate they always are.
+    #[inline]
     pub(crate) fn own_keys(&self, slot: usize, index: u64) -> Option<&SessionKeys> {
         let slot = self.slots.get(slot)?;
         (self.r(index) == 0).then_some(&slot.keys.session)
@@ -99,6 +102,7 @@ impl Ring {
     }
 
     /// RFC 3711 section 4.3.1: r is the index DIV the rate, and 0 where the rate is 0.
+    #[inline]
     fn r(&self, index: u64) -> u64 {
         index.checked_div(u64::from(self.policy.derivation_rate)).unwrap_or(0)
     }
@@ -115,11 +119,15 @@ impl Ring {
     }
 
     /// The slot the caller names, or the first whose lifetime has `index`.
+    #[inline]
     pub(crate) fn slot_for(&self, named: Option<usize>, index: u64) -> Result<usize, SrtpError> {
+        if named.is_none() && self.first_serves_all { Ok(0) } else { self.slot_among(named, index) }
+    }
+
+    fn slot_among(&self, named: Option<usize>, index: u64) -> Result<usize, SrtpError> {
         match named {
             Some(slot) if slot < self.slots.len() => Ok(slot),
             Some(_) => Err(SrtpError::Mki),
-            None if self.first_serves_all => Ok(0),
             // RFC 3711 section 8.1.1: a packet whose index is in nobody's lifetime has no key.
             None => self
                 .policy
@@ -155,17 +163,20 @@ impl Ring {
     }
 
     /// Whether nothing stands behind the MKI that a slot puts on the wire.
+    #[inline]
     pub(crate) fn mki_is_last(&self, named: Option<usize>) -> bool {
         self.policy.rtp.cipher.is_gcm() || self.mki(named).is_empty()
     }
 
     /// The MKI a slot puts on the wire: none unless it was named.
+    #[inline]
     pub(crate) fn mki(&self, named: Option<usize>) -> &[u8] {
         named.and_then(|slot| self.policy.masters.get(slot)).map_or(&[], |master| &master.mki)
     }
 
     /// Counts an SRTP packet under a slot: RFC 3711 section 8.1, the sender SHALL count. Section 9.2, RFC 7714 section 10: at most 2^48
     /// under one master key.
+    #[inline]
     pub(crate) fn count_rtp(&self, slot: usize) -> Result<Usage, SrtpError> {
         count(&self.slots[slot].rtp_used, MAX_RTP_PACKETS)
     }
@@ -188,6 +199,7 @@ impl Ring {
     }
 }
 
+#[inline]
 fn count(used: &AtomicU64, limit: u64) -> Result<Usage, SrtpError> {
     let before = used.load(Ordering::Relaxed);
     if before >= limit {

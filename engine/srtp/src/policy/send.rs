@@ -81,6 +81,7 @@ impl Session {
     ///
     /// # Errors
     /// Those of [`Session::protect_rtp`].
+    #[inline]
     pub fn begin_protect<'a>(
         &mut self,
         packet: &'a [u8],
@@ -148,6 +149,7 @@ impl Session {
     }
 
     /// Protects a packet whose index is taken, with whatever its policy asks for.
+    #[inline(never)]
     fn protect_alone(
         &mut self,
         slot: usize,
@@ -172,6 +174,7 @@ impl Session {
     }
 
     /// Takes the index of a packet of the stream in `slot`. Gives the master key's slot with it.
+    #[inline]
     fn take(
         &mut self,
         slot: usize,

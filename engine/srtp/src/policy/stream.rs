@@ -58,14 +58,19 @@ impl Indices {
     }
 
     /// Marks an SRTP index; one marked before stays so.
+    #[inline]
     pub(super) fn mark(&mut self, index: u64, size: usize) {
         self.roc = None;
-        let Some(window) = &mut self.rtp else {
-            self.rtp = Some(Window::starting_at(index, size));
-            return;
-        };
-        if !window.mark_if_next(index) && window.look(index) == Seen::Fresh {
-            window.mark(index);
+        if !self.rtp.as_mut().is_some_and(|window| window.mark_if_next(index)) {
+            self.mark_any(index, size);
+        }
+    }
+
+    fn mark_any(&mut self, index: u64, size: usize) {
+        match &mut self.rtp {
+            Some(window) if window.look(index) == Seen::Fresh => window.mark(index),
+            Some(_) => {}
+            None => self.rtp = Some(Window::starting_at(index, size)),
         }
     }
 
@@ -165,6 +170,7 @@ impl Stream {
     }
 
     /// Notes which way a packet went; `false` if the stream goes the other way.
+    #[inline]
     pub(super) fn goes(&mut self, role: Role) -> bool {
         *self.role.get_or_insert(role) == role
     }

@@ -84,15 +84,13 @@ fn unprotect_together(sessions: &mut [Session], jobs: &[Job]) -> Vec<Outcome> {
         }));
     }
     unprotect_batch(&mut together);
-    let proofs: Vec<_> = together.into_iter().map(UnprotectJob::finish).collect();
-    let mut proofs = proofs.into_iter();
+    for (receiving, job) in receiving.iter_mut().flatten().zip(&together) {
+        receiving.learn(job);
+    }
     let end = |((job, receiving), mut out): ((&Job, Option<Receiving>), Vec<u8>)| {
         let (session, mki) = (&mut sessions[job.session], job.named.is_some());
         let result = match receiving {
-            Some(receiving) => {
-                let proof = proofs.next().unwrap();
-                session.end_unprotect(receiving, proof, &job.packet, &mut out, mki)
-            }
+            Some(receiving) => session.end_unprotect(&receiving, &job.packet, &mut out, mki),
             None => session.unprotect_rtp(&job.packet, &mut out, mki),
         };
         Outcome { result, out, notice: session.take_notice() }
@@ -382,15 +380,15 @@ on_every_backend! {
         let mut outs = [[UNTOUCHED; 78]; 3];
         receiver.unprotect_rtp(&wires[0], &mut outs[0], false).unwrap();
         let [_, one, other] = &mut outs;
-        let (first, job) = receiver.begin_unprotect(&wires[1], one, false).unwrap();
-        let (second, _) = receiver.begin_unprotect(&wires[2], other, false).unwrap();
+        let (mut first, job) = receiver.begin_unprotect(&wires[1], one, false).unwrap();
+        let (mut second, other_job) = receiver.begin_unprotect(&wires[2], other, false).unwrap();
+        // A job that never ran says nothing, and neither does one of another packet.
+        first.learn(&other_job);
         let mut jobs = [job];
         unprotect_batch(&mut jobs);
-        let [proof] = jobs.map(UnprotectJob::finish);
-        let result = receiver.end_unprotect(second, proof, &wires[2], other, false);
-        assert_eq!(result, Err(SrtpError::WrongSession));
-        // A job that never ran proves nothing.
-        assert_eq!(receiver.end_unprotect(first, Err(SrtpError::Tag), &wires[1], one, false), Err(SrtpError::Tag));
+        second.learn(&jobs[0]);
+        assert_eq!(receiver.end_unprotect(&second, &wires[2], other, false), Err(SrtpError::Tag));
+        assert_eq!(receiver.end_unprotect(&first, &wires[1], one, false), Err(SrtpError::Tag));
         assert_eq!(receiver.unprotect_rtp(&wires[1], one, false), Ok(62));
 
         // A stream that is gone, or has other keys, does not protect with what it had.
