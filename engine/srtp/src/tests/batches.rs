@@ -165,7 +165,7 @@ fn step() -> impl Strategy<Value = Step> {
     let seq = prop_oneof![20 => Just(1), 6 => -5i32..70, 1 => 20_000i32..40_000, 1 => Just(65_000)];
     let named = prop_oneof![3 => Just(None), 2 => (0usize..3).prop_map(Some)];
     let room = prop::bool::weighted(0.95);
-    let send = (session.clone(), ssrc.clone(), seq, 0usize..200, named, room.clone());
+    let send = (session.clone(), ssrc.clone(), seq, 0usize..200, named, room);
     let damage = prop_oneof![
         12 => Just(Damage::None),
         2 => any::<prop::sample::Index>().prop_map(Damage::Bit),
