@@ -1,4 +1,5 @@
-//! The C interface: a policy of any numbers, then packets of any bytes and lengths.
+//! The C interface: a policy of any numbers, then packets of any bytes and lengths. Two sessions do the same, one of them in
+//! batches where the other does packet by packet, and they must agree; a third one makes packets that are authentic.
 #![no_main]
 
 use std::ffi::c_int;
@@ -40,33 +41,104 @@ fn half(input: &mut Input<'_>) -> srtp_crypto_policy_t {
     }
 }
 
-/// The same packet twice in one call.
+/// Bytes by which a packet grows at most.
+const GROWTH: usize = 16 + 128 + 4;
+
+/// A call for single packets.
+#[derive(Clone, Copy)]
+struct Single {
+    unprotects: bool,
+    rtcp: bool,
+    use_mki: u32,
+    index: u32,
+}
+
+impl Single {
+    /// # Safety
+    /// `session` is one; the packet has `len` bytes, if that is not less than 0, and its room.
+    unsafe fn call(self, session: srtp_t, packet: *mut u8, len: &mut c_int) -> c_int {
+        let Single { unprotects, rtcp, use_mki, index } = self;
+        let packet = packet.cast();
+        // SAFETY: by the caller.
+        unsafe {
+            match (rtcp, unprotects) {
+                (false, true) => srtp_unprotect_mki(session, packet, len, use_mki),
+                (false, false) => srtp_protect_mki(session, packet, len, use_mki, index),
+                (true, true) => srtp_unprotect_rtcp_mki(session, packet, len, use_mki),
+                (true, false) => srtp_protect_rtcp_mki(session, packet, len, use_mki, index),
+            }
+        }
+    }
+}
+
+/// Does a call to a packet with room behind it, and gives what it says and the packet.
 ///
 /// # Safety
 /// `session` is one.
-unsafe fn together(session: srtp_t, call: u8, packet: &[u8]) {
-    let room = packet.len() + usize::from(call >> 1 & 31);
-    let mut outs = [vec![0xee; room], vec![0xee; room]];
-    let mut jobs = outs.each_mut().map(|out| kaname_srtp_job_t {
+unsafe fn alone(session: srtp_t, single: Single, packet: &[u8]) -> (c_int, Vec<u8>) {
+    let mut bytes = packet.to_vec();
+    bytes.resize(packet.len() + GROWTH, 0xee);
+    let mut len = packet.len() as c_int;
+    // SAFETY: by the caller, and the packet has its room.
+    let status = unsafe { single.call(session, bytes.as_mut_ptr(), &mut len) };
+    bytes.truncate(if status == srtp_err_status_ok { len as usize } else { 0 });
+    (status, bytes)
+}
+
+/// Some packets in one call, and the same ones by one call each of the twin.
+///
+/// # Safety
+/// All three are sessions.
+unsafe fn together([session, twin, peer]: [srtp_t; 3], call: u8, input: &mut Input<'_>) {
+    let unprotects = call & 1 != 0;
+    let mut packets: Vec<(Vec<u8>, usize, Single)> = Vec::new();
+    for _ in 0..=(call >> 1 & 15) {
+        let (kind, len) = (input.byte(), usize::from(input.byte()));
+        let (bytes, rest) = input.0.split_at(len.min(input.0.len()));
+        input.0 = rest;
+        let (use_mki, index) = (u32::from(kind >> 1 & 1), u32::from(kind >> 2 & 3));
+        let single = Single { unprotects, rtcp: false, use_mki, index };
+        let packet = match kind >> 5 & 3 {
+            // SAFETY: by the caller.
+            0 if unprotects => unsafe { alone(peer, Single { unprotects: false, ..single }, bytes) }.1,
+            1 if let Some((packet, ..)) = packets.last() => packet.clone(),
+            _ => bytes.to_vec(),
+        };
+        let room = packet.len() + if kind & 16 == 0 { GROWTH } else { usize::from(kind & 15) };
+        packets.push((packet, room, single));
+    }
+    let mut outs: Vec<_> = packets.iter().map(|(_, room, ..)| vec![0xee; *room]).collect();
+    let jobs = packets.iter().zip(&mut outs).map(|((packet, room, single), out)| kaname_srtp_job_t {
         session,
         input: packet.as_ptr(),
         input_len: packet.len(),
         output: out.as_mut_ptr(),
-        output_room: room,
+        output_room: *room,
         output_len: 0,
         status: srtp_err_status_ok,
+        use_mki: single.use_mki,
+        mki_index: single.index,
     });
+    let mut jobs: Vec<_> = jobs.collect();
     // SAFETY: the jobs' pointers are to packets and rooms of the lengths that they say.
     let status = unsafe {
-        match call & 1 {
-            0 => kaname_srtp_protect_batch(jobs.as_mut_ptr(), jobs.len()),
-            _ => kaname_srtp_unprotect_batch(jobs.as_mut_ptr(), jobs.len()),
+        match unprotects {
+            true => kaname_srtp_unprotect_batch(jobs.as_mut_ptr(), jobs.len()),
+            false => kaname_srtp_protect_batch(jobs.as_mut_ptr(), jobs.len()),
         }
     };
     assert_eq!(status == srtp_err_status_ok, jobs.iter().all(|job| job.status == srtp_err_status_ok));
-    for (job, out) in jobs.iter().zip(&outs) {
-        assert!(job.output_len <= room && out[job.output_len..].iter().all(|&byte| matches!(byte, 0xee | 0)));
-        assert!(job.status == srtp_err_status_ok || job.output_len == 0);
+    for ((job, out), (packet, room, single)) in jobs.iter().zip(&outs).zip(&packets) {
+        let good = job.status == srtp_err_status_ok;
+        assert!(good || job.output_len == 0);
+        let (bytes, rest) = out.split_at(job.output_len);
+        assert!(rest.iter().all(|&byte| byte == 0xee || (byte == 0 && !good && unprotects)));
+        // The other call cannot be told of a lack of room; what has none changes nothing.
+        if good || *room >= packet.len() + GROWTH {
+            // SAFETY: by the caller.
+            let expected = unsafe { alone(twin, *single, packet) };
+            assert_eq!((job.status, bytes), (expected.0, &expected.1[..]));
+        }
     }
 }
 
@@ -92,44 +164,49 @@ fuzz_target!(|data: &[u8]| {
         enc_xtn_hdr_count: c_int::from(input.byte() % 4),
         next: null_mut(),
     };
-    let mut session = null_mut();
+    let (mut session, mut twin, mut peer) = (null_mut(), null_mut(), null_mut());
     // SAFETY: every pointer is null or to something of the length that goes with it; packets have their room.
     unsafe {
         if srtp_create(&mut session, &policy) != srtp_err_status_ok {
             assert!(session.is_null());
             return;
         }
+        assert_eq!(srtp_create(&mut twin, &policy), srtp_err_status_ok);
+        assert_eq!(srtp_create(&mut peer, &policy), srtp_err_status_ok);
         while !input.0.is_empty() {
-            let (call, len) = (input.byte(), usize::from(input.byte()));
+            let call = input.byte();
+            if call & 128 != 0 {
+                together([session, twin, peer], call, &mut input);
+                continue;
+            }
+            let len = usize::from(input.byte());
             let len = len.min(input.0.len());
             let (bytes, rest) = input.0.split_at(len);
             input.0 = rest;
-            if call & 128 != 0 {
-                together(session, call, bytes);
-                continue;
-            }
             // Exactly the room that is needed, so that one byte too far is found.
             let mut packet = bytes.to_vec();
             let unprotects = call & 1 != 0;
-            packet.resize(len + if unprotects { 0 } else { 16 + 128 + 4 }, 0xee);
+            packet.resize(len + if unprotects { 0 } else { GROWTH }, 0xee);
             let before = packet.clone();
             let mut n = if call & 64 == 0 { len as c_int } else { -c_int::from(call) };
             let given = n;
-            let at = packet.as_mut_ptr().cast();
             let (use_mki, index) = (u32::from(call >> 1 & 1), u32::from(call >> 3 & 3));
-            let status = match call >> 5 & 1 {
-                0 if unprotects => srtp_unprotect_mki(session, at, &mut n, use_mki),
-                0 => srtp_protect_mki(session, at, &mut n, use_mki, index),
-                _ if unprotects => srtp_unprotect_rtcp_mki(session, at, &mut n, use_mki),
-                _ => srtp_protect_rtcp_mki(session, at, &mut n, use_mki, index),
-            };
+            let single = Single { unprotects, rtcp: call & 32 != 0, use_mki, index };
+            let status = single.call(session, packet.as_mut_ptr(), &mut n);
             if status == srtp_err_status_ok {
                 assert!(n >= 0 && n as usize <= packet.len());
                 assert_eq!(packet[n as usize..], before[n as usize..]);
             } else {
                 assert_eq!((n, &packet), (given, &before));
             }
+            if given >= 0 {
+                let ours = if status == srtp_err_status_ok { &packet[..n as usize] } else { &[] };
+                let (theirs, result) = alone(twin, single, bytes);
+                assert_eq!((status, ours), (theirs, &result[..]));
+            }
         }
-        assert_eq!(srtp_dealloc(session), srtp_err_status_ok);
+        for session in [session, twin, peer] {
+            assert_eq!(srtp_dealloc(session), srtp_err_status_ok);
+        }
     }
 });

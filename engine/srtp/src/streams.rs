@@ -71,11 +71,24 @@ impl<T> Streams<T> {
         if self.near[0] == ssrc { self.first.as_ref() } else { None }
     }
 
-    pub(crate) fn get(&self, ssrc: u32) -> Option<&T> {
-        match self.find(ssrc)? {
-            0 => self.first.as_ref(),
-            slot => self.others.get(slot - 1).map(|(_, state)| state),
+    /// The same to look at.
+    #[inline]
+    pub(crate) fn look_at(&self, slot: usize) -> Option<&T> {
+        if slot == 0 { self.first.as_ref() } else { self.others.get(slot - 1).map(|(_, state)| state) }
+    }
+
+    /// Whether a slot that [`Streams::find`] gave some time ago is still that of the SSRC.
+    #[inline]
+    pub(crate) fn is_at(&self, slot: usize, ssrc: u32) -> bool {
+        match slot {
+            0 => self.look_first(ssrc).is_some(),
+            _ => self.others.get(slot - 1).is_some_and(|(there, _)| *there == ssrc),
         }
+    }
+
+    pub(crate) fn get(&self, ssrc: u32) -> Option<&T> {
+        let slot = self.find(ssrc)?;
+        self.look_at(slot)
     }
 
     #[inline]
@@ -195,6 +208,9 @@ mod tests {
                 }
                 prop_assert!(model.len() <= 50);
                 for ssrc in 0..64 {
+                    let found = streams.find(ssrc);
+                    prop_assert_eq!(found, (0..60).find(|slot| streams.is_at(*slot, ssrc)));
+                    prop_assert_eq!(found.and_then(|slot| streams.look_at(slot)), model.get(&ssrc));
                     prop_assert_eq!(streams.get(ssrc), model.get(&ssrc));
                     prop_assert_eq!(streams.get_mut(ssrc), model.get_mut(&ssrc));
                 }

@@ -2,46 +2,13 @@
 //!
 //! A binary of its own with a single test, since the allocator counts for the whole process.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+mod counting;
 
-use kaname_srtp::policy::{MasterKey, Policy, Scope, Session};
+use counting::{allocations, sees_allocations};
+use kaname_srtp::policy::{Begun, MasterKey, Policy, Scope, Session};
 use kaname_srtp::{
     Backend, Inbound, Keying, Outbound, Profile, ProtectJob, UnprotectJob, protect_batch, unprotect_batch,
 };
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Packets that are counted; as many go ahead of them, and roll the sequence number over.
-const PACKETS: u16 = 500;
-
-/// Allocations of `work` for each of the packets behind the first ones, which make state.
-fn allocations(mut work: impl FnMut(u16)) -> u64 {
-    let first = u16::MAX - PACKETS / 2;
-    (0..PACKETS).for_each(|i| work(first.wrapping_add(i)));
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    (PACKETS..2 * PACKETS).for_each(|i| work(first.wrapping_add(i)));
-    ALLOCATIONS.load(Ordering::Relaxed) - before
-}
 
 /// An RTP packet with a CSRC and two header extensions; the payload's length changes from one to the next.
 fn packet(seq: u16, room: &mut [u8; 1500]) -> usize {
@@ -125,20 +92,80 @@ fn under(backend: Backend, policy: &Policy, named: Option<usize>) {
     assert_eq!(count, 0, "{policy:?} on {backend:?}");
 }
 
+/// Packets of policy sessions that go through the kernels together.
+fn together(backend: Backend, policy: &Policy, named: Option<usize>) {
+    const SESSIONS: usize = 20;
+    let mut sessions: [[Session; 2]; SESSIONS] = std::array::from_fn(|_| {
+        [(); 2].map(|()| {
+            let mut session = Session::new(backend);
+            session.add(Scope::Any, policy.clone()).unwrap();
+            session
+        })
+    });
+    let (mut plain, mut wires, mut outs) = ([0; 1500], [[0; 1600]; SESSIONS], [[0; 1600]; SESSIONS]);
+    // The first packet of an SSRC makes state, and goes by itself.
+    let first = packet(u16::MAX / 2, &mut plain);
+    for ([sender, receiver], wire) in sessions.iter_mut().zip(&mut wires) {
+        let len = sender.protect_rtp(&plain[..first], wire, named).unwrap();
+        receiver.unprotect_rtp(&wire[..len], &mut outs[0], named.is_some()).unwrap();
+    }
+    let count = allocations(|seq| {
+        let plain_len = packet(seq, &mut plain);
+        let mut len = 0;
+        let mut ways = sessions.iter_mut().zip(&mut wires);
+        let mut ready: [_; SESSIONS] = std::array::from_fn(|_| {
+            let ([sender, _], wire) = ways.next().unwrap();
+            let Ok(Begun::Ready(sending)) = sender.begin_protect(&plain[..plain_len], wire, named) else {
+                panic!()
+            };
+            len = sending.protected_len();
+            Some(sending)
+        });
+        let mut jobs: [_; SESSIONS] =
+            std::array::from_fn(|at| sessions[at][0].protect_job(ready[at].take().unwrap()).unwrap());
+        protect_batch(&mut jobs);
+        let mut ways = sessions.iter().zip(&wires).zip(&mut outs);
+        let begun: [_; SESSIONS] = std::array::from_fn(|_| {
+            let (([_, receiver], wire), out) = ways.next().unwrap();
+            receiver.begin_unprotect(&wire[..len], out, named.is_some()).unwrap()
+        });
+        let mut receivings = [const { None }; SESSIONS];
+        let mut at = 0;
+        let mut jobs = begun.map(|(receiving, job)| {
+            receivings[at] = Some(receiving);
+            at += 1;
+            job
+        });
+        unprotect_batch(&mut jobs);
+        for (receiving, job) in receivings.iter_mut().flatten().zip(&jobs) {
+            receiving.learn(job);
+        }
+        for (at, receiving) in receivings.iter().flatten().enumerate() {
+            let (receiver, mki) = (&mut sessions[at][1], named.is_some());
+            receiver.end_unprotect(receiving, &wires[at][..len], &mut outs[at], mki).unwrap();
+        }
+    });
+    assert_eq!(count, 0, "together: {policy:?} on {backend:?}");
+}
+
 #[test]
 fn no_allocation_for_a_packet() {
-    let seen = allocations(|_| drop(std::hint::black_box(Box::new(1))));
-    assert_eq!(seen, u64::from(PACKETS), "an allocation would be seen");
+    sees_allocations();
     for backend in Backend::all_available() {
         for profile in [Profile::Aes128CmSha1_80, Profile::AeadAes128Gcm, Profile::AeadAes256Gcm] {
             plain_sessions(backend, profile);
             let master = MasterKey::new(&[7; 32], &[9; 14]).unwrap();
             let policy = Policy::new(profile, master.clone());
             under(backend, &policy, None);
+            together(backend, &policy, None);
             under(backend, &Policy { cryptex: true, ..policy.clone() }, None);
             under(backend, &Policy { encrypted_extensions: vec![1, 2], ..policy.clone() }, None);
             let masters = vec![master.with_mki(&[1, 2]).unwrap()];
-            under(backend, &Policy { masters, ..policy }, Some(0));
+            let policy = Policy { masters, ..policy };
+            under(backend, &policy, Some(0));
+            if profile.rtp().cipher.is_gcm() {
+                together(backend, &policy, Some(0));
+            }
         }
     }
 }

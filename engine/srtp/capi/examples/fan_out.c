@@ -57,8 +57,15 @@ int main(void)
         return 1;
     }
     for (int i = 0; i < RECEIVERS; i++) {
-        protect[i] = (kaname_srtp_job_t){ session(i, ssrc_any_outbound), packet, sizeof packet, wires[i], ROOM, 0, 0 };
-        unprotect[i] = (kaname_srtp_job_t){ session(i, ssrc_any_inbound), wires[i], 0, plains[i], ROOM, 0, 0 };
+        protect[i].session = session(i, ssrc_any_outbound);
+        protect[i].input = packet;
+        protect[i].input_len = sizeof packet;
+        protect[i].output = wires[i];
+        protect[i].output_room = ROOM;
+        unprotect[i].session = session(i, ssrc_any_inbound);
+        unprotect[i].input = wires[i];
+        unprotect[i].output = plains[i];
+        unprotect[i].output_room = ROOM;
     }
 
     begin = now_ns();

@@ -1,17 +1,27 @@
 //! Many packets of many sessions in one call (`kaname_srtp.h`).
+//!
+//! A call gives each packet the verdict, and each session the state, that the calls for single packets would give them in the same
+//! order. Between its first and its last step a packet changes nothing of its session; where the packets ahead of it changed what
+//! it looks like, it is done again by itself.
 #![allow(non_camel_case_types, reason = "the names are those of the C header")]
 
-use std::ffi::c_uchar;
+use std::ffi::{c_uchar, c_uint};
 
-use kaname_srtp::policy::{Receiving, Sending};
-use kaname_srtp::{SrtpError, limits::BATCH, protect_batch, unprotect_batch};
+use arrayvec::ArrayVec;
+use kaname_srtp::policy::{Begun, Notice, Receiving, Sending};
+use kaname_srtp::{ProtectJob, UnprotectJob, protect_batch, unprotect_batch};
 
-use crate::boundary::{bytes, call, unique};
+use crate::boundary::{bytes, call, shared, unique};
 use crate::context::tell;
+use crate::packets::{named, unprotect_status};
 use crate::status::{
     self, srtp_err_status_bad_param, srtp_err_status_fail, srtp_err_status_ok, srtp_err_status_t,
 };
 use crate::types::srtp_t;
+
+/// Jobs that go through the kernels together: whole passes of sixteen, and what is known of each meanwhile fits into the nearest
+/// cache and onto the stack of a small thread.
+const PIECE: usize = 64;
 
 /// One packet: read from `in`, written to `out`.
 #[repr(C)]
@@ -31,6 +41,10 @@ pub struct kaname_srtp_job_t {
     pub output_len: usize,
     /// How it went.
     pub status: srtp_err_status_t,
+    /// Whether the packet has an MKI, or gets one.
+    pub use_mki: c_uint,
+    /// The number of the master key that protects, if `use_mki` is not 0.
+    pub mki_index: c_uint,
 }
 
 /// The parts of a job as Rust sees them.
@@ -62,6 +76,10 @@ fn done(job: &mut kaname_srtp_job_t, result: Result<usize, srtp_err_status_t>) {
     job.status = result.err().unwrap_or(srtp_err_status_ok);
 }
 
+/// What sessions noticed, to be told when no session is borrowed any more: handlers may do anything to them. It takes memory only
+/// if there is something to tell.
+type Notices = Vec<(srtp_t, (u32, Notice))>;
+
 /// Runs `work` over the jobs in pieces that the kernels take in one go, then tells the sessions' events.
 ///
 /// # Safety
@@ -69,9 +87,9 @@ fn done(job: &mut kaname_srtp_job_t, result: Result<usize, srtp_err_status_t>) {
 unsafe fn in_batches(
     jobs: *mut kaname_srtp_job_t,
     count: usize,
-    work: impl Fn(&mut [kaname_srtp_job_t]),
+    work: impl Fn(&mut [kaname_srtp_job_t], &mut Notices),
 ) -> srtp_err_status_t {
-    let mut notices = Vec::new();
+    let mut notices = Notices::new();
     let status = call(|| {
         if jobs.is_null() || count > isize::MAX as usize / size_of::<kaname_srtp_job_t>() {
             return Err(srtp_err_status_bad_param);
@@ -81,13 +99,7 @@ unsafe fn in_batches(
         for job in jobs.iter_mut() {
             done(job, Err(srtp_err_status_fail));
         }
-        jobs.chunks_mut(BATCH).for_each(work);
-        for job in jobs.iter() {
-            // SAFETY: by the caller; the borrow ends ahead of the handlers, which may do anything to the sessions.
-            let notice =
-                unsafe { unique(job.session) }.ok().and_then(|context| context.session.take_notice());
-            notices.extend(notice.map(|notice| (job.session, notice)));
-        }
+        jobs.chunks_mut(PIECE).for_each(|piece| work(piece, &mut notices));
         jobs.iter().all(|job| job.status == srtp_err_status_ok).then_some(()).ok_or(srtp_err_status_fail)
     });
     for (session, notice) in notices {
@@ -96,99 +108,78 @@ unsafe fn in_batches(
     status
 }
 
-fn protect_piece(jobs: &mut [kaname_srtp_job_t]) {
-    let mut ready: Vec<(usize, Sending, Parts<'_>)> = Vec::with_capacity(jobs.len());
+fn protect_piece(jobs: &mut [kaname_srtp_job_t], notices: &mut Notices) {
+    let mut ready: ArrayVec<(usize, Sending<'_>), PIECE> = ArrayVec::new();
     for (at, job) in jobs.iter_mut().enumerate() {
-        let begin = || {
+        let mut begin = || {
             // SAFETY: by the caller of the batch.
-            let (context, parts) = unsafe { (unique(job.session)?, parts(job)?) };
-            let sending =
-                context.session.begin_protect(parts.packet, parts.out.len(), None).map_err(status::of)?;
-            Ok((sending, parts))
+            let (context, Parts { packet, out }) = unsafe { (unique(job.session)?, parts(job)?) };
+            let begun = context.session.begin_protect(packet, out, named(job.use_mki, job.mki_index));
+            notices.extend(context.session.take_notice().map(|notice| (job.session, notice)));
+            begun.map_err(status::of)
         };
-        match begin() {
-            Ok((sending, parts)) => ready.push((at, sending, parts)),
-            Err(status) => done(job, Err(status)),
-        }
-    }
-    let mut together = Vec::with_capacity(ready.len());
-    let mut alone = Vec::new();
-    let mut done_together = Vec::with_capacity(ready.len());
-    for (at, sending, parts) in &mut ready {
-        let len = sending.protected_len();
-        match sending.job(parts.packet, &mut parts.out[..len]) {
-            Some(Ok(job)) => {
-                together.push(job);
-                done_together.push((*at, Ok(len)));
+        let len = begin().map(|begun| match begun {
+            Begun::Done(len) => len,
+            Begun::Ready(sending) => {
+                let len = sending.protected_len();
+                ready.push((at, sending));
+                len
             }
-            Some(Err(error)) => done_together.push((*at, Err(status::of(error)))),
-            None => alone.push(*at),
+        });
+        done(job, len);
+    }
+    let mut together: ArrayVec<ProtectJob<'_>, PIECE> = ArrayVec::new();
+    for (at, sending) in ready {
+        // SAFETY: by the caller of the batch; from here on nothing of this piece changes a session.
+        let job = unsafe { shared(jobs[at].session) }
+            .and_then(|context| context.session.protect_job(sending).map_err(status::of));
+        match job {
+            Ok(job) => together.push(job),
+            Err(status) => done(&mut jobs[at], Err(status)),
         }
     }
     protect_batch(&mut together);
-    drop(together);
-    for (at, result) in done_together {
-        done(&mut jobs[at], result);
-    }
-    for (at, sending, parts) in ready {
-        if alone.binary_search(&at).is_ok() {
-            // SAFETY: by the caller of the batch.
-            let result = unsafe { unique(jobs[at].session) }.and_then(|context| {
-                context.session.end_protect(sending, parts.packet, parts.out).map_err(status::of)
-            });
-            done(&mut jobs[at], result);
-        }
-    }
 }
 
-fn unprotect_piece(jobs: &mut [kaname_srtp_job_t]) {
-    let mut ready: Vec<(usize, Receiving, Parts<'_>)> = Vec::with_capacity(jobs.len());
-    for (at, job) in jobs.iter_mut().enumerate() {
-        let begin = || {
-            // SAFETY: by the caller of the batch.
-            let (context, parts) = unsafe { (unique(job.session)?, parts(job)?) };
-            let receiving = context.session.begin_unprotect(parts.packet, false).map_err(status::of)?;
-            if receiving.plain_len() > parts.out.len() {
-                return Err(status::of(SrtpError::Output));
-            }
-            Ok((receiving, parts))
-        };
-        match begin() {
-            Ok((receiving, parts)) => ready.push((at, receiving, parts)),
-            Err(status) => done(job, Err(status)),
-        }
-    }
-    let mut together = Vec::with_capacity(ready.len());
-    let mut alone = Vec::new();
-    for (at, receiving, parts) in &mut ready {
-        match receiving.job(parts.packet, parts.out) {
-            Some(job) => together.extend(job.map(|job| (*at, job))),
-            None => alone.push(*at),
-        }
-    }
-    let (places, mut kernel_jobs): (Vec<_>, Vec<_>) = together.into_iter().unzip();
-    unprotect_batch(&mut kernel_jobs);
-    let proofs: Vec<_> = kernel_jobs.into_iter().map(|job| job.finish()).collect();
-    let mut proofs = places.into_iter().zip(proofs).peekable();
-    for (at, receiving, parts) in ready {
-        let proof = proofs.next_if(|(place, _)| *place == at);
-        // SAFETY: by the caller of the batch.
-        let result = unsafe { unique(jobs[at].session) }.and_then(|context| {
-            match proof {
-                Some((_, Ok(proof))) => context.session.commit(&receiving, proof).inspect_err(|_| {
-                    // A second copy in the same batch: what it left behind is not to be seen.
-                    parts.out[..receiving.plain_len()].fill(0);
-                }),
-                Some((_, Err(error))) => Err(error),
-                None => context.session.unprotect_rtp(parts.packet, parts.out, false),
-            }
-            .map_err(status::of)
+fn unprotect_piece(jobs: &mut [kaname_srtp_job_t], notices: &mut Notices) {
+    let mut received: ArrayVec<Option<Receiving>, PIECE> = ArrayVec::new();
+    let mut together: ArrayVec<UnprotectJob<'_>, PIECE> = ArrayVec::new();
+    for job in jobs.iter() {
+        // SAFETY: by the caller of the batch; until the kernels are done nothing of this piece changes a session.
+        let begun = unsafe { shared(job.session).and_then(|context| Ok((context, parts(job)?))) };
+        let begun = begun.ok().and_then(|(context, Parts { packet, out })| {
+            context.session.begin_unprotect(packet, out, job.use_mki != 0)
         });
-        done(&mut jobs[at], result);
+        received.push(begun.map(|(receiving, job)| {
+            together.push(job);
+            receiving
+        }));
+    }
+    unprotect_batch(&mut together);
+    for (receiving, job) in received.iter_mut().flatten().zip(&together) {
+        receiving.learn(job);
+    }
+    // With the jobs ends what they hold of sessions, packets and rooms.
+    drop(together);
+    for (job, receiving) in jobs.iter_mut().zip(&received) {
+        let mut end = || {
+            // SAFETY: by the caller of the batch.
+            let (context, Parts { packet, out }) = unsafe { (unique(job.session)?, parts(job)?) };
+            let (session, mki) = (&mut context.session, job.use_mki != 0);
+            let result = match receiving {
+                Some(receiving) => session.end_unprotect(receiving, packet, out, mki),
+                None => session.unprotect_rtp(packet, out, mki),
+            };
+            notices.extend(session.take_notice().map(|notice| (job.session, notice)));
+            result.map_err(|error| unprotect_status(error, packet.len()))
+        };
+        let result = end();
+        done(job, result);
     }
 }
 
-/// Protects many RTP packets of any sessions. Each job's status says how it went; the call's is ok if all are.
+/// Protects many RTP packets of any sessions. Each job's status says how it went, and is what `srtp_protect_mki` would have
+/// given; the call's is ok if all are.
 ///
 /// # Safety
 /// `jobs` is null or has `count` jobs; their sessions are null or sessions, their pointers null or as long as they say, and
@@ -202,7 +193,7 @@ pub unsafe extern "C" fn kaname_srtp_protect_batch(
     unsafe { in_batches(jobs, count, protect_piece) }
 }
 
-/// Unprotects many SRTP packets of any sessions.
+/// Unprotects many SRTP packets of any sessions. A refused packet leaves in its output what was there, or zeros.
 ///
 /// # Safety
 /// As for `kaname_srtp_protect_batch`.

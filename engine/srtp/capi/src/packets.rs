@@ -2,11 +2,12 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
+use kaname_srtp::SrtpError;
 use kaname_srtp::limits::MAX_PACKET;
 
 use crate::boundary::{bytes, call, unique};
 use crate::context::{Work, tell};
-use crate::status::{srtp_err_status_bad_param, srtp_err_status_parse_err, srtp_err_status_t};
+use crate::status::{self, srtp_err_status_bad_param, srtp_err_status_parse_err, srtp_err_status_t};
 use crate::types::srtp_t;
 
 /// Bytes of a fixed RTP header.
@@ -46,7 +47,8 @@ unsafe fn in_place(
     status
 }
 
-fn named(use_mki: c_uint, mki_index: c_uint) -> Option<usize> {
+/// The master key that an MKI's number names, if packets have one.
+pub(crate) fn named(use_mki: c_uint, mki_index: c_uint) -> Option<usize> {
     (use_mki != 0).then_some(mki_index as usize)
 }
 
@@ -110,17 +112,25 @@ pub unsafe extern "C" fn srtp_unprotect_mki(
     len: *mut c_int,
     use_mki: c_uint,
 ) -> srtp_err_status_t {
-    let mut short = false;
+    let mut refused = None;
     // SAFETY: by the caller.
     let status = unsafe {
         in_place(session, packet, len, &mut |session, packet, out| {
             let result = session.unprotect_rtp(packet, out, use_mki != 0);
-            short = result == Err(kaname_srtp::SrtpError::Length) && packet.len() >= RTP_FIXED;
+            refused = result.err().map(|error| unprotect_status(error, packet.len()));
             result
         })
     };
-    // A header that is whole, with nothing to hold the tag, is a parse error in libsrtp2.
-    if short { srtp_err_status_parse_err } else { status }
+    refused.unwrap_or(status)
+}
+
+/// The code that says why an SRTP packet of so many bytes was refused.
+pub(crate) fn unprotect_status(error: SrtpError, len: usize) -> srtp_err_status_t {
+    match error {
+        // A header that is whole, with nothing to hold the tag, is a parse error in libsrtp2.
+        SrtpError::Length if (RTP_FIXED..=MAX_PACKET).contains(&len) => srtp_err_status_parse_err,
+        error => status::of(error),
+    }
 }
 
 /// Protects an RTCP packet.

@@ -7,6 +7,7 @@ use kaname_srtp::SrtpError;
 
 use crate::boundary::{self, call, shared, unique};
 use crate::context::srtp_ctx_t;
+use crate::packets::named;
 use crate::policies;
 use crate::status::{self, srtp_err_status_bad_param, srtp_err_status_no_ctx, srtp_err_status_t};
 use crate::types::{srtp_policy_t, srtp_t};
@@ -178,10 +179,6 @@ unsafe fn trailer(
         *length = of(context).ok_or(srtp_err_status_bad_param)? as u32;
         Ok(())
     })
-}
-
-fn named(use_mki: u32, mki_index: u32) -> Option<usize> {
-    (use_mki != 0).then_some(mki_index as usize)
 }
 
 /// Tells by how many bytes an SRTP packet grows at most.

@@ -4,6 +4,11 @@
 //!
 //! [`crate::Inbound`] and [`crate::Outbound`] do what WebRTC needs at the machine's limit; a [`Session`] stands beside them and
 //! goes through the same kernels wherever a packet needs no more than they know.
+//!
+//! Many packets of many sessions go through them together: [`Session::begin_protect`] takes an index, [`Session::protect_job`]
+//! makes the job for [`crate::protect_batch`]. [`Session::begin_unprotect`] looks and makes the job for
+//! [`crate::unprotect_batch`], [`Receiving::learn`] takes over its verdict, and [`Session::end_unprotect`] changes the session, packet
+//! by packet in their order: what a packet gets is what it would get alone, at that place. No step counts a reference or allocates.
 
 mod cryptex;
 mod extensions;
@@ -25,7 +30,7 @@ use crate::limits::{
 };
 
 pub use receive::Receiving;
-pub use send::Sending;
+pub use send::{Begun, Sending};
 pub use session::{Notice, Scope, Session};
 
 /// A master key with its salt, and how packets find it. Zeroized on drop, never printed (RFC 7714 section 13.1).

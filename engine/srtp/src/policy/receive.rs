@@ -6,8 +6,10 @@ use super::ring::{Keys, Ring, Usage};
 use super::rtp::{self, Means, Place};
 use super::stream::{Indices, Role, fresh};
 use super::{Session, cryptex};
-use crate::batch::{Authentic, RtpTicket, UnprotectJob, unprotect_batch};
+use crate::batch::{RtpTicket, UnprotectJob};
 use crate::error::SrtpError;
+use crate::kernel;
+use crate::keys::SessionId;
 use crate::packet::{RtpFields, rtcp_ssrc, rtp_fields};
 use crate::rtcp;
 
@@ -16,8 +18,35 @@ fn another_key(error: SrtpError) -> bool {
     matches!(error, SrtpError::Tag | SrtpError::Mki | SrtpError::KeyExhausted)
 }
 
-/// A packet on its way in: nothing is authenticated yet.
+/// A packet on its way in that is one for the kernels: how it looked to [`Session::begin_unprotect`], and whether its tag was
+/// right.
+#[derive(Debug)]
+#[must_use = "without the last step the packet can be replayed"]
 pub struct Receiving {
+    session: SessionId,
+    index: u64,
+    ssrc: u32,
+    /// The stream's slot.
+    stream: u32,
+    /// The master key's.
+    key: u32,
+    len: u32,
+    authentic: bool,
+}
+
+impl Receiving {
+    /// Takes over what the packet's job, after [`crate::unprotect_batch`], says of its tag. A job of another packet says nothing, and
+    /// neither does one that never ran.
+    #[inline]
+    pub fn learn(&mut self, job: &UnprotectJob<'_>) {
+        let ticket = &job.ticket;
+        let same = (ticket.session, ticket.ssrc, ticket.index) == (self.session, self.ssrc, self.index);
+        self.authentic = same && job.authentic;
+    }
+}
+
+/// A packet on its way in, whatever its policy asks for, and the keys it is tried with.
+struct Looked {
     ring: Arc<Ring>,
     keys: Arc<Keys>,
     slot: usize,
@@ -29,22 +58,9 @@ pub struct Receiving {
     len: usize,
 }
 
-impl Receiving {
-    /// Bytes the packet will have once unprotected.
-    pub fn plain_len(&self) -> usize {
-        self.len
-    }
-
+impl Looked {
     /// The job that unprotects the packet, if that is one for the kernels.
-    ///
-    /// # Errors
-    /// Those of [`UnprotectJob::new`].
-    pub fn job<'a>(
-        &'a self,
-        packet: &'a [u8],
-        out: &'a mut [u8],
-    ) -> Option<Result<UnprotectJob<'a>, SrtpError>> {
-        let plain = self.ring.policy.is_plain() && self.mki_len == 0;
+    fn job<'a>(&'a self, packet: &'a [u8], out: &'a mut [u8]) -> Option<Result<UnprotectJob<'a>, SrtpError>> {
         let ticket = RtpTicket {
             session: self.keys.session.id(),
             ssrc: self.fields.ssrc,
@@ -53,11 +69,8 @@ impl Receiving {
             header_len: self.fields.header_len as u32,
             plain_len: self.len as u32,
         };
-        let fits = packet.len() == self.len + self.keys.session.rtp_overhead();
-        plain.then(|| match fits {
-            true => UnprotectJob::new(&self.keys.session, ticket, packet, out),
-            false => Err(SrtpError::WrongSession),
-        })
+        let plain = self.ring.is_plain() && self.mki_len == 0;
+        plain.then(|| UnprotectJob::new(&self.keys.session, ticket, packet, out))
     }
 }
 
@@ -69,6 +82,141 @@ impl Session {
     /// [`SrtpError::TooOld`], [`SrtpError::Tag`], [`SrtpError::Extension`], [`SrtpError::Output`],
     /// [`SrtpError::TooManyStreams`], [`SrtpError::KeyExhausted`]; nothing is written and nothing changed then.
     pub fn unprotect_rtp(&mut self, packet: &[u8], out: &mut [u8], mki: bool) -> Result<usize, SrtpError> {
+        let Some((mut receiving, mut job)) = self.begin_unprotect(packet, out, mki) else {
+            return self.unprotect_alone(packet, out, mki);
+        };
+        unprotect_one(&mut job);
+        receiving.learn(&job);
+        self.end_unprotect(&receiving, packet, out, mki)
+    }
+
+    /// The first step of [`Session::unprotect_rtp`], for those who unprotect many packets together. Changes nothing. The job goes
+    /// through [`crate::unprotect_batch`], and what it says of the tag goes to [`Receiving::learn`].
+    ///
+    /// `None` leaves the packet to [`Session::unprotect_rtp`] when its turn comes: it is the first of its SSRC, needs more than the
+    /// kernels know, or will most likely be refused.
+    #[inline]
+    pub fn begin_unprotect<'a>(
+        &'a self,
+        packet: &'a [u8],
+        out: &'a mut [u8],
+        mki: bool,
+    ) -> Option<(Receiving, UnprotectJob<'a>)> {
+        let fields = rtp_fields(packet, 0).ok()?;
+        let slot = self.streams.find(fields.ssrc)?;
+        let stream = self.streams.look_at(slot)?;
+        let ring = &*stream.ring;
+        let (named, packet) = if mki { ring.without_mki(packet)? } else { (None, packet) };
+        let index = match stream.indices.next(fields.seq) {
+            Some(index) => index,
+            None => {
+                let index = stream.indices.estimate(fields.seq).ok()?;
+                // RFC 3711 section 3.3 step 5: check if the packet has been replayed, before the tag.
+                fresh(stream.indices.look(index)).ok()?;
+                index
+            }
+        };
+        let key = ring.slot_for(named, index).ok()?;
+        let keys = ring.plain_keys(key, index)?;
+        let len = packet.len().checked_sub(keys.rtp_overhead()).filter(|len| *len >= fields.header_len)?;
+        let (header_len, plain_len) = (fields.header_len as u32, len as u32);
+        let ticket = RtpTicket { session: keys.id(), ssrc: fields.ssrc, index, header_len, plain_len };
+        let receiving = Receiving {
+            session: ticket.session,
+            index,
+            ssrc: fields.ssrc,
+            // Both fit: streams and master keys are bounded.
+            stream: slot as u32,
+            key: key as u32,
+            len: plain_len,
+            authentic: false,
+        };
+        Some((receiving, UnprotectJob::new(keys, ticket, packet, out).ok()?))
+    }
+
+    /// The last step, after [`crate::unprotect_batch`], in the order in which the packets came: gives what
+    /// [`Session::unprotect_rtp`] would give of this packet now, whatever the packets ahead of it changed. What a job wrote of
+    /// a packet that is refused is wiped. `packet`, `out` and `mki` are those of the first step.
+    ///
+    /// # Errors
+    /// Those of [`Session::unprotect_rtp`].
+    #[inline]
+    pub fn end_unprotect(
+        &mut self,
+        receiving: &Receiving,
+        packet: &[u8],
+        out: &mut [u8],
+        mki: bool,
+    ) -> Result<usize, SrtpError> {
+        match self.settle(receiving) {
+            Some(Ok(len)) => Ok(len),
+            settled => self.end_otherwise(receiving, settled, packet, out, mki),
+        }
+    }
+
+    /// The last step for a packet that is refused as it looked at first.
+    #[inline(never)]
+    fn end_otherwise(
+        &mut self,
+        receiving: &Receiving,
+        settled: Option<Result<usize, SrtpError>>,
+        packet: &[u8],
+        out: &mut [u8],
+        mki: bool,
+    ) -> Result<usize, SrtpError> {
+        let written = if receiving.authentic { receiving.len as usize } else { 0 };
+        out.iter_mut().take(written).for_each(|byte| *byte = 0);
+        match settled {
+            Some(Err(error)) if another_key(error) => {
+                let previous = self.streams.get(receiving.ssrc).and_then(|stream| stream.previous.clone());
+                // The keys from before a change come second.
+                previous.map_or(Err(error), |ring| self.unprotect_rtp_under(&ring, packet, out, mki))
+            }
+            Some(verdict) => verdict,
+            None => self.unprotect_alone(packet, out, mki),
+        }
+    }
+
+    /// The verdict on a packet that went through a job, and what follows from it for the session; `None` if the packet looks
+    /// otherwise now than it did, so that the job was not the right one.
+    #[inline]
+    fn settle(&mut self, receiving: &Receiving) -> Option<Result<usize, SrtpError>> {
+        let &Receiving { session, index, ssrc, stream: slot, key, len, authentic } = receiving;
+        let (slot, key) = (slot as usize, key as usize);
+        if !self.streams.is_at(slot, ssrc) {
+            return None;
+        }
+        let stream = self.streams.at(slot)?;
+        let ring = &*stream.ring;
+        if ring.own_keys(key, index)?.id() != session {
+            return None;
+        }
+        let seq = index as u16;
+        if stream.indices.next(seq) != Some(index) {
+            if stream.indices.estimate(seq) != Ok(index) {
+                return None;
+            }
+            // Two copies of one packet may have been in the same batch, or one that made this one old.
+            if let Err(error) = fresh(stream.indices.look(index)) {
+                return Some(Err(error));
+            }
+        }
+        if !authentic {
+            return Some(Err(SrtpError::Tag));
+        }
+        let usage = ring.count_rtp(key);
+        if usage.is_ok() {
+            // RFC 3711 section 3.3.1: roll-over counter and highest sequence number MUST be updated only after the packet
+            // was authenticated.
+            stream.indices.mark(index, ring.window());
+        }
+        let same_way = stream.goes(Role::Receiver);
+        Some(self.note(ssrc, usage, same_way).map(|()| len as usize))
+    }
+
+    /// [`Session::unprotect_rtp`] for packets that [`Session::begin_unprotect`] leaves to it.
+    #[inline(never)]
+    fn unprotect_alone(&mut self, packet: &[u8], out: &mut [u8], mki: bool) -> Result<usize, SrtpError> {
         let ssrc = rtp_fields(packet, 0)?.ssrc;
         let mut verdict = Err(SrtpError::NoStream);
         // The keys from before a change come second: what was under way comes through, what is neither does not.
@@ -88,31 +236,21 @@ impl Session {
         out: &mut [u8],
         mki: bool,
     ) -> Result<usize, SrtpError> {
-        let receiving = self.look(packet, mki, ring)?;
-        self.open(&receiving, packet, out)?;
-        self.end_unprotect(&receiving)
+        let looked = self.look(packet, mki, ring)?;
+        self.open(&looked, packet, out)?;
+        self.take_in(&looked).inspect_err(|_| out[..looked.len].fill(0))
     }
 
     /// The keys that packets of an SSRC may be under.
     fn rings(&self, ssrc: u32) -> [Option<Arc<Ring>>; 2] {
         match self.streams.get(ssrc) {
             Some(stream) => [Some(stream.ring.clone()), stream.previous.clone()],
+            // RFC 3711 section 3.2.3: a packet for which there is no cryptographic context MUST be discarded.
             None => [self.wildcard.clone(), None],
         }
     }
 
-    /// The first step of [`Session::unprotect_rtp`], for those who unprotect many packets together. Changes nothing.
-    ///
-    /// # Errors
-    /// Those of [`Session::unprotect_rtp`].
-    pub fn begin_unprotect(&self, packet: &[u8], mki: bool) -> Result<Receiving, SrtpError> {
-        let ssrc = rtp_fields(packet, 0)?.ssrc;
-        let known = self.streams.get(ssrc).map(|stream| &stream.ring);
-        // RFC 3711 section 3.2.3: a packet for which there is no cryptographic context MUST be discarded.
-        self.look(packet, mki, known.or(self.wildcard.as_ref()).ok_or(SrtpError::NoStream)?)
-    }
-
-    fn look(&self, packet: &[u8], mki: bool, ring: &Arc<Ring>) -> Result<Receiving, SrtpError> {
+    fn look(&self, packet: &[u8], mki: bool, ring: &Arc<Ring>) -> Result<Looked, SrtpError> {
         let policy = &ring.policy;
         let fields = rtp_fields(packet, 0)?;
         let tag_len = policy.rtp.tag_len;
@@ -143,61 +281,41 @@ impl Session {
         };
         let place = Place { ssrc: fields.ssrc, index };
         let len = packet.len() - tag_len - mki_len;
-        Ok(Receiving { ring: ring.clone(), keys, slot, r, mki_len, fields, place, cryptex, len })
+        Ok(Looked { ring: ring.clone(), keys, slot, r, mki_len, fields, place, cryptex, len })
     }
 
     /// Checks and decrypts; changes nothing but `out`, and that only if the tag is right.
-    fn open(&mut self, receiving: &Receiving, packet: &[u8], out: &mut [u8]) -> Result<(), SrtpError> {
-        let out = out.get_mut(..receiving.len).ok_or(SrtpError::Output)?;
-        if let Some(job) = receiving.job(packet, out) {
+    fn open(&mut self, looked: &Looked, packet: &[u8], out: &mut [u8]) -> Result<(), SrtpError> {
+        let out = out.get_mut(..looked.len).ok_or(SrtpError::Output)?;
+        if let Some(job) = looked.job(packet, out) {
             let mut job = job?;
-            unprotect_batch(std::slice::from_mut(&mut job));
-            return job.finish().map(|_: Authentic| ());
+            unprotect_one(&mut job);
+            return job.finish().map(|_| ());
         }
         let means = Means {
-            keys: &receiving.keys,
-            numbers: &receiving.ring.policy.encrypted_extensions,
+            keys: &looked.keys,
+            numbers: &looked.ring.policy.encrypted_extensions,
             mki: &[],
-            cryptex: receiving.cryptex,
+            cryptex: looked.cryptex,
         };
-        rtp::open(&means, receiving.place, packet, &receiving.fields, out, &mut self.scratch)
+        rtp::open(&means, looked.place, packet, &looked.fields, out, &mut self.scratch)
     }
 
-    /// The last step, after a good tag: takes the index. It is asked for again: two copies of one packet may have been
-    /// in the same batch.
-    ///
-    /// # Errors
-    /// [`SrtpError::Replayed`], [`SrtpError::TooOld`], [`SrtpError::TooManyStreams`], [`SrtpError::KeyExhausted`]. The
-    /// caller then drops the packet.
-    pub(crate) fn end_unprotect(&mut self, receiving: &Receiving) -> Result<usize, SrtpError> {
-        let Receiving { ring, fields, place, slot, r, keys, len, .. } = receiving;
+    /// After a good tag: takes the index.
+    fn take_in(&mut self, looked: &Looked) -> Result<usize, SrtpError> {
+        let Looked { ring, fields, place, slot, r, keys, len, .. } = looked;
         self.stream(fields.ssrc, ring)?;
         let stream = self.streams.get_mut(fields.ssrc).ok_or(SrtpError::NoStream)?;
-        fresh(stream.indices.look(place.index))?;
         let usage = ring.count_rtp(*slot);
         let same_way = stream.goes(Role::Receiver);
         if usage.is_ok() {
             // RFC 3711 section 3.3.1: roll-over counter and highest sequence number MUST be updated only after the packet
             // was authenticated.
-            stream.indices.mark(place.index, ring.policy.window_size());
+            stream.indices.mark(place.index, ring.window());
             stream.rtp_keys.keep(*slot, *r, keys);
         }
         self.note(fields.ssrc, usage, same_way)?;
         Ok(*len)
-    }
-
-    /// After [`unprotect_batch`]: takes what was authentic into the session. Gives the packet's length.
-    ///
-    /// # Errors
-    /// [`SrtpError::WrongSession`] if the proof is of another packet; [`SrtpError::Replayed`], [`SrtpError::TooOld`],
-    /// [`SrtpError::TooManyStreams`], [`SrtpError::KeyExhausted`]. The caller then drops the packet.
-    pub fn commit(&mut self, receiving: &Receiving, proof: Authentic) -> Result<usize, SrtpError> {
-        let Authentic(ticket) = proof;
-        let Place { ssrc, index } = receiving.place;
-        if (ticket.session, ticket.ssrc, ticket.index) != (receiving.keys.session.id(), ssrc, index) {
-            return Err(SrtpError::WrongSession);
-        }
-        self.end_unprotect(receiving)
     }
 
     /// Checks and decrypts an SRTCP packet. Gives the bytes written to `out`.
@@ -251,4 +369,9 @@ impl Session {
         self.note(ssrc, Ok(Usage::Normal), same_way)?;
         Ok(len)
     }
+}
+
+/// Puts one job through its kernel.
+fn unprotect_one(job: &mut UnprotectJob<'_>) {
+    kernel::unprotect(job.keys, std::slice::from_mut(job), &[0]);
 }

@@ -38,12 +38,21 @@ pub(crate) struct Ring {
     pub(crate) policy: Policy,
     backend: Backend,
     slots: Vec<Slot>,
+    /// Whether the kernels for many packets know all that a packet without MKI needs.
+    plain: bool,
+    /// Whether every index is in the lifetime of the first master key.
+    first_serves_all: bool,
+    /// Size of the replay window.
+    window: usize,
 }
 
 impl Ring {
     pub(crate) fn new(backend: Backend, policy: Policy) -> Result<Ring, SrtpError> {
         policy.check()?;
-        let mut ring = Ring { policy, backend, slots: Vec::new() };
+        let plain = policy.is_plain();
+        let first_serves_all = policy.masters[0].from == 0 && policy.masters[0].to >= MAX_RTP_PACKETS - 1;
+        let window = policy.window_size();
+        let mut ring = Ring { policy, backend, slots: Vec::new(), plain, first_serves_all, window };
         for slot in 0..ring.policy.masters.len() {
             let keys = Arc::new(ring.derive(slot, 0));
             ring.slots.push(Slot { keys, rtp_used: AtomicU64::new(0), rtcp_used: AtomicU64::new(0) });
@@ -67,11 +76,40 @@ impl Ring {
         &self.slots[0].keys.session
     }
 
+    /// Whether the kernels for many packets know all that a packet without MKI needs.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
+
+    /// The size the replay window of a stream gets.
+    #[inline]
+    pub(crate) fn window(&self) -> usize {
+        self.window
+    }
+
+    /// The keys of a slot for the packet `index`, if they are the slot's own: without a derivation rate they always are.
+    #[inline]
+    pub(crate) fn own_keys(&self, slot: usize, index: u64) -> Option<&SessionKeys> {
+        let slot = self.slots.get(slot)?;
+        (self.r(index) == 0).then_some(&slot.keys.session)
+    }
+
+    /// The same, if the kernels for many packets know all that a packet without MKI needs.
+    #[inline]
+    pub(crate) fn plain_keys(&self, slot: usize, index: u64) -> Option<&SessionKeys> {
+        if self.plain { self.own_keys(slot, index) } else { None }
+    }
+
+    /// RFC 3711 section 4.3.1: r is the index DIV the rate, and 0 where the rate is 0.
+    #[inline]
+    fn r(&self, index: u64) -> u64 {
+        index.checked_div(u64::from(self.policy.derivation_rate)).unwrap_or(0)
+    }
+
     /// The keys of a slot for the packet `index`. With a derivation rate they are made anew unless `cached` has them.
     pub(crate) fn keys(&self, slot: usize, index: u64, cached: &Cached) -> (Arc<Keys>, u64) {
-        let rate = u64::from(self.policy.derivation_rate);
-        // RFC 3711 section 4.3.1: r is the index DIV the rate, and 0 where the rate is 0.
-        let r = index.checked_div(rate).unwrap_or(0);
+        let r = self.r(index);
         let keys = match &cached.0 {
             _ if r == 0 => self.slots[slot].keys.clone(),
             Some((place, keys)) if *place == (slot, r) => keys.clone(),
@@ -81,7 +119,12 @@ impl Ring {
     }
 
     /// The slot the caller names, or the first whose lifetime has `index`.
+    #[inline]
     pub(crate) fn slot_for(&self, named: Option<usize>, index: u64) -> Result<usize, SrtpError> {
+        if named.is_none() && self.first_serves_all { Ok(0) } else { self.slot_among(named, index) }
+    }
+
+    fn slot_among(&self, named: Option<usize>, index: u64) -> Result<usize, SrtpError> {
         match named {
             Some(slot) if slot < self.slots.len() => Ok(slot),
             Some(_) => Err(SrtpError::Mki),
@@ -108,13 +151,32 @@ impl Ring {
             .ok_or(SrtpError::Mki)
     }
 
+    /// A packet without the MKI that it ends with, and the slot that this names. `None` if it has none we know, or the tag
+    /// stands behind the MKI: RFC 3711 section 3.1 has it so, and the kernels want it behind the text. RFC 7714 section 8.2 has
+    /// them the other way around.
+    pub(crate) fn without_mki<'a>(&self, packet: &'a [u8]) -> Option<(Option<usize>, &'a [u8])> {
+        if !self.policy.rtp.cipher.is_gcm() {
+            return None;
+        }
+        let (slot, len) = self.slot_of_mki(packet, 0).ok()?;
+        Some((Some(slot), &packet[..packet.len() - len]))
+    }
+
+    /// Whether nothing stands behind the MKI that a slot puts on the wire.
+    #[inline]
+    pub(crate) fn mki_is_last(&self, named: Option<usize>) -> bool {
+        self.policy.rtp.cipher.is_gcm() || self.mki(named).is_empty()
+    }
+
     /// The MKI a slot puts on the wire: none unless it was named.
+    #[inline]
     pub(crate) fn mki(&self, named: Option<usize>) -> &[u8] {
         named.and_then(|slot| self.policy.masters.get(slot)).map_or(&[], |master| &master.mki)
     }
 
     /// Counts an SRTP packet under a slot: RFC 3711 section 8.1, the sender SHALL count. Section 9.2, RFC 7714 section 10: at most 2^48
     /// under one master key.
+    #[inline]
     pub(crate) fn count_rtp(&self, slot: usize) -> Result<Usage, SrtpError> {
         count(&self.slots[slot].rtp_used, MAX_RTP_PACKETS)
     }
@@ -137,6 +199,7 @@ impl Ring {
     }
 }
 
+#[inline]
 fn count(used: &AtomicU64, limit: u64) -> Result<Usage, SrtpError> {
     let before = used.load(Ordering::Relaxed);
     if before >= limit {

@@ -177,6 +177,7 @@ impl Session {
     }
 
     /// The last thing noticed, once.
+    #[inline]
     pub fn take_notice(&mut self) -> Option<(u32, Notice)> {
         self.notice.take()
     }
@@ -215,6 +216,7 @@ impl Session {
     }
 
     /// Remembers what is worth telling, and stops at the limit of a key.
+    #[inline]
     pub(super) fn note(
         &mut self,
         ssrc: u32,

@@ -42,14 +42,31 @@ impl Indices {
         }
     }
 
+    /// The usual case: the index behind the highest, if `seq` are its low bits and the roll-over counter stays. It is fresh, and
+    /// the one that [`Indices::estimate`] gives.
+    #[inline]
+    pub(super) fn next(&self, seq: u16) -> Option<u64> {
+        match (self.roc, &self.rtp) {
+            (None, Some(window)) => window.next(seq),
+            _ => None,
+        }
+    }
+
     /// What is known of an SRTP index.
     pub(super) fn look(&self, index: u64) -> Seen {
         self.rtp.as_ref().map_or(Seen::Fresh, |window| window.look(index))
     }
 
     /// Marks an SRTP index; one marked before stays so.
+    #[inline]
     pub(super) fn mark(&mut self, index: u64, size: usize) {
         self.roc = None;
+        if !self.rtp.as_mut().is_some_and(|window| window.mark_if_next(index)) {
+            self.mark_any(index, size);
+        }
+    }
+
+    fn mark_any(&mut self, index: u64, size: usize) {
         match &mut self.rtp {
             Some(window) if window.look(index) == Seen::Fresh => window.mark(index),
             Some(_) => {}
@@ -153,6 +170,7 @@ impl Stream {
     }
 
     /// Notes which way a packet went; `false` if the stream goes the other way.
+    #[inline]
     pub(super) fn goes(&mut self, role: Role) -> bool {
         *self.role.get_or_insert(role) == role
     }

@@ -1,5 +1,6 @@
 //! Tests that every backend must pass.
 
+mod batches;
 #[cfg(target_os = "linux")]
 mod guards;
 mod packets;

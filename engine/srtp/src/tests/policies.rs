@@ -2,6 +2,7 @@
 
 use super::packets::{CRYPTEX, EXTENSIONS, LONG_KEYS, SUITES};
 use super::{PROFILES, header, keying, on_every_backend};
+use crate::Backend;
 use crate::cipher::{Cipher, Protection};
 use crate::error::SrtpError;
 use crate::inbound::Inbound;
@@ -9,7 +10,6 @@ use crate::keying::Profile;
 use crate::outbound::Outbound;
 use crate::policy::{MasterKey, Notice, Policy, Scope, Session};
 use crate::test_support::{hex, unhex};
-use crate::{Backend, unprotect_batch};
 
 const SSRC: u32 = 0xdead_beef;
 
@@ -463,39 +463,6 @@ on_every_backend! {
         assert_eq!(both.take_notice(), None);
         assert!(protect(&mut both, &packet(9, b"x"), None).is_ok());
         assert_eq!(both.take_notice(), Some((SSRC, Notice::Collision)));
-    }
-}
-
-on_every_backend! {
-    fn many_packets_of_many_sessions(backend) {
-        let policy = |i: usize| Policy::new(PROFILES[i % PROFILES.len()], master(i as u8));
-        let mut senders: Vec<_> = (0..20).map(|i| session(backend, &policy(i))).collect();
-        let mut receivers: Vec<_> = (0..20).map(|i| session(backend, &policy(i))).collect();
-        let plains: Vec<_> = (0..20).map(|i| packet(i, &vec![i as u8; 13 * usize::from(i)])).collect();
-        let wires: Vec<_> =
-            senders.iter_mut().zip(&plains).map(|(sender, plain)| protect(sender, plain, None).unwrap()).collect();
-        let taken: Vec<_> = receivers
-            .iter()
-            .zip(&wires)
-            .map(|(receiver, wire)| receiver.begin_unprotect(wire, false).unwrap())
-            .collect();
-        let mut outs: Vec<_> = taken.iter().map(|taken| vec![0; taken.plain_len()]).collect();
-        let mut jobs: Vec<_> = taken
-            .iter()
-            .zip(&wires)
-            .zip(&mut outs)
-            .map(|((taken, wire), out)| taken.job(wire, out).unwrap().unwrap())
-            .collect();
-        unprotect_batch(&mut jobs);
-        let proofs: Vec<_> = jobs.into_iter().map(|job| job.finish().unwrap()).collect();
-        for (i, proof) in proofs.into_iter().enumerate() {
-            assert_eq!(receivers[i].commit(&taken[i], proof), Ok(plains[i].len()));
-            assert_eq!(outs[i], plains[i]);
-            assert_eq!(unprotect(&mut receivers[i], &wires[i], false), Err(SrtpError::Replayed));
-        }
-        let wire = protect(&mut senders[0], &packet(99, b"x"), None).unwrap();
-        let ready = receivers[0].begin_unprotect(&wire, false).unwrap();
-        assert!(ready.job(&wire[1..], &mut [0; 64]).unwrap().is_err());
     }
 }
 
