@@ -113,11 +113,16 @@ fn filter<const FUSED: bool>(
         let first = ahead + p * down / up;
         for begin in (0..out.len().div_ceil(up)).step_by(POLYPHASE_LANES) {
             let mut sums = [0.0f32; POLYPHASE_LANES];
-            for (k, tap) in taps.iter().enumerate() {
-                let at = first + k;
-                let line = &lines[at % down * stride + at / down + begin..][..POLYPHASE_LANES];
-                for (sum, sample) in sums.iter_mut().zip(line) {
+            // To divide for each tap would cost as much as all its products.
+            let (mut line, mut at) = (first % down, first / down + begin);
+            for tap in taps {
+                let samples = &lines[line * stride + at..][..POLYPHASE_LANES];
+                for (sum, sample) in sums.iter_mut().zip(samples) {
                     *sum = if FUSED { tap.mul_add(*sample, *sum) } else { *sum + tap * sample };
+                }
+                line += 1;
+                if line == down {
+                    (line, at) = (0, at + 1);
                 }
             }
             // Apart from the dealing out, so that it becomes vectors. Added to so large a number, a float's last
