@@ -1,8 +1,8 @@
 //! The adaptive jitter buffer: packets go in as they come, samples go out at a steady pace.
 //!
 //! Each sample has a time to be played: its timestamp plus an offset. The delay is that offset less the transit time
-//! of the fastest packets of the last seconds; the target is what nearly all packets need ([`delay`]). The offset moves
-//! by leaving out or repeating a pitch period ([`stretch`]), or for nothing in pauses; so a sender whose clock runs fast
+//! of the fastest packets of the last seconds; the target is what nearly all packets need (`delay`). The offset moves
+//! by leaving out or repeating a pitch period (`stretch`), or for nothing in pauses; so a sender whose clock runs fast
 //! or slow is followed too. What is missing is recovered from redundancy, or concealed; what comes too late is dropped.
 
 mod delay;

@@ -6,9 +6,11 @@ mod g729;
 mod library;
 #[cfg(test)]
 mod oracle;
+mod polyphase;
 
 pub(crate) use amr::{AmrDecoderState, AmrEncoderState, AmrLibraries};
 pub(crate) use g729::{G729DecoderState, G729EncoderState, G729Library};
+pub(crate) use polyphase::{Input, POLYPHASE_LANES, TAP_ONE, polyphase};
 
 /// Sums of products are kept in so many lanes, added at the end: the order that vectors need.
 const LANES: usize = 16;
@@ -52,83 +54,6 @@ widened! {
         }
         let rest: f32 = a_rest.iter().zip(b_rest).map(|(&a, &b)| (i32::from(a) * i32::from(b)) as f32).sum();
         lanes.iter().sum::<f32>() + rest
-    }
-}
-
-/// Outputs that are summed side by side: ten registers of eight, and 10 ms of the slowest common rate.
-pub(crate) const POLYPHASE_LANES: usize = 80;
-
-/// 1.5 times 2^23.
-const ROUNDING: f32 = 12_582_912.0;
-
-/// A polyphase filter. `lines` holds the input dealt out to `down` lines of `stride` floats; output `q * up + p` is the
-/// row of taps of phase `p * down % up` over the input from `ahead + q * down + p * down / up`. Each line is read up to
-/// [`POLYPHASE_LANES`] floats beyond what counts.
-#[inline]
-pub(crate) fn polyphase(
-    lines: &[f32],
-    stride: usize,
-    bank: &[f32],
-    up: usize,
-    down: usize,
-    ahead: usize,
-    out: &mut [i16],
-) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2,fma")]
-        fn wide(
-            lines: &[f32],
-            stride: usize,
-            bank: &[f32],
-            up: usize,
-            down: usize,
-            ahead: usize,
-            out: &mut [i16],
-        ) {
-            filter::<true>(lines, stride, bank, up, down, ahead, out);
-        }
-        if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
-            // SAFETY: the machine has the features that `wide` was built for: detected one line above.
-            return unsafe { wide(lines, stride, bank, up, down, ahead, out) };
-        }
-    }
-    filter::<false>(lines, stride, bank, up, down, ahead, out);
-}
-
-/// `FUSED` where the machine multiplies and adds at once: elsewhere that is a call.
-#[inline(always)]
-fn filter<const FUSED: bool>(
-    lines: &[f32],
-    stride: usize,
-    bank: &[f32],
-    up: usize,
-    down: usize,
-    ahead: usize,
-    out: &mut [i16],
-) {
-    let row = bank.len() / up;
-    for p in 0..up {
-        let taps = &bank[p * down % up * row..][..row];
-        let first = ahead + p * down / up;
-        for begin in (0..out.len().div_ceil(up)).step_by(POLYPHASE_LANES) {
-            let mut sums = [0.0f32; POLYPHASE_LANES];
-            for (k, tap) in taps.iter().enumerate() {
-                let at = first + k;
-                let line = &lines[at % down * stride + at / down + begin..][..POLYPHASE_LANES];
-                for (sum, sample) in sums.iter_mut().zip(line) {
-                    *sum = if FUSED { tap.mul_add(*sample, *sum) } else { *sum + tap * sample };
-                }
-            }
-            // Apart from the dealing out, so that it becomes vectors. Added to so large a number, a float's last
-            // place is worth one: the sum rounds it, ties to even, and its low bits are the integer.
-            let mut made = [0i16; POLYPHASE_LANES];
-            for (sample, sum) in made.iter_mut().zip(sums) {
-                *sample = (sum.clamp(-32_768.0, 32_767.0) + ROUNDING).to_bits() as i16;
-            }
-            let places = out.iter_mut().skip(begin * up + p).step_by(up);
-            places.zip(made).for_each(|(place, sample)| *place = sample);
-        }
     }
 }
 

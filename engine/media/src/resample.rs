@@ -3,7 +3,7 @@
 use std::f64::consts::PI;
 
 use crate::Rate;
-use crate::kernel::{self, POLYPHASE_LANES};
+use crate::kernel::{self, Input, POLYPHASE_LANES, TAP_ONE};
 use crate::limits::FRAME_SAMPLES_MAX;
 
 /// Taps a sample of the lower rate. With 32, a telephone's band up to 3.3 kHz passes, and what would fold is 50 dB down.
@@ -20,9 +20,9 @@ pub struct Resampler {
     up: usize,
     down: usize,
     /// Rows of taps, one for each phase.
-    bank: Box<[f32]>,
-    /// The filter's memory, then the frame; dealt out, so that outputs side by side read samples side by side.
-    lines: Box<[f32]>,
+    bank: Box<[[i16; 2]]>,
+    /// The filter's memory, then the frame; dealt out ([`Input`]).
+    lines: Box<[[i16; 2]]>,
     stride: usize,
     /// Of the memory, in each line.
     kept: usize,
@@ -41,7 +41,7 @@ impl Resampler {
         let bank = if passes { Box::default() } else { bank(row, up, in_khz, out_khz) };
         let kept = row.div_ceil(down);
         let stride = kept + FRAME_SAMPLES_MAX / down + 2 * POLYPHASE_LANES;
-        let lines = vec![0.0; if passes { 0 } else { stride * down }].into();
+        let lines = vec![[0; 2]; if passes { 0 } else { stride * down }].into();
         Resampler { from, to, up, down, bank, lines, stride, kept, row }
     }
 
@@ -76,38 +76,66 @@ impl Resampler {
         let len = samples.len().min(FRAME_SAMPLES_MAX) / self.down * self.down;
         let made = (len * self.up / self.down).min(out.len());
         let (down, kept, frames) = (self.down, self.kept, len / self.down);
-        for (first, line) in self.lines.chunks_exact_mut(self.stride).enumerate() {
-            let places = &mut line[kept..kept + frames];
+        if let Some(&first) = samples[..len].first() {
+            // What follows the last sample of the frame before.
+            self.lines[(down - 1) * self.stride + kept - 1][1] = first;
+        }
+        let ahead = kept * down - (self.row - 1);
+        let is_read = |line: usize| self.up > 1 || down % 2 == 1 || line % 2 == ahead % 2;
+        let lines = || (0..down).filter(|line| is_read(*line));
+        for first in lines() {
+            let places = &mut self.lines[first * self.stride + kept..][..frames];
             // Each by its own number, so that the usual ones become vectors.
             match down {
                 1 => deal::<1>(&samples[..len], first, places),
                 2 => deal::<2>(&samples[..len], first, places),
                 3 => deal::<3>(&samples[..len], first, places),
                 6 => deal::<6>(&samples[..len], first, places),
-                _ => {
-                    let dealt = samples[..len].iter().skip(first).step_by(down);
-                    places.iter_mut().zip(dealt).for_each(|(place, &sample)| *place = f32::from(sample));
-                }
+                _ => places.iter_mut().enumerate().for_each(|(n, place)| {
+                    *place = pair(&samples[..len], n * down + first);
+                }),
             }
         }
-        let ahead = kept * down - (self.row - 1);
-        kernel::polyphase(&self.lines, self.stride, &self.bank, self.up, down, ahead, &mut out[..made]);
-        for line in self.lines.chunks_exact_mut(self.stride) {
-            line.copy_within(frames..frames + kept, 0);
+        let input = Input { lines: &self.lines, stride: self.stride, down, ahead };
+        kernel::polyphase(input, &self.bank, self.up, &mut out[..made]);
+        for first in lines() {
+            self.lines[first * self.stride..][..frames + kept].copy_within(frames.., 0);
         }
         made
     }
 
     /// Forgets the stream, for the start of another.
     pub fn reset(&mut self) {
-        self.lines.fill(0.0);
+        self.lines.fill([0; 2]);
     }
 }
 
-/// Every `N`th sample, from one of the first on.
-fn deal<const N: usize>(samples: &[i16], first: usize, places: &mut [f32]) {
-    for (place, group) in places.iter_mut().zip(samples.as_chunks::<N>().0) {
-        *place = f32::from(group[first]);
+/// A sample and the one behind it, as far as that is known.
+fn pair(samples: &[i16], at: usize) -> [i16; 2] {
+    [samples[at], samples.get(at + 1).copied().unwrap_or(0)]
+}
+
+/// Every `N`th pair, from one of the first on.
+fn deal<const N: usize>(samples: &[i16], first: usize, places: &mut [[i16; 2]]) {
+    let Some((last, places)) = places.split_last_mut() else { return };
+    *last = pair(samples, places.len() * N + first);
+    // All others have a whole group behind them.
+    let samples = &samples[first..];
+    match N {
+        1 => {
+            let pairs = samples.iter().zip(&samples[1..]);
+            places.iter_mut().zip(pairs).for_each(|(place, (&one, &other))| *place = [one, other]);
+        }
+        2 => {
+            let places = places.as_flattened_mut();
+            places.copy_from_slice(&samples[..places.len()]);
+        }
+        _ => {
+            // One after the other: both at once become worse vectors.
+            let (ones, others) = (samples.as_chunks::<N>().0, samples[1..].as_chunks::<N>().0);
+            places.iter_mut().zip(ones).for_each(|(place, group)| place[0] = group[0]);
+            places.iter_mut().zip(others).for_each(|(place, group)| place[1] = group[0]);
+        }
     }
 }
 
@@ -115,12 +143,12 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// The filter's taps, a row for each phase, each row's sum one.
-fn bank(row: usize, up: usize, in_khz: usize, out_khz: usize) -> Box<[f32]> {
+/// The filter's taps in pairs, a row for each phase, each row's sum [`TAP_ONE`].
+fn bank(row: usize, up: usize, in_khz: usize, out_khz: usize) -> Box<[[i16; 2]]> {
     // In units of the input's rate.
     let cutoff = CUTOFF * in_khz.min(out_khz) as f64 / in_khz as f64;
     let half = row as f64 / 2.0;
-    let mut bank = Vec::with_capacity(up * row);
+    let mut bank = Vec::with_capacity(up * row / 2);
     for phase in 0..up {
         let tap = |n: usize| {
             let at = n as f64 - (half - 1.0) - phase as f64 / up as f64;
@@ -128,7 +156,12 @@ fn bank(row: usize, up: usize, in_khz: usize, out_khz: usize) -> Box<[f32]> {
             sinc * kaiser(at / half)
         };
         let sum: f64 = (0..row).map(tap).sum();
-        bank.extend((0..row).map(|n| (tap(n) / sum) as f32));
+        let mut taps: Vec<i16> =
+            (0..row).map(|n| (tap(n) / sum * f64::from(TAP_ONE)).round() as i16).collect();
+        // What rounding took from the sum is least where most is.
+        let rest = TAP_ONE - taps.iter().map(|&tap| i32::from(tap)).sum::<i32>();
+        taps[row / 2 - 1] += rest as i16;
+        bank.extend_from_slice(taps.as_chunks::<2>().0);
     }
     bank.into()
 }
@@ -201,6 +234,21 @@ mod tests {
         let heard = run(Rate::K8, Rate::K48, &kit::tone(Rate::K8, 3_000.0, 10_000.0, 1_600));
         let pure = kit::tone(Rate::K48, 3_000.0, 10_000.0, 9_600);
         assert!(kit::best_correlation(&pure[..4_000], &heard[4_800..], 16) > 0.9999);
+    }
+
+    /// What the kernel builds on.
+    #[test]
+    fn no_sum_of_products_is_beyond_its_bits() {
+        for from in Rate::ALL {
+            for to in Rate::ALL.into_iter().filter(|to| *to != from) {
+                let resampler = Resampler::new(from, to);
+                for row in resampler.bank.chunks_exact(resampler.row / 2) {
+                    let taps = || row.as_flattened().iter().map(|tap| i32::from(*tap));
+                    assert_eq!(taps().sum::<i32>(), TAP_ONE, "{from:?} to {to:?}");
+                    assert!(taps().map(i32::abs).sum::<i32>() < 4 * TAP_ONE, "{from:?} to {to:?}");
+                }
+            }
+        }
     }
 
     #[test]
