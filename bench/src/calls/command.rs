@@ -56,6 +56,9 @@ pub struct Options {
     /// Add calls until quality fails.
     #[arg(long, conflicts_with_all = ["setup_rate", "minutes"])]
     pub ramp: bool,
+    /// Of a ramp: no more calls than this.
+    #[arg(long, default_value_t = MAX_CALLS, requires = "ramp", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CALLS)))]
+    pub most: u32,
     /// Calls a second through ng, without media: answer times, and the highest rate.
     #[arg(long, conflicts_with = "minutes")]
     pub setup_rate: bool,
@@ -253,6 +256,7 @@ impl Default for Options {
             compare: None,
             rounds: 2,
             ramp: false,
+            most: MAX_CALLS,
             setup_rate: false,
             minutes: None,
             suite: Suite::Cm.name().into(),
@@ -318,6 +322,7 @@ mod tests {
             &["calls", "--calls", "0"],
             &["calls", "--pid", "1"],
             &["calls", "--ramp", "--report", "page.html"],
+            &["calls", "--most", "10"],
         ] {
             assert!(CommandLine::try_parse_from(both).is_err(), "{both:?}");
         }
