@@ -21,7 +21,7 @@ enum Command {
     Compare(compare::command::Options),
     /// Telephone calls through a media relay that speaks ng: quality, cost, capacity, rate of set-ups
     Calls(calls::command::Options),
-    /// A page with plots from what `run` and `compare` wrote
+    /// A page with plots from what `run`, `compare` and `calls` wrote
     Report(report::command::Options),
 }
 

@@ -16,6 +16,7 @@ use super::node::System;
 use super::row::CallRow;
 use super::turn::{Bench, Turn};
 use super::{CallError, compare, long, ramp, rate};
+use crate::report;
 use crate::rivals::{Placement, Suite};
 
 /// Telephone calls through a node that speaks ng. The generator plays both telephones and the SIP proxy of every call,
@@ -55,6 +56,9 @@ pub struct Options {
     /// Add calls until quality fails.
     #[arg(long, conflicts_with_all = ["setup_rate", "minutes"])]
     pub ramp: bool,
+    /// Of a ramp: no more calls than this.
+    #[arg(long, default_value_t = MAX_CALLS, requires = "ramp", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_CALLS)))]
+    pub most: u32,
     /// Calls a second through ng, without media: answer times, and the highest rate.
     #[arg(long, conflicts_with = "minutes")]
     pub setup_rate: bool,
@@ -73,6 +77,9 @@ pub struct Options {
     /// Also keep the rows below this folder: FOLDER/<cpu>/<date>-calls.jsonl.
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "perf/record")]
     pub record: Option<PathBuf>,
+    /// Also write a page with plots, of plain runs, comparisons and long runs.
+    #[arg(long, value_name = "FILE.html", conflicts_with_all = ["ramp", "setup_rate"])]
+    pub report: Option<PathBuf>,
     /// Run node and generator as ordinary processes, not ahead of all others of this machine.
     #[arg(long)]
     pub ordinary: bool,
@@ -188,7 +195,20 @@ impl<'a> Asked<'a> {
             let name = if self.options.one_way { "calls-one-way" } else { "calls" };
             record(folder, &Machine::here(), name, head, &lines)?;
         }
-        Ok(())
+        self.write_page(report::Input { calls: rows.to_vec(), ..report::Input::default() })
+    }
+
+    /// A page of what was measured, where one was asked for.
+    pub(super) fn write_page(&self, measured: report::Input) -> Result<(), CallError> {
+        let Some(file) = &self.options.report else { return Ok(()) };
+        let names: Vec<&str> = self.systems.iter().map(System::name).collect();
+        let input = report::Input {
+            title: format!("Telephone calls through {}", names.join(" and ")),
+            machine: Machine::here(),
+            date: kaname_machine::today(),
+            ..measured
+        };
+        Ok(std::fs::write(file, report::page(&input))?)
     }
 }
 
@@ -236,12 +256,14 @@ impl Default for Options {
             compare: None,
             rounds: 2,
             ramp: false,
+            most: MAX_CALLS,
             setup_rate: false,
             minutes: None,
             suite: Suite::Cm.name().into(),
             one_way: false,
             json: false,
             record: None,
+            report: None,
             ordinary: false,
             quiet: false,
         }
@@ -299,6 +321,8 @@ mod tests {
             &["calls", "--minutes", "1", "--setup-rate"],
             &["calls", "--calls", "0"],
             &["calls", "--pid", "1"],
+            &["calls", "--ramp", "--report", "page.html"],
+            &["calls", "--most", "10"],
         ] {
             assert!(CommandLine::try_parse_from(both).is_err(), "{both:?}");
         }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::CallError;
 use super::command::Asked;
 use super::outcome::{Bounds, CallDelay, Outcome};
 use crate::fleet::process::Look;
+use crate::report;
 use crate::stamp::clock_ns;
 
 /// Between two lines of progress.
@@ -20,40 +21,50 @@ const DRIFT_MS: f64 = 20.0;
 const GROWTH_BYTES: u64 = 4 << 20;
 
 /// One line of progress.
-#[derive(Clone, Debug, Serialize)]
-struct Minute {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Minute {
     /// Seconds since media began.
-    at_s: f64,
-    sent: u64,
-    came: u64,
-    quality: f64,
-    gaps: u64,
-    delay_ms: CallDelay,
+    pub at_s: f64,
+    /// Packets sent so far.
+    pub sent: u64,
+    /// Packets that came so far.
+    pub came: u64,
+    /// Of the streams listened to since the last line; see [`Outcome::quality`].
+    pub quality: f64,
+    /// In those streams.
+    pub gaps: u64,
+    /// Of those streams.
+    pub delay_ms: CallDelay,
     /// Resident memory of the node.
-    resident_bytes: Option<u64>,
+    pub resident_bytes: Option<u64>,
     /// CPU of the node since the last line, as a share of one core.
-    cpu_share: Option<f64>,
+    pub cpu_share: Option<f64>,
 }
 
 /// What a long run came to.
-#[derive(Clone, Debug, Serialize)]
-struct Report {
-    system: String,
-    version: String,
-    outcome: Outcome,
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LongRun {
+    /// `kaname`, `rtpengine`, or `running`: one that was not started for this.
+    pub system: String,
+    /// As the system or its package names it.
+    pub version: String,
+    /// Everything together.
+    pub outcome: Outcome,
     /// Median delay of the last window less that of the first.
-    drift_ms: f64,
+    pub drift_ms: f64,
     /// Resident memory at the end less that of the first minute.
-    growth_bytes: Option<i64>,
-    minutes: Vec<Minute>,
-    faults: Vec<String>,
+    pub growth_bytes: Option<i64>,
+    /// Line by line; none where the node forwards and nobody listens.
+    pub minutes: Vec<Minute>,
+    /// What was wrong with it.
+    pub faults: Vec<String>,
 }
 
 /// Runs each case for so long.
 pub(super) fn run(asked: &mut Asked<'_>, minutes: u32) -> Result<bool, CallError> {
     let system = asked.systems[0].clone();
     let version = system.version()?;
-    let mut good = true;
+    let mut runs = Vec::new();
     for case in asked.cases.clone() {
         asked.bench.check_sources(&case)?;
         let mut turn = asked.turn(case, asked.options.calls.unwrap_or(CALLS), minutes * 60);
@@ -83,10 +94,12 @@ pub(super) fn run(asked: &mut Asked<'_>, minutes: u32) -> Result<bool, CallError
             lines.push(line);
             last = now;
         })?;
-        let report = report((system.name(), &version), outcome, lines);
-        good &= report.faults.is_empty();
-        asked.print(&text(&report), &report)?;
+        let run = run_of((system.name(), &version), outcome, lines);
+        asked.print(&text(&run), &run)?;
+        runs.push(run);
     }
+    let good = runs.iter().all(|run| run.faults.is_empty());
+    asked.write_page(report::Input { long_calls: runs, ..report::Input::default() })?;
     Ok(good)
 }
 
@@ -112,7 +125,7 @@ fn say(line: &Minute) {
     );
 }
 
-fn report((system, version): (&str, &str), outcome: Outcome, minutes: Vec<Minute>) -> Report {
+fn run_of((system, version): (&str, &str), outcome: Outcome, minutes: Vec<Minute>) -> LongRun {
     let ends = minutes.first().zip(minutes.last());
     // Cases that forward are not listened to: their delay stands in the outcome.
     let drift_ms = ends.map_or(0.0, |(first, last)| last.delay_ms.p50 - first.delay_ms.p50);
@@ -126,7 +139,7 @@ fn report((system, version): (&str, &str), outcome: Outcome, minutes: Vec<Minute
     if growth_bytes.is_some_and(|growth| growth > GROWTH_BYTES.max(first / 10) as i64) {
         faults.push(format!("memory grew by {} KiB", growth_bytes.unwrap_or(0) / 1024));
     }
-    Report {
+    LongRun {
         system: system.into(),
         version: version.into(),
         outcome,
@@ -137,14 +150,14 @@ fn report((system, version): (&str, &str), outcome: Outcome, minutes: Vec<Minute
     }
 }
 
-fn text(report: &Report) -> String {
-    let outcome = &report.outcome;
-    let growth = report.growth_bytes.map_or("unknown".into(), |bytes| format!("{} KiB", bytes / 1024));
-    let faults = if report.faults.is_empty() { "nothing wrong".into() } else { report.faults.join("; ") };
+fn text(run: &LongRun) -> String {
+    let outcome = &run.outcome;
+    let growth = run.growth_bytes.map_or("unknown".into(), |bytes| format!("{} KiB", bytes / 1024));
+    let faults = if run.faults.is_empty() { "nothing wrong".into() } else { run.faults.join("; ") };
     format!(
         "{} {}: {} calls for {:.0} s, {} of {} packets lost, quality {:.3} (worst {:.3}), {} gaps, longest pause {:.0} ms, \
          delay {:.1}/{:.1}/{:.1} ms, drift {:.1} ms, memory growth {growth}: {faults}\n",
-        report.system,
+        run.system,
         outcome.case,
         outcome.calls,
         outcome.seconds,
@@ -157,7 +170,7 @@ fn text(report: &Report) -> String {
         outcome.delay_ms.p50,
         outcome.delay_ms.p99,
         outcome.delay_ms.max,
-        report.drift_ms
+        run.drift_ms
     )
 }
 
@@ -166,16 +179,8 @@ mod tests {
     use super::*;
 
     fn minute(delay: f64, resident: u64) -> Minute {
-        Minute {
-            at_s: 0.0,
-            sent: 0,
-            came: 0,
-            quality: 1.0,
-            gaps: 0,
-            delay_ms: CallDelay { p50: delay, ..CallDelay::default() },
-            resident_bytes: Some(resident),
-            cpu_share: None,
-        }
+        let delay_ms = CallDelay { p50: delay, ..CallDelay::default() };
+        Minute { quality: 1.0, delay_ms, resident_bytes: Some(resident), ..Minute::default() }
     }
 
     fn good() -> Outcome {
@@ -184,7 +189,7 @@ mod tests {
 
     #[test]
     fn drift_and_growth_are_faults() {
-        let of = |minutes| report(("kaname", "1"), good(), minutes);
+        let of = |minutes| run_of(("kaname", "1"), good(), minutes);
         assert_eq!(of(vec![minute(40.0, 50 << 20), minute(45.0, 51 << 20)]).faults, Vec::<String>::new());
         let drifted = of(vec![minute(40.0, 50 << 20), minute(75.0, 50 << 20)]);
         assert!(drifted.faults[0].contains("drifted by 35.0"), "{:?}", drifted.faults);

@@ -31,7 +31,8 @@ mod turn;
 mod usage;
 
 pub use case::{CASES, Case};
-pub use outcome::Outcome;
+pub use long::{LongRun, Minute};
+pub use outcome::{CallDelay, Outcome};
 pub use row::CallRow;
 
 use crate::rivals::RivalError;

@@ -1,25 +1,18 @@
 //! How fast calls are set up: offer, answer and delete of each call, at a rate that does not wait for the node.
 
-use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+mod caller;
 
-use hdrhistogram::Histogram;
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::time::TimeSpec;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use serde::Serialize;
 
+use self::caller::Caller;
 use super::CallError;
 use super::case::{Case, Guard};
 use super::command::Asked;
-use super::limits::{ANSWER_WITHIN, IN_FLIGHT, LATE_US, TRIES};
-use super::ng::{Answer, Client, Request};
+use super::limits::LATE_US;
 use super::node::{Running, System};
-use super::sdp::{Node, Own, Types};
-use super::switchboard::offer_request;
-use crate::compare::tally::{enter, histogram};
-use crate::demo::cpu::cpu_time;
 
 /// The rate at which the answer time has a goal.
 const FIRST: u32 = 500;
@@ -42,8 +35,10 @@ struct Step {
     begun: u64,
     /// Calls that were offered, answered and deleted.
     done: u64,
-    /// Calls of which a request was refused, or never answered.
+    /// Calls of which a request was refused, or not answered in time.
     failed: u64,
+    /// Of those, calls that were given up because an answer did not come in time.
+    late: u64,
     /// Requests that were repeated.
     repeated: u64,
     /// Time from a request to its answer, of all three requests, in microseconds.
@@ -121,13 +116,14 @@ fn search(asked: &Asked<'_>, system: &System, case: Case) -> Result<Vec<Step>, C
         let step = step(asked, &mut node, case, rate)?;
         let holds = step.holds();
         asked.say(&format!(
-            "{rate} calls/s: {} of {} done, answers {}/{}/{} us, {} repeated{}",
+            "{rate} calls/s: {} of {} done, answers {}/{}/{} us, {} repeated, {} late{}",
             step.done,
             step.begun,
             step.p50_us,
             step.p99_us,
             step.max_us,
             step.repeated,
+            step.late,
             step.why.as_ref().map_or(String::new(), |why| format!(", {why}"))
         ));
         steps.push(step);
@@ -160,184 +156,6 @@ fn step(asked: &Asked<'_>, node: &mut Running, case: Case, rate: u32) -> Result<
         calling.join().unwrap_or_else(|_| Err(CallError::Setup("the generator's thread panicked".into())))
     });
     step.map_err(|error| node.explain(error))
-}
-
-/// Where a call stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Offer,
-    Answer,
-    Delete,
-}
-
-/// A request without its answer.
-struct Waiting {
-    call: u64,
-    stage: Stage,
-    first: Instant,
-    tries: u32,
-    datagram: Vec<u8>,
-}
-
-/// Sets up calls and takes them down.
-struct Caller {
-    client: Client,
-    case: Case,
-    at: SocketAddr,
-    run: u32,
-    offer: String,
-    waiting: HashMap<u64, Waiting>,
-    /// When which request is repeated, in order.
-    repeats: VecDeque<(Instant, u64)>,
-    times: Histogram<u64>,
-    step: Step,
-}
-
-impl Caller {
-    fn new(client: Client, case: Case, at: SocketAddr) -> Result<Caller, CallError> {
-        let run = getrandom::u32().map_err(|error| std::io::Error::other(error.to_string()))?;
-        let types = Types::offered(case.caller.sound);
-        let offer = Own { at, side: case.caller, types, keys: None, fingerprint: "", setup: "" }.sdp();
-        Ok(Caller {
-            client,
-            case,
-            at,
-            run,
-            offer,
-            waiting: HashMap::new(),
-            repeats: VecDeque::new(),
-            times: histogram(),
-            step: Step::default(),
-        })
-    }
-
-    fn run(mut self, rate: u32, time: Duration, pid: Option<u32>) -> Result<Step, CallError> {
-        let begin = Instant::now();
-        let cpu = pid.and_then(cpu_time);
-        let calls = u64::from(rate) * time.as_secs();
-        let mut late = histogram();
-        let mut used = None;
-        while self.step.begun < calls || !self.waiting.is_empty() {
-            let now = Instant::now();
-            let due = begin + Duration::from_nanos(self.step.begun * 1_000_000_000 / u64::from(rate));
-            if self.step.begun < calls && now >= due {
-                enter(&mut late, (now - due).as_nanos() as u64);
-                self.begin()?;
-            } else {
-                let next = if self.step.begun < calls { due } else { now + ANSWER_WITHIN };
-                let repeat = self.repeats.front().map_or(next, |(at, _)| *at);
-                self.wait(next.min(repeat).saturating_duration_since(now))?;
-            }
-            while let Some((cookie, answer)) = self.client.take()? {
-                self.answered(cookie, answer)?;
-            }
-            self.repeat(Instant::now())?;
-            if self.step.begun >= calls && used.is_none() {
-                let share = |us: Duration| us.as_secs_f64() / begin.elapsed().as_secs_f64();
-                used = cpu.zip(pid.and_then(cpu_time)).map(|(from, to)| share(to.saturating_sub(from)));
-            }
-        }
-        let at = |share| if self.times.is_empty() { 0 } else { self.times.value_at_quantile(share) };
-        let late_us = if late.is_empty() { 0 } else { late.value_at_quantile(0.99) };
-        let (p50_us, p99_us, max_us) = (at(0.5), at(0.99), self.times.max());
-        Ok(Step { rate, p50_us, p99_us, max_us, cpu_share: used, late_us, ..self.step })
-    }
-
-    fn begin(&mut self) -> Result<(), CallError> {
-        let call = self.step.begun;
-        self.step.begun += 1;
-        if self.waiting.len() >= IN_FLIGHT {
-            self.failed(format!("{IN_FLIGHT} requests are without an answer"));
-            return Ok(());
-        }
-        let request = offer_request(&self.case, self.of_call("offer", call).text("sdp", &self.offer));
-        self.post(call, Stage::Offer, &request)
-    }
-
-    fn of_call(&self, command: &str, call: u64) -> Request {
-        let id = format!("{:08x}-{call}@rate", self.run);
-        Request::new(command).text("call-id", &id).text("from-tag", "caller")
-    }
-
-    fn post(&mut self, call: u64, stage: Stage, request: &Request) -> Result<(), CallError> {
-        let first = Instant::now();
-        let (cookie, datagram) = self.client.post(request)?;
-        self.waiting.insert(cookie, Waiting { call, stage, first, tries: 1, datagram });
-        self.repeats.push_back((first + ANSWER_WITHIN, cookie));
-        Ok(())
-    }
-
-    fn answered(&mut self, cookie: u64, answer: Result<Answer, String>) -> Result<(), CallError> {
-        // An answer to a request that was repeated, for the second time.
-        let Some(Waiting { call, stage, first, .. }) = self.waiting.remove(&cookie) else { return Ok(()) };
-        enter(&mut self.times, first.elapsed().as_nanos() as u64);
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(why) => {
-                self.failed(format!("{stage:?}: {why}"));
-                return Ok(());
-            }
-        };
-        match stage {
-            Stage::Offer => {
-                let side = self.case.callee;
-                let node = Node::new(answer.text("sdp").unwrap_or_default());
-                let types = match node.address().and_then(|_| node.types(side.sound)) {
-                    Ok(types) => types,
-                    Err(why) => {
-                        self.failed(why);
-                        return Ok(());
-                    }
-                };
-                let at = SocketAddr::new(self.at.ip(), self.at.port() + 2);
-                let sdp = Own { at, side, types, keys: None, fingerprint: "", setup: "" }.sdp();
-                let request = self.of_call("answer", call).text("to-tag", "callee").text("sdp", &sdp);
-                self.post(call, Stage::Answer, &request)
-            }
-            Stage::Answer => {
-                let request = self.of_call("delete", call).number("delete-delay", 0);
-                self.post(call, Stage::Delete, &request)
-            }
-            Stage::Delete => {
-                self.step.done += 1;
-                Ok(())
-            }
-        }
-    }
-
-    fn failed(&mut self, why: String) {
-        self.step.failed += 1;
-        self.step.why.get_or_insert(why);
-    }
-
-    fn repeat(&mut self, now: Instant) -> Result<(), CallError> {
-        while let Some(&(at, cookie)) = self.repeats.front() {
-            if at > now {
-                break;
-            }
-            self.repeats.pop_front();
-            let Some(waiting) = self.waiting.get_mut(&cookie) else { continue };
-            if waiting.tries >= TRIES {
-                let stage = waiting.stage;
-                self.waiting.remove(&cookie);
-                self.failed(format!("{stage:?}: no answer to {TRIES} requests"));
-                continue;
-            }
-            waiting.tries += 1;
-            self.step.repeated += 1;
-            self.client.repeat(&waiting.datagram)?;
-            self.repeats.push_back((now + ANSWER_WITHIN, cookie));
-        }
-        Ok(())
-    }
-
-    fn wait(&self, time: Duration) -> Result<(), CallError> {
-        let mut fds = [PollFd::new(self.client.socket().as_fd(), PollFlags::POLLIN)];
-        match ppoll(&mut fds, Some(TimeSpec::from_duration(time)), None) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-            Err(error) => Err(std::io::Error::from(error).into()),
-        }
-    }
 }
 
 fn text(rates: &Rates) -> String {

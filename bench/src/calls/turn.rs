@@ -17,7 +17,7 @@ use super::tally::Tally;
 use crate::rivals::{Placement, Suite};
 
 /// Likeness that a foreign decoder has to find in what the generator itself encodes.
-const SOURCE_LIKENESS: f64 = 0.8;
+const SOURCE_LIKENESS: f64 = 0.95;
 
 /// What is asked of a turn.
 #[derive(Clone, Copy, Debug)]

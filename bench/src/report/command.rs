@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use super::{Input, page};
 
-/// Makes a page with plots from JSON that `run` and `compare` wrote.
+/// Makes a page with plots from JSON that `run`, `compare` and `calls` wrote.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// JSON files: rows of a comparison (one object a line), outcomes of runs, a capacity.
+    /// JSON files: rows of a comparison or of calls (one object a line), outcomes of runs, long runs of calls, a capacity.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The page.
@@ -55,9 +55,13 @@ pub(super) fn add(input: &mut Input, text: &str) -> Result<(), String> {
         let value = value.map_err(|error| error.to_string())?;
         let has = |field: &str| value.get(field).is_some();
         let failed = |error: serde_json::Error| error.to_string();
-        if has("cpu_us_rounds") {
+        if has("case") && has("cpu_us_rounds") {
+            input.calls.push(serde_json::from_value(value).map_err(failed)?);
+        } else if has("minutes") {
+            input.long_calls.push(serde_json::from_value(value).map_err(failed)?);
+        } else if has("cpu_us_rounds") {
             input.rows.push(serde_json::from_value(value).map_err(failed)?);
-        } else if has("steps") {
+        } else if has("steps") && !has("case") {
             input.capacity = Some(serde_json::from_value(value).map_err(failed)?);
         } else if has("samples") {
             input.runs.push(serde_json::from_value(value).map_err(failed)?);
@@ -66,7 +70,7 @@ pub(super) fn add(input: &mut Input, text: &str) -> Result<(), String> {
             input.machine = Machine { cpu: text("cpu"), rustc: text("rustc"), kernel: text("kernel") };
             input.date = text("date");
         } else {
-            return Err("neither a row of a comparison nor the outcome of a run".into());
+            return Err("neither a row of a comparison or of calls nor the outcome of a run".into());
         }
     }
     Ok(())

@@ -1,8 +1,8 @@
 //! The part of a page that compares systems.
 
 use super::html::{bytes, count, escape, figure, table, time};
-use super::plot::{Group, Row, bars, ranges};
-use crate::row::CompareRow;
+use super::plot::{Group, Row, bars, class, grouped, ranges};
+use crate::row::{CompareRow, Ratio};
 
 /// Verdicts, cost, delay, and all figures.
 pub(super) fn section(rows: &[CompareRow]) -> String {
@@ -78,45 +78,32 @@ fn cards(rows: &[CompareRow]) -> String {
     let mut out = String::new();
     for row in rows {
         for (rival, ratio) in &row.ratios {
-            let (Some(goal), Some(reached)) = (ratio.goal, ratio.reached()) else { continue };
-            let (class, word) = if reached { ("good", "reached") } else { ("bad", "missed") };
-            out += &format!(
-                "<li><strong>{:.2} &times;</strong>of {}'s CPU a packet<small>{}, {}, beside {}</small>\
-                 <small>goal: at most {goal} &times;, <span class=\"state {class}\">{word}</span></small></li>",
-                ratio.ratio,
-                escape(rival.split('/').next().unwrap_or(rival)),
-                escape(&row.scenario),
-                escape(&row.suite),
-                escape(rival)
-            );
+            let of = format!("{}, {}, beside {rival}", row.scenario, row.suite);
+            out += &goal_card(rival.split('/').next().unwrap_or(rival), &of, ratio);
         }
     }
     if out.is_empty() { out } else { format!("<ul class=\"cards\">{out}</ul>\n") }
 }
 
+/// A ratio and whether it reached its goal; nothing where none is set.
+pub(super) fn goal_card(rival: &str, of: &str, ratio: &Ratio) -> String {
+    let (Some(goal), Some(reached)) = (ratio.goal, ratio.reached()) else { return String::new() };
+    let (class, word) = if reached { ("good", "reached") } else { ("bad", "missed") };
+    format!(
+        "<li><strong>{:.2} &times;</strong>of {}'s CPU a packet<small>{}</small>\
+         <small>goal: at most {goal} &times;, <span class=\"state {class}\">{word}</span></small></li>",
+        ratio.ratio,
+        escape(rival),
+        escape(of)
+    )
+}
+
 fn groups(rows: &[CompareRow], make: impl Fn(&CompareRow) -> Option<Row>) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    for row in rows {
-        let Some(bar) = make(row) else { continue };
-        let heading = heading(row);
-        match groups.iter_mut().find(|group| group.heading == heading) {
-            Some(group) => group.rows.push(bar),
-            None => groups.push(Group { heading, rows: vec![bar] }),
-        }
-    }
-    groups
+    grouped(rows.iter().filter_map(|row| Some((heading(row), make(row)?))))
 }
 
 fn heading(row: &CompareRow) -> String {
     format!("{}, {}", row.scenario, row.suite)
-}
-
-fn class(row: &CompareRow) -> &'static str {
-    match (row.refused.is_some(), row.system.as_str()) {
-        (true, _) => "void",
-        (false, "kaname") => "ours",
-        (false, _) => "theirs",
-    }
 }
 
 fn cost_row(row: &CompareRow) -> Option<Row> {
@@ -125,7 +112,7 @@ fn cost_row(row: &CompareRow) -> Option<Row> {
     let most = row.cpu_us_rounds.iter().copied().reduce(f64::max);
     Some(Row {
         name: row.system.clone(),
-        class: class(row),
+        class: class(&row.system, row.refused.as_ref()),
         values: vec![us],
         spread: least.zip(most),
         label: time(us),
@@ -136,7 +123,7 @@ fn delay_row(row: &CompareRow) -> Option<Row> {
     let delay = row.delay_us;
     (delay.p50 > 0).then(|| Row {
         name: row.system.clone(),
-        class: class(row),
+        class: class(&row.system, row.refused.as_ref()),
         values: [delay.p50, delay.p99, delay.p999].map(|us| us as f64).to_vec(),
         spread: None,
         label: format!("{} / {}", time(delay.p50 as f64), time(delay.p999 as f64)),

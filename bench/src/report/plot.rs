@@ -32,6 +32,27 @@ pub(super) struct Group {
     pub(super) rows: Vec<Row>,
 }
 
+/// Rows under their headings, in the order in which headings first come.
+pub(super) fn grouped(rows: impl IntoIterator<Item = (String, Row)>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (heading, row) in rows {
+        match groups.iter_mut().find(|group| group.heading == heading) {
+            Some(group) => group.rows.push(row),
+            None => groups.push(Group { heading, rows: vec![row] }),
+        }
+    }
+    groups
+}
+
+/// How a row looks: ours, another's, or one that may not be compared.
+pub(super) fn class(system: &str, refused: Option<&String>) -> &'static str {
+    match (refused, system) {
+        (Some(_), _) => "void",
+        (None, "kaname") => "ours",
+        (None, _) => "theirs",
+    }
+}
+
 /// Horizontal bars of each row's first value, with what the rounds spread over.
 pub(super) fn bars(title: &str, unit: &str, groups: &[Group]) -> String {
     let all = groups.iter().flat_map(|group| &group.rows);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::calls::{CallDelay, Minute};
 use crate::fleet::{Bottleneck, Delay, Packets, Quality, Sample, Step};
 use crate::row::{Ratio, RowDelay};
 
@@ -60,6 +61,52 @@ fn outcome() -> Outcome {
     }
 }
 
+fn call_row(system: &str, us: f64) -> CallRow {
+    CallRow {
+        system: system.into(),
+        version: "<2>".into(),
+        case: "pcma-opus".into(),
+        suite: "AES_CM_128_HMAC_SHA1_80".into(),
+        calls: 16,
+        packets_per_second: 1600.0,
+        cpu_us_per_packet: Some(us),
+        cpu_us_rounds: vec![us * 0.9, us * 1.1],
+        cpu_share: Some(0.2),
+        due: 12_800,
+        quality: 0.95,
+        quality_foreign: Some(0.94),
+        delay_ms: CallDelay { p50: 31.0, p99: 45.0, max: 52.0 },
+        gaps: 3,
+        keys_due: 32,
+        keys_heard: 31,
+        ..CallRow::default()
+    }
+}
+
+fn long_run() -> LongRun {
+    let minute = |number: u32| Minute {
+        at_s: f64::from(number * 60),
+        sent: 96_000,
+        came: 95_999,
+        quality: 0.95,
+        gaps: number.into(),
+        delay_ms: CallDelay { p50: 31.0, p99: 45.0, max: 52.0 },
+        resident_bytes: Some(50 << 20),
+        cpu_share: Some(0.25),
+    };
+    let outcome =
+        crate::calls::Outcome { case: "pcma-opus".into(), calls: 16, seconds: 180.0, ..Default::default() };
+    LongRun {
+        system: "kaname".into(),
+        version: "1.2".into(),
+        outcome,
+        growth_bytes: Some(-4096),
+        minutes: (1..=3).map(minute).collect(),
+        faults: vec!["the delay drifted by 35.0 ms & <more>".into()],
+        ..LongRun::default()
+    }
+}
+
 fn full() -> Input {
     let mut ours = row("kaname", 3.0);
     ours.ratios.insert("janus/voice-500".into(), Ratio { ratio: 0.2, goal: Some(0.35) });
@@ -80,6 +127,11 @@ fn full() -> Input {
         rows: vec![ours, refused],
         runs: vec![outcome()],
         capacity: Some(capacity),
+        calls: vec![
+            CallRow { ratio: Some(Ratio { ratio: 0.3, goal: Some(0.25) }), ..call_row("kaname", 6.0) },
+            CallRow { refused: Some("3 packets <came> twice".into()), ..call_row("rtpengine", 20.0) },
+        ],
+        long_calls: vec![long_run()],
     }
 }
 
@@ -103,6 +155,15 @@ fn the_parts_stand_in_their_order() {
             "CPU and memory over time, voice-500",
             "How the delay is spread, voice-500",
             "All figures, voice-500",
+            "CPU time a packet of calls",
+            "What was heard of calls",
+            "Delay of calls",
+            "All figures of calls",
+            "Quality, pcma-opus, kaname",
+            "Delay, pcma-opus, kaname",
+            "Gaps, pcma-opus, kaname",
+            "CPU, pcma-opus, kaname",
+            "Memory, pcma-opus, kaname",
             "Measured on, and how",
         ]
     );
@@ -125,7 +186,7 @@ fn a_page_needs_nothing_else() {
 fn every_plot_has_a_name_a_caption_and_its_figures_as_a_table() {
     let page = page(&full());
     let figures: Vec<&str> = page.split("<figure>").skip(1).collect();
-    assert_eq!(figures.len(), 8);
+    assert_eq!(figures.len(), 16);
     for figure in figures {
         let figure = figure.split("</figure>").next().unwrap();
         for part in ["role=\"img\"", "<title>", "<figcaption>", "<details>", "<table>", "scope=\"row\""] {
@@ -144,6 +205,45 @@ fn tags_are_closed() {
         let open = page.matches(&format!("<{tag}>")).count() + page.matches(&format!("<{tag} ")).count();
         assert_eq!(open, page.matches(&format!("</{tag}>")).count(), "{tag}");
     }
+}
+
+/// Every tag is closed by its own kind in the reverse order of opening, and every attribute is quoted.
+#[test]
+fn tags_are_nested() {
+    let page = page(&full());
+    let (mut open, mut rest) = (Vec::new(), page.as_str());
+    while let Some((_, from)) = rest.split_once('<') {
+        let (tag, behind) = from.split_once('>').expect("a tag ends");
+        rest = behind;
+        let name = tag.split([' ', '/']).next().unwrap();
+        assert!(tag.matches('"').count().is_multiple_of(2) && !tag.contains('<'), "{tag}");
+        if let Some(closed) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(closed), "{open:?}");
+        } else if !tag.ends_with('/') && !["!doctype", "meta"].contains(&name) {
+            open.push(name);
+        }
+    }
+    assert_eq!(open, [""; 0]);
+}
+
+#[test]
+fn calls_that_went_wrong_say_so() {
+    let page = page(&full());
+    for text in [
+        "rtpengine: not good, and not compared: 3 packets &lt;came&gt; twice.",
+        "0.30 &times;",
+        "missed",
+        "31 of 32",
+        "the delay drifted by 35.0 ms &amp; &lt;more&gt;",
+        "version &lt;2&gt;",
+    ] {
+        assert!(page.contains(text), "{text}");
+    }
+    let quiet = LongRun { minutes: Vec::new(), ..long_run() };
+    let nothing = CallRow { case: "dtls".into(), refused: Some("no answer".into()), ..CallRow::default() };
+    let input = Input { calls: vec![nothing], long_calls: vec![quiet], ..Input::default() };
+    let page = super::page(&input);
+    assert!(page.contains("not listened to") && page.contains("no answer") && !page.contains("<figure>"));
 }
 
 #[test]
@@ -172,6 +272,10 @@ fn what_was_written_is_read_back() {
     command::add(&mut read, &text).unwrap();
     command::add(&mut read, &serde_json::to_string_pretty(&input.runs[0]).unwrap()).unwrap();
     command::add(&mut read, &serde_json::to_string_pretty(&input.capacity).unwrap()).unwrap();
+    for row in &input.calls {
+        command::add(&mut read, &serde_json::json!(row).to_string()).unwrap();
+    }
+    command::add(&mut read, &serde_json::json!(input.long_calls[0]).to_string()).unwrap();
     assert_eq!(page(&read), page(&input));
     assert!(command::add(&mut read, "{\"a\": 1}").is_err());
     assert!(command::add(&mut read, "{").is_err());

@@ -2,8 +2,10 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -189,12 +191,22 @@ pub(super) fn package_version(package: &'static str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
+/// An address of this machine's loopback (RFC 1122 section 3.2.1.3: all of 127/8) that no other process and no other call
+/// gets here: ports are free at it whatever else runs, and stay so until they are asked for.
+pub(super) fn own_address() -> Ipv4Addr {
+    static HANDED_OUT: AtomicU32 = AtomicU32::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let number = HANDED_OUT.fetch_add(1, Ordering::Relaxed);
+    // The first network is everybody's, the last has the broadcast address.
+    Ipv4Addr::new(127, 1 + (number % 254) as u8, high, low)
+}
+
 /// A UDP port that was free a moment ago.
 pub(super) fn free_udp_port() -> io::Result<u16> {
-    Ok(std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// The same for TCP.
 pub(super) fn free_tcp_port() -> io::Result<u16> {
-    Ok(std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    Ok(std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

@@ -6,7 +6,7 @@ mod sdp;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use super::process::{free_udp_port, installed, package_version};
+use super::process::{installed, own_address, package_version};
 use super::{Feed, Placement, Process, RivalError, Stage, Suite, System, Tap, ends};
 use crate::calls::ng::{Client, Request};
 use crate::compare::scenario::{Scenario, Shape};
@@ -15,6 +15,8 @@ const NAME: &str = "rtpengine";
 const PACKAGE: &str = "rtpengine-daemon";
 /// How long it may take to answer its first ping.
 const READY_WITHIN: Duration = Duration::from_secs(10);
+/// Of its `ng` door.
+const CONTROL: u16 = 2_223;
 /// Each call takes two ports for RTP and two for RTCP; this range holds 7,500 calls.
 const PORTS: (&str, &str) = ("30000", "59999");
 /// PCMU: its packets pass unchanged, as no codec is asked for.
@@ -75,16 +77,19 @@ impl System for Rtpengine {
 /// Starts it, and waits until it answers.
 pub(crate) fn start(place: &Placement) -> Result<(Process, Client), RivalError> {
     let program = installed("rtpengine", PACKAGE)?;
-    let control = format!("127.0.0.1:{}", free_udp_port()?);
-    // Userspace only (no kernel table); idle calls live longer than any run: the default reads as total loss.
+    // At an address of its own: it opens ports so that another of its kind may open the same, and then takes that one's packets.
+    let at = own_address();
+    let control = SocketAddr::from((at, CONTROL));
+    // The package's configuration would open further doors, always the same. Userspace only (no kernel table); idle calls live longer than any run: the default reads as total loss.
     let arguments = [
+        "--config-file=none",
         "--foreground",
         "--log-stderr",
         "--log-level=3",
         "--table=-1",
-        "--interface=127.0.0.1",
+        &format!("--interface={at}"),
         "--listen-ng",
-        &control,
+        &control.to_string(),
         "--port-min",
         PORTS.0,
         "--port-max",
@@ -94,8 +99,7 @@ pub(crate) fn start(place: &Placement) -> Result<(Process, Client), RivalError> 
         "--silent-timeout=600",
     ];
     let mut process = Process::start(NAME, Process::folder(NAME)?, place, &program, &arguments)?;
-    let relay = control.parse().map_err(|e| RivalError::Setup(format!("{control}: {e}")))?;
-    let mut client = Client::connect(relay)?;
+    let mut client = Client::connect(control)?;
     process.until("an answer to a ping", READY_WITHIN, || client.ping().ok())?;
     Ok((process, client))
 }

@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use ogg::{PacketWriteEndInfo, PacketWriter};
 use tempfile::TempDir;
 
+use super::align::Reference;
+use super::compare;
 use super::hear::{Heard, Kept};
-use super::{compare, reference};
 use crate::calls::case::Sound;
 use crate::calls::sound::Voice;
 
@@ -85,5 +86,5 @@ pub(in crate::calls) fn source_likeness(foreign: &Foreign, voice: &Voice) -> Opt
     let payloads: Vec<&[u8]> = voice.payloads.iter().map(Vec::as_slice).collect();
     let samples = foreign.payloads(&payloads, voice.sound)?;
     let heard = Heard::whole(&samples);
-    Some(compare(&reference(voice), &heard, 0, voice.sound.judged_at().samples(1)).quality)
+    Some(compare(&Reference::new(voice, voice.sound.judged_at(), 0), &heard, 0).quality)
 }

@@ -7,13 +7,13 @@ mod align;
 mod foreign;
 mod hear;
 
-use self::align::{Reference, energy};
+use self::align::{Reference, TICKS_PER_MS, energy};
 pub(super) use self::foreign::{Foreign, source_likeness};
 pub(super) use self::hear::Kept;
 use self::hear::{Heard, decode, ordered};
 use super::case::Sound;
 use super::limits::DELAY_MAX;
-use super::sound::{Material, Voice};
+use super::sound::Material;
 
 /// Sound that is compared at once.
 const SEGMENT_MS: u32 = 400;
@@ -65,42 +65,40 @@ pub(super) struct Verdict {
 /// Judges a window; `foreign` lets its decoder hear it as well.
 pub(super) fn judge(capture: &Capture, foreign: Option<&Foreign>) -> Verdict {
     let Material::Voice { voice, start } = &capture.material else { return Verdict::default() };
-    let rate = capture.sound.judged_at();
-    let reference = Reference::new(&voice.reference(rate), start * rate.samples(FRAME_MS));
+    let reference = Reference::new(voice, capture.sound.judged_at(), *start);
     let packets = ordered(&capture.packets);
     let Some(first) = packets.first() else { return Verdict::default() };
     let heard = decode(&packets, capture.sound);
     // The place in the stream at which sound would be sent when the first packet came.
-    let now = (first.at_ns as i64 - capture.begin_ns) * i64::from(rate.hz()) / 1_000_000_000;
-    let mut verdict = compare(&reference, &heard, now, rate.samples(1));
+    let now = (first.at_ns as i64 - capture.begin_ns) * TICKS_PER_MS as i64 / 1_000_000;
+    let mut verdict = compare(&reference, &heard, now);
     verdict.undecodable = heard.undecodable;
     for (delay, (_, at_ns)) in verdict.delays_ms.iter_mut().zip(&heard.arrivals) {
         *delay += (*at_ns as i64 - capture.begin_ns) as f64 / 1e6;
     }
     if let Some(foreign) = foreign {
         let samples = foreign.decode(&packets, capture.sound);
-        verdict.foreign =
-            samples.map(|samples| compare(&reference, &Heard::whole(&samples), now, rate.samples(1)).quality);
+        verdict.foreign = samples.map(|samples| compare(&reference, &Heard::whole(&samples), now).quality);
     }
     verdict
 }
 
 /// Compares; delays are as if every packet had come when the stream began.
-fn compare(reference: &Reference, heard: &Heard, now: i64, per_ms: usize) -> Verdict {
+fn compare(reference: &Reference, heard: &Heard, now: i64) -> Verdict {
     let mut verdict = Verdict::default();
-    let everywhere = |at: i64| {
-        let longest = DELAY_MAX.as_millis() as i64 * per_ms as i64;
-        at - longest..=at + (AHEAD_MS as usize * per_ms) as i64
-    };
-    let Some(seek) = loudest(&heard.samples, SEEK_MS as usize * per_ms) else { return verdict };
+    let rate = reference.rate();
+    let of_ms = |ms: u32| i64::from(ms) * TICKS_PER_MS as i64;
+    let everywhere = |at: i64| at - of_ms(DELAY_MAX.as_millis() as u32)..=at + of_ms(AHEAD_MS);
+    let Some(seek) = loudest(&heard.samples, rate.samples(SEEK_MS)) else { return verdict };
     let from = &heard.samples[seek..];
-    let len = from.len().min(SEEK_MS as usize * per_ms);
-    let mut place = reference.find(&from[..len], everywhere(now + seek as i64)).place - seek as i64;
-    let (segment, step) = (SEGMENT_MS as usize * per_ms, (STEP_MS as usize * per_ms) as i64);
+    let len = from.len().min(rate.samples(SEEK_MS));
+    let seek = reference.ticks(seek);
+    let mut place = reference.find(&from[..len], everywhere(now + seek)).place - seek;
+    let (segment, step) = (rate.samples(SEGMENT_MS), of_ms(STEP_MS));
     let (mut likeness, mut segments, mut sent_energy, mut heard_energy) = (0.0, 0u32, 0.0, 0.0);
     let mut places = Vec::new();
     for (number, samples) in heard.samples.chunks_exact(segment).enumerate() {
-        let at = (number * segment) as i64;
+        let at = reference.ticks(number * segment);
         let expected = place + at;
         let sent = reference.stretch(expected, segment);
         // The judge's own decoder begins in the middle of a stream, and has to settle first.
@@ -125,15 +123,15 @@ fn compare(reference: &Reference, heard: &Heard, now: i64, per_ms: usize) -> Ver
         segments += 1;
         sent_energy += f64::from(energy(&sent));
         heard_energy += f64::from(energy(samples));
-        verdict.gaps += gaps(&sent, samples, FRAME_MS as usize * per_ms);
+        verdict.gaps += gaps(&sent, samples, rate.samples(FRAME_MS));
     }
     if segments > 0 {
         verdict.quality = likeness / f64::from(segments);
         verdict.level_db = 10.0 * (heard_energy.max(1.0) / sent_energy.max(1.0)).log10();
     }
     let place_of = |at: usize| places.get(at / segment).or(places.last()).copied().unwrap_or(place);
-    verdict.delays_ms =
-        heard.arrivals.iter().map(|&(at, _)| -((place_of(at) + at as i64) as f64) / per_ms as f64).collect();
+    let delay = |at: usize| -((place_of(at) + reference.ticks(at)) as f64) / TICKS_PER_MS as f64;
+    verdict.delays_ms = heard.arrivals.iter().map(|&(at, _)| delay(at)).collect();
     verdict
 }
 
@@ -151,11 +149,6 @@ fn gaps(sent: &[f32], heard: &[f32], frame: usize) -> u64 {
         energy(sent) > 4.0 * QUIET * frame as f32 && energy(heard) < energy(sent) * GAP_SHARE
     };
     sent.chunks_exact(frame).zip(heard.chunks_exact(frame)).filter(|&pair| silent(pair)).count() as u64
-}
-
-/// A voice's sound as a judge hears it.
-fn reference(voice: &Voice) -> Reference {
-    Reference::new(&voice.reference(voice.sound.judged_at()), 0)
 }
 
 #[cfg(test)]

@@ -78,6 +78,16 @@ impl Answer {
         }
     }
 
+    /// A list of texts; empty without one.
+    pub(crate) fn texts(&self, key: &str) -> Vec<String> {
+        let Some(Value::List(list)) = self.0.get(key.as_bytes()) else { return Vec::new() };
+        let text = |value: &Value| match value {
+            Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            _ => None,
+        };
+        list.iter().filter_map(text).collect()
+    }
+
     /// Itself if the node did what was asked, else its reason.
     pub(super) fn accepted(self) -> Result<Answer, String> {
         match self.text("result").as_deref() {
@@ -116,6 +126,8 @@ mod tests {
         let (cookie, answer) = Answer::read(b"7_x d6:result2:ok3:sdp4:v=0\ne").unwrap();
         assert_eq!((cookie, answer.text("sdp").as_deref()), ("7_x", Some("v=0\n")));
         assert!(answer.accepted().is_ok());
+        let list = Answer::read(b"1 d5:callsl1:a1:be6:result2:oke").unwrap().1;
+        assert_eq!((list.texts("calls"), list.texts("result")), (vec!["a".into(), "b".into()], vec![]));
         let refusal = |datagram: &[u8]| Answer::read(datagram).unwrap().1.accepted().unwrap_err();
         assert_eq!(refusal(b"1 d12:error-reason7:too bad6:result5:errore"), "error too bad");
         assert_eq!(refusal(b"1 d7:message4:full6:result10:load limite"), "load limit full");

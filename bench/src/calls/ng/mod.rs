@@ -118,6 +118,11 @@ impl Client {
         Ok(self)
     }
 
+    /// Takes that back: [`Client::ask`] waits again.
+    pub(super) fn wait_for_answers(&self) -> Result<(), NgError> {
+        Ok(self.socket.set_nonblocking(false)?)
+    }
+
     /// The socket, to wait for it.
     pub(super) fn socket(&self) -> &UdpSocket {
         &self.socket

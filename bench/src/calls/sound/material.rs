@@ -48,9 +48,9 @@ impl Voice {
         Ok(Voice { sound, made: Arc::clone(made), payloads })
     }
 
-    /// Its samples at the rate of another codec's judge.
-    pub(in crate::calls) fn reference(&self, rate: kaname_media::Rate) -> Vec<i16> {
-        signal::at_rate(&self.made, rate)
+    /// Its samples at the rate of another codec's judge, so many samples of 48 kHz later.
+    pub(in crate::calls) fn reference(&self, rate: kaname_media::Rate, later: usize) -> Vec<i16> {
+        signal::at_rate(&self.made[later..], rate)
     }
 }
 

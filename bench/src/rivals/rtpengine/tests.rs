@@ -17,3 +17,14 @@ fn calls_are_relayed_and_every_packet_is_equal() {
         assert!(row.cpu_us_per_packet.is_some_and(|us| us > 0.0));
     }
 }
+
+#[test]
+#[ignore = "full suite: rtpengine-daemon, two processors"]
+fn several_run_beside_each_other() {
+    let place = Placement { real_time: false, ..Placement::find().expect("two processors") };
+    let mut running: Vec<_> = (0..3).map(|_| start(&place).expect("it answers")).collect();
+    for (number, (process, ng)) in running.iter_mut().enumerate() {
+        call(ng, number, Suite::Cm).expect("a call");
+        assert!(process.is_alive());
+    }
+}
