@@ -12,7 +12,7 @@ use kaname_engine::core::Time;
 
 use super::api::*;
 use super::error::NodeError;
-use super::model::{PeerKind, Room};
+use super::model::{Peer, PeerKind, Room};
 use super::phone_sound::{PROMPT, play};
 use super::state::State;
 use super::voice::for_browsers;
@@ -167,14 +167,25 @@ impl State {
 
     /// A playing is over; all of them if none is named.
     pub(super) fn announcements_over(&mut self, voice: AudioId, token: Option<u64>) {
-        let speaks = |peer: &&super::model::Peer| {
-            peer.kind == PeerKind::Announcer && peer.voice.as_ref().is_some_and(|it| it.id == voice)
-        };
-        let Some(room) = self.peers.values().find(speaks).map(|peer| peer.room.clone()) else { return };
+        let Some(room) = self.room_of_voice(voice) else { return };
         if let Some(announcer) = self.announcer(&room) {
             announcer.sounding.retain(|it| token.is_some_and(|token| token != *it));
         }
         self.drop_mixer(&room);
+    }
+
+    /// The announcer has no voice.
+    pub(super) fn dismiss_voice(&mut self, voice: AudioId) {
+        if let Some(room) = self.room_of_voice(voice) {
+            self.dismiss_announcer(&room);
+        }
+    }
+
+    fn room_of_voice(&self, voice: AudioId) -> Option<String> {
+        let speaks = |peer: &&Peer| {
+            peer.kind == PeerKind::Announcer && peer.voice.as_ref().is_some_and(|it| it.id == voice)
+        };
+        self.peers.values().find(speaks).map(|peer| peer.room.clone())
     }
 
     /// The room of which a peer is the announcer.

@@ -196,6 +196,8 @@ impl State {
                 self.tone_over(id);
                 self.announcements_over(id, None);
             }
+            // The worker is full: with the next prompt it is tried again.
+            "AddPlayer" => self.dismiss_voice(id),
             _ => {}
         }
     }

@@ -183,7 +183,7 @@ fn the_announcer_counts_for_nothing_and_leaves_with_the_last() {
 fn an_announcer_that_is_removed_or_fails_comes_back_with_the_next_prompt() {
     let mut world = World::new();
     let mut ada = world.join("Ada");
-    for fails in [false, true] {
+    for how in ["removed", "failed", "refused"] {
         world.sound(play(room())).expect("played");
         world.pass(LEAD);
         let told = world.told();
@@ -192,11 +192,16 @@ fn an_announcer_that_is_removed_or_fails_comes_back_with_the_next_prompt() {
         listen(&mut world, "Ada", &ada, &first.tracks[0].id);
         world.told();
         ada.heard();
-        if fails {
-            let why = AudioError::Fault("a fault".into());
-            world.state.audio_event(world.now, AudioEvent::Failed { id: player, why });
-        } else {
-            world.state.kick("lobby", &first.id).expect("removed");
+        match how {
+            "removed" => world.state.kick("lobby", &first.id).expect("removed"),
+            "failed" => {
+                let why = AudioError::Fault("a fault".into());
+                world.state.audio_event(world.now, AudioEvent::Failed { id: player, why });
+            }
+            _ => {
+                let refused = AudioEvent::Refused { id: player, command: "AddPlayer", why: AudioError::Full };
+                world.state.audio_event(world.now, refused);
+            }
         }
         let heard = ada.heard();
         assert!(heard[0].contains("track_unpublished") && heard[1].contains("peer_left"), "{heard:?}");
