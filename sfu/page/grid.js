@@ -2,6 +2,7 @@
  * The stage: which tiles there are, who is large, and where each goes. Follows a `Call`; geometry is in `layout.js`.
  */
 import { duet, grid, spotlight } from './layout.js';
+import { Sound } from './ui/sound.js';
 import { Tile, tileKey } from './ui/tile.js';
 
 /** Who is large stays so at least this long, so that a cough does not turn the stage around. */
@@ -14,6 +15,8 @@ export class Grid {
   #overflow;
   #onSilence;
   #tiles = new Map();
+  /** What is played to the room has no tile. */
+  #announcer;
   #pinned = null;
   #speaker = null;
   #speakerSince = 0;
@@ -26,6 +29,7 @@ export class Grid {
     this.#stage = stage;
     this.#overflow = overflow;
     this.#onSilence = onSilence;
+    this.#announcer = new Sound(stage, 'announcer-audio');
     const { room } = call;
     room.addEventListener('peer', ({ detail }) => this.#add(detail.peer, 'camera'));
     room.addEventListener('left', ({ detail }) => this.#removePeer(detail.peer.id));
@@ -47,12 +51,20 @@ export class Grid {
   }
 
   setSpeaker(id) {
-    for (const tile of this.#tiles.values()) tile.setSpeaker(id);
+    for (const sound of this.#sounds()) sound.setSpeaker(id);
   }
 
   /** Tries again to play what the browser held back. */
   play() {
-    for (const tile of this.#tiles.values()) tile.play().catch(this.#onSilence);
+    for (const sound of this.#sounds()) sound.play().catch(this.#onSilence);
+  }
+
+  #sounds() {
+    return [...this.#tiles.values(), this.#announcer];
+  }
+
+  #soundOf(peer, track) {
+    return peer.announcer ? this.#announcer : this.#tileOf(peer, track);
   }
 
   /** Quality on every tile; figures too when `shown`. `lines`: what `Call.stats` gives. */
@@ -97,6 +109,7 @@ export class Grid {
   #clear() {
     clearTimeout(this.#hold);
     for (const key of [...this.#tiles.keys()]) this.#remove(key);
+    this.#announcer.remove();
     this.#pinned = null;
     this.#speaker = null;
   }
@@ -112,7 +125,7 @@ export class Grid {
 
   #trackGone({ peer, track }) {
     const tile = this.#tileOf(peer, track);
-    if (track.kind === 'audio') tile?.setAudio(null);
+    if (track.kind === 'audio') this.#soundOf(peer, track)?.setAudio(null);
     if (track.source === 'microphone') tile?.setMic('none');
     if (track.source === 'screen' && track.kind === 'video') this.#remove(tileKey(peer.id, 'screen'));
     else if (track.kind === 'video') tile?.setVideo(null);
@@ -130,7 +143,7 @@ export class Grid {
     if (track.kind === 'video') {
       this.#showVideo(peer, track);
     } else {
-      this.#tileOf(peer, track)?.setAudio(this.#mediaOf(id), id, this.#call.media.chosen('speaker')).catch(this.#onSilence);
+      this.#soundOf(peer, track)?.setAudio(this.#mediaOf(id), id, this.#call.media.chosen('speaker')).catch(this.#onSilence);
     }
   }
 

@@ -22,7 +22,7 @@ export function exposeHandle(call) {
     get peers() {
       if (!room.self) return [];
       const own = call.tracks.filter(({ direction }) => direction === 'send').map(shown);
-      const others = [...room.peers.values()].map((peer) => ({ ...peer, tracks: [...peer.tracks.values()].map(shown) }));
+      const others = room.people.map((peer) => ({ ...peer, tracks: [...peer.tracks.values()].map(shown) }));
       const all = [{ ...room.self, tracks: own }, ...others];
       return all.map(({ id, name, tracks }) => ({ id, name, self: id === room.self.id, speaking: room.speakers.includes(id), tracks }));
     },

@@ -84,7 +84,7 @@ function entered({ again }) {
   lobby.hide();
   view('call');
   byId('call').focus({ preventScroll: true });
-  const others = call.room.peers.size;
+  const others = call.room.people.length;
   messages.notice(`You joined ${call.room.name}. ${others === 0 ? '' : others === 1 ? 'One other is here.' : `${others} others are here.`}`);
   stayAwake();
 }

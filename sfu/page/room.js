@@ -1,19 +1,24 @@
 /**
  * Who is in the room and what they publish, as the node tells it. Knows nothing of media or of the page.
  *
- * Events (`detail`): `peer` ({ peer, fresh }), `left` ({ peer, reason }), `track` ({ peer, track }),
+ * Events (`detail`): `peer` ({ peer, fresh }), `left` ({ peer, reason }), both of people only; `track` ({ peer, track }),
  * `untrack` ({ peer, track }), `muted` ({ peer, track }), `speakers` ({ peers: [id] }).
  */
 export class Room extends EventTarget {
   name = null;
   /** Own `{ id, name }`, or null outside a room. */
   self = null;
-  /** Others by id: `{ id, name, tracks: Map }`. */
+  /** Others by id: `{ id, name, phone, announcer, tracks: Map }`. The announcer is nobody, but what is played to the room. */
   peers = new Map();
   /** Ids of who speaks, loudest first. */
   speakers = [];
   /** Own ids of this visit: after a return the node may still name our former self until it times out. */
   #formerly = new Set();
+
+  /** The others without the announcer. */
+  get people() {
+    return [...this.peers.values()].filter(({ announcer }) => !announcer);
+  }
 
   /** The node's `joined`: what it names is there, what it does not name is gone. */
   enter({ peer, room, peers }) {
@@ -68,14 +73,14 @@ export class Room extends EventTarget {
     return null;
   }
 
-  #arrive({ id, name, tracks = [] }, fresh) {
+  #arrive({ id, name, phone, announcer, tracks = [] }, fresh) {
     if (id === this.self?.id || this.#formerly.has(id)) return;
     let peer = this.peers.get(id);
     const isNew = !peer;
     if (isNew) {
-      peer = { id, name: name || 'Guest', tracks: new Map() };
+      peer = { id, name: name || 'Guest', phone: Boolean(phone), announcer: Boolean(announcer), tracks: new Map() };
       this.peers.set(id, peer);
-      this.#tell('peer', { peer, fresh });
+      if (!peer.announcer) this.#tell('peer', { peer, fresh });
     }
     const present = new Set(tracks.map((track) => track.id));
     for (const known of [...peer.tracks.keys()]) {
@@ -90,7 +95,7 @@ export class Room extends EventTarget {
     if (!peer) return;
     for (const track of [...peer.tracks.keys()]) this.#untrack(id, track);
     this.peers.delete(id);
-    this.#tell('left', { peer, reason });
+    if (!peer.announcer) this.#tell('left', { peer, reason });
   }
 
   #track(peerId, { id, kind, source, muted }) {

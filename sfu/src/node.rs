@@ -2,6 +2,7 @@
 //! [`NodeHandle`] and ends in the same few operations, which are compiled to legs and routes of the shards.
 
 mod actor;
+mod announcer;
 mod api;
 mod apply;
 mod data;
@@ -27,6 +28,7 @@ mod stats;
 mod stay;
 #[cfg(test)]
 mod tests;
+mod voice;
 
 pub use api::*;
 pub use engine::{MediaEngine, Refused};

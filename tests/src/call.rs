@@ -69,6 +69,15 @@ impl Person {
             "kaname.tracks.find((t) => t.kind === 'audio' && t.direction === 'receive' && \
              t.peer === tileOf('{to}').dataset.peer).media"
         );
+        self.listen_to(&track, seconds).await
+    }
+
+    /// Listens to what is played to the room for some seconds.
+    pub async fn listen_to_announcer(&self, seconds: u32) -> Result<Vec<f32>, Error> {
+        self.listen_to("byId('announcer-audio').srcObject.getAudioTracks()[0]", seconds).await
+    }
+
+    async fn listen_to(&self, track: &str, seconds: u32) -> Result<Vec<f32>, Error> {
         let value = self.page.eval(&format!("listen({track}, {seconds})")).await?;
         if value["rate"].as_u64() != Some(48_000) {
             return Err(Error::Browser(format!("sound at {} Hz", value["rate"])));

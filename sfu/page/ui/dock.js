@@ -116,7 +116,7 @@ export class Dock {
   }
 
   #drawPeople() {
-    const count = this.#call.room.peers.size + 1;
+    const count = this.#call.room.people.length + 1;
     byId('people-count').textContent = count === 1 ? 'Only you' : `${count} people`;
     byId('alone').hidden = count > 1;
   }

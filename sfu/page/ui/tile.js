@@ -5,6 +5,7 @@
 import { bitrateText, quality } from '../stats.js';
 import { h, icon, iconButton, setLabel } from './dom.js';
 import { qualityFan } from './fan.js';
+import { Sound } from './sound.js';
 
 const TONES = 8;
 /** A picture much wider or taller than its tile is shown whole instead of cut. */
@@ -14,7 +15,7 @@ const QUALITY_WORDS = ['Connection not measured', 'Bad connection', 'Weak connec
 export class Tile {
   element;
   #video;
-  #audio = null;
+  #sound;
   #plate;
   #figures = null;
   #fan;
@@ -57,6 +58,7 @@ export class Tile {
       this.#plate,
       h('div', { class: 'tile-tools' }, this.#pin, full),
     );
+    this.#sound = new Sound(this.element, 'tile-audio');
     this.#show();
     this.setQuality(null);
   }
@@ -86,31 +88,16 @@ export class Tile {
   }
 
   /** Plays `media` (an audio `MediaStreamTrack`); rejects when the browser holds sound back. */
-  async setAudio(media, trackId, speaker) {
-    if (!media) {
-      this.#audio?.remove();
-      this.#audio = null;
-      return;
-    }
-    if (!this.#audio) {
-      this.#audio = h('audio', { 'data-testid': 'tile-audio', autoplay: true });
-      this.element.append(this.#audio);
-    }
-    this.#audio.dataset.track = trackId;
-    if (this.#audio.srcObject?.getAudioTracks()[0] !== media) this.#audio.srcObject = new MediaStream([media]);
-    await this.setSpeaker(speaker);
-    await this.play();
+  setAudio(media, trackId, speaker) {
+    return this.#sound.setAudio(media, trackId, speaker);
   }
 
-  async play() {
-    await this.#audio?.play().catch((error) => {
-      if (error.name === 'NotAllowedError') throw error;
-    });
+  play() {
+    return this.#sound.play();
   }
 
-  async setSpeaker(id) {
-    // A speaker that went away: the system's own choice is better than silence.
-    if (id !== undefined && this.#audio?.setSinkId && this.#audio.sinkId !== id) await this.#audio.setSinkId(id).catch(() => {});
+  setSpeaker(id) {
+    return this.#sound.setSpeaker(id);
   }
 
   /** `mic`: `on`, `muted` or `none`. */
@@ -182,7 +169,7 @@ export class Tile {
 
   remove() {
     this.#video.srcObject = null;
-    if (this.#audio) this.#audio.srcObject = null;
+    this.#sound.remove();
     this.element.remove();
   }
 

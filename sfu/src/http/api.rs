@@ -162,11 +162,11 @@ pub(super) async fn peer_stats(
 
 /// Mute or unmute a track for everyone
 ///
-/// Needs the `admin` grant.
+/// What is played to the room cannot be muted, but stopped. Needs the `admin` grant.
 #[utoipa::path(post, path = "/api/v1/rooms/{room}/tracks/{track}/mute", tag = "tracks", security(("token" = [])), request_body = Mute,
     params(("room" = String, Path), ("track" = String, Path)), responses(
     (status = 204), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
-    (status = 404, body = ErrorBody), (status = 415, body = ErrorBody)))]
+    (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 415, body = ErrorBody)))]
 pub(super) async fn mute(
     State(app): State<App>,
     Path((room, track)): Path<(String, String)>,

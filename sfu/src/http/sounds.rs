@@ -137,7 +137,8 @@ pub(super) async fn stop_recording_phone(
 
 /// Play to a room
 ///
-/// All telephones in it hear it; those who are sent tracks do not. Needs the `admin` grant.
+/// All in it hear it: telephones in their mix, others as the track of a peer that is marked as `announcer`. A room's first prompt begins
+/// a second later if anybody might subscribe to that. Needs the `admin` grant.
 #[utoipa::path(post, path = "/api/v1/rooms/{room}/play", tag = "rooms", security(("token" = [])), request_body = Play,
     params(("room" = String, Path)), responses(
     (status = 200, body = Playing), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody),
@@ -158,10 +159,9 @@ pub(super) async fn play_to_room(
 
 /// Stop what is played to a room
 ///
-/// Needs the `admin` grant.
+/// Also what waits to be. Needs the `admin` grant.
 #[utoipa::path(delete, path = "/api/v1/rooms/{room}/play", tag = "rooms", security(("token" = [])), params(("room" = String, Path)), responses(
-    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
-    (status = 409, body = ErrorBody)))]
+    (status = 204), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub(super) async fn stop_playing_to_room(
     State(app): State<App>,
     Path(room): Path<String>,

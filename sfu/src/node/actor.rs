@@ -129,7 +129,7 @@ fn serve(state: &mut State, now: Time, request: Request, dropped: u64) {
             let _ = reply.send(state.count(result));
         }
         Request::Sound(wish, reply) => {
-            let result = state.sound(wish);
+            let result = state.sound(now, wish);
             let _ = reply.send(state.count(result));
         }
         Request::DeleteRoom(name, reply) => {

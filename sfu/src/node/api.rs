@@ -162,6 +162,9 @@ pub struct PeerInfo {
     /// It is a telephone: it hears a mix, and never shows a picture.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub phone: bool,
+    /// It is nobody, but the room's own voice: what is played to the room. Counts for nothing, and hears nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub announcer: bool,
     /// What it publishes.
     pub tracks: Vec<TrackInfo>,
 }

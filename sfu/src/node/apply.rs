@@ -12,7 +12,7 @@ use kaname_engine::{DtlsParams, ShardId};
 
 use super::api::*;
 use super::error::NodeError;
-use super::model::{Layer, Leg, Peer, Shape, Subscription, Track};
+use super::model::{Layer, Leg, Peer, PeerKind, Shape, Subscription, Track};
 use super::names::Ssrcs;
 use super::plan::{Intent, Wish};
 use super::state::State;
@@ -273,7 +273,8 @@ impl State {
         self.tracks.insert(track_id.clone(), id.clone());
         if let Some(peer) = self.peers.get_mut(id) {
             peer.tracks.push(track);
-            if let Some(room) = self.rooms.get_mut(room) {
+            // The announcer is none of the peers, so viewers without a wish are not given its track.
+            if let Some(room) = self.rooms.get_mut(room).filter(|_| peer.kind != PeerKind::Announcer) {
                 room.publishers.insert(peer.order, id.clone());
             }
         }

@@ -77,9 +77,14 @@ pub enum NodeError {
     /// Only rooms that have a PIN are open to this telephone.
     #[error("the room has no PIN, and this caller may enter with one only; create the room with a PIN")]
     NoPin,
-    /// No telephone is in the room.
-    #[error("no telephone is in the room, and only telephones hear what is played; call one first")]
+    /// Nobody is in the room who could hear what is to be played.
+    #[error("nobody is in the room who could hear it; play it when somebody is")]
     NoListeners,
+    /// The track is what is played to the room.
+    #[error(
+        "what is played to a room cannot be muted, since its telephones would still hear it; stop it instead"
+    )]
+    Announcement,
     /// Nothing is being recorded, or something is already.
     #[error("the room is {}being recorded", if *.already { "already " } else { "not " })]
     Recording {
@@ -131,6 +136,7 @@ impl NodeError {
             NodeError::PinBlocked => "pin_blocked",
             NodeError::NoPin => "no_pin",
             NodeError::NoListeners => "no_listeners",
+            NodeError::Announcement => "announcement",
             NodeError::Recording { already: true } => "already_recording",
             NodeError::Recording { already: false } => "not_recording",
             NodeError::NoAudio => "no_audio",
@@ -166,6 +172,7 @@ impl NodeError {
             | NodeError::NotNegotiated
             | NodeError::NothingPublished
             | NodeError::NoListeners
+            | NodeError::Announcement
             | NodeError::Recording { .. } => 409,
             NodeError::CodecUnsupported { .. } => 422,
             NodeError::AtCapacity { .. } | NodeError::NoAudio | NodeError::Busy | NodeError::ShuttingDown => {

@@ -166,6 +166,13 @@ impl State {
         for id in peers {
             self.end(&id, TIMEOUT);
         }
+        let announced = |(name, room): (&String, &super::model::Room)| {
+            let announcer = self.peers.get(room.announcer.as_ref()?.peer())?;
+            (announcer.shard == shard).then(|| name.clone())
+        };
+        for name in self.rooms.iter().filter_map(announced).collect::<Vec<_>>() {
+            self.dismiss_announcer(&name);
+        }
         // Permanent rooms that have nobody elsewhere would stay without a shard.
         let left = self.rooms.iter().filter(|(_, room)| room.shard == shard && room.peers.is_empty());
         for name in left.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
@@ -179,6 +186,7 @@ impl State {
         self.settle_load(now);
         self.expire_stats(now);
         self.check_layers(now);
+        self.begin_announcements(now);
         let late =
             |p: &&super::model::Peer| p.leg.as_ref().is_some_and(|l| !l.connected && now >= l.deadline);
         let mut ghosts: Vec<PeerId> = self.peers.values().filter(late).map(|p| p.id.clone()).collect();

@@ -1,5 +1,6 @@
 //! What mixes for the telephones of a room, and for its recording: an audio worker's room, in which every microphone and
-//! every telephone speaks. It begins with the first who needs it and ends with the last.
+//! every telephone speaks. It begins with the first who needs it and ends with the last. What is played to the room needs it
+//! too, so that a telephone or a recording that comes meanwhile has the rest.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,9 @@ use kaname_engine::audio::{
 use kaname_engine::core::Command;
 use kaname_engine::core::command::LinkId;
 
+use super::announcer::Announcer;
 use super::api::*;
+use super::model::Room;
 use super::state::State;
 use crate::sdp::Chosen;
 
@@ -37,10 +40,11 @@ pub(super) struct Mixer {
     pub(super) tone: bool,
 }
 
-impl Mixer {
-    /// Whether anybody hears it.
-    pub(super) fn is_needed(&self) -> bool {
-        self.phones > 0 || self.recorder.is_some()
+impl Room {
+    /// Whether anybody hears the mixer, or might as long as something is played.
+    pub(super) fn needs_mixer(&self) -> bool {
+        let heard = self.mixer.as_ref().is_some_and(|mixer| mixer.phones > 0 || mixer.recorder.is_some());
+        heard || self.announcer.as_ref().is_some_and(Announcer::sounds)
     }
 }
 
@@ -80,6 +84,13 @@ impl State {
         (worker, id)
     }
 
+    /// Nobody may need the mixer any more.
+    pub(super) fn drop_mixer(&mut self, name: &str) {
+        if self.rooms.get(name).is_some_and(|room| !room.needs_mixer()) {
+            self.remove_mixer(name);
+        }
+    }
+
     pub(super) fn remove_mixer(&mut self, name: &str) {
         let recorder = self.rooms.get_mut(name).and_then(|room| room.mixer.as_mut()?.recorder.take());
         self.end_recorder(name, recorder);
@@ -96,7 +107,7 @@ impl State {
     }
 
     /// The worker with the fewest mixers.
-    fn least_mixing(&self) -> usize {
+    pub(super) fn least_mixing(&self) -> usize {
         let mixers = |worker: usize| {
             self.rooms
                 .values()

@@ -7,6 +7,7 @@ use kaname_engine::core::command::{ExtensionIds, LegId, LinkId, MediaKind, Sende
 use kaname_engine::{DtlsParams, ShardId};
 use tokio::sync::{mpsc, oneshot};
 
+use super::announcer::Announcer;
 use super::api::*;
 use super::data::Bucket;
 use super::mixer::Mixer;
@@ -14,6 +15,7 @@ use super::names::Ssrcs;
 use super::phones::Phone;
 use super::pins::{Pin, Wrong};
 use super::speakers::Speakers;
+use super::voice::Voice;
 use crate::sdp::{Chosen, Ice};
 
 /// A room. It lives on one shard as long as it fits there; packets of a larger one cross once for each other shard.
@@ -30,8 +32,10 @@ pub(super) struct Room {
     /// Of these, who publishes, by the number of their joining.
     pub(super) publishers: BTreeMap<u64, PeerId>,
     pub(super) speakers: Speakers,
-    /// While telephones are in it, or its sound is recorded.
+    /// While telephones are in it, something is played to it, or its sound is recorded.
     pub(super) mixer: Option<Mixer>,
+    /// From the first prompt that is played to it, until nobody is in it any more. None of its `peers`.
+    pub(super) announcer: Option<Announcer>,
     /// What telephones have to type, and how often they typed something else.
     pub(super) pin: Option<Pin>,
     pub(super) wrong_pins: Wrong,
@@ -39,7 +43,17 @@ pub(super) struct Room {
     pub(super) tones: bool,
 }
 
-/// A participant.
+/// What a peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PeerKind {
+    /// A browser, or what speaks like one.
+    Client,
+    Phone,
+    /// The room's own voice, which is no participant.
+    Announcer,
+}
+
+/// A participant, or what is shown as one.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) id: PeerId,
@@ -53,9 +67,11 @@ pub(super) struct Peer {
     pub(super) _stay: oneshot::Sender<()>,
     /// Joins of the node before this one.
     pub(super) order: u64,
-    /// It is a telephone, and this is what it has in place of a leg.
-    pub(super) is_phone: bool,
+    pub(super) kind: PeerKind,
+    /// What a telephone has in place of a leg.
     pub(super) phone: Option<Phone>,
+    /// What makes its track, where that is an audio worker.
+    pub(super) voice: Option<Voice>,
     /// `None` before the first answer.
     pub(super) leg: Option<Leg>,
     pub(super) tracks: Vec<Track>,
@@ -189,7 +205,8 @@ impl Peer {
         PeerInfo {
             id: self.id.clone(),
             name: self.name.clone(),
-            phone: self.is_phone,
+            phone: self.kind == PeerKind::Phone,
+            announcer: self.kind == PeerKind::Announcer,
             tracks: self.tracks.iter().map(Track::info).collect(),
         }
     }

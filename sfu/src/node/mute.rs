@@ -6,6 +6,7 @@ use kaname_engine::core::command::StreamId;
 
 use super::api::*;
 use super::error::NodeError;
+use super::model::PeerKind;
 use super::state::State;
 
 impl State {
@@ -16,8 +17,7 @@ impl State {
         if owner.id != *by && !peer.grants.admin {
             return Err(NodeError::Forbidden { action: "mute others" });
         }
-        self.set_muted(track, muted);
-        Ok(())
+        self.set_muted(track, muted)
     }
 
     pub(super) fn mute_in(&mut self, room: &str, track: &TrackId, muted: bool) -> Result<(), NodeError> {
@@ -25,17 +25,19 @@ impl State {
             return Err(NodeError::NoSuchRoom);
         }
         self.track(track).filter(|(p, _)| p.room == room).ok_or(NodeError::NoSuchTrack)?;
-        self.set_muted(track, muted);
-        Ok(())
+        self.set_muted(track, muted)
     }
 
-    fn set_muted(&mut self, id: &TrackId, muted: bool) {
-        let Some(owner) = self.tracks.get(id).cloned() else { return };
-        let Some(peer) = self.peers.get_mut(&owner) else { return };
+    fn set_muted(&mut self, id: &TrackId, muted: bool) -> Result<(), NodeError> {
+        let owner = self.tracks.get(id).cloned().ok_or(NodeError::NoSuchTrack)?;
+        let peer = self.peers.get_mut(&owner).ok_or(NodeError::NoSuchTrack)?;
+        if peer.kind == PeerKind::Announcer {
+            return Err(NodeError::Announcement);
+        }
         let (shard, room) = (peer.shard, peer.room.clone());
-        let Some(track) = peer.tracks.iter_mut().find(|t| t.id == *id) else { return };
+        let track = peer.tracks.iter_mut().find(|t| t.id == *id).ok_or(NodeError::NoSuchTrack)?;
         if std::mem::replace(&mut track.muted, muted) == muted {
-            return;
+            return Ok(());
         }
         let microphone = track.shape.source == Source::Microphone;
         let streams: Vec<StreamId> = track.layers.iter().map(|l| l.stream).collect();
@@ -51,5 +53,6 @@ impl State {
             room.speakers.forget(&owner);
         }
         self.tell_room(&room, None, &Notice::TrackMuted { track: id.clone(), muted });
+        Ok(())
     }
 }

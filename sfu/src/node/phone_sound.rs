@@ -1,11 +1,12 @@
-//! Sounds that are put into a room, and recordings made of it. Prompts and tones are heard by its telephones, which are sent
-//! a mix; who is sent tracks is not sent that.
+//! Sounds that are put into a room, and recordings made of it. Prompts for one telephone, and the tones of joins and leaves,
+//! are in the mix that telephones are sent; what is played to the whole room is the announcer's (see [`super::announcer`]).
 
 use std::path::PathBuf;
 
 use kaname_engine::audio::{
     AudioCommand, AudioId, Manner, Prompt, Rate, RecordFormat, RecordOf, RecordTo, Side,
 };
+use kaname_engine::core::Time;
 
 use super::api::*;
 use super::error::NodeError;
@@ -13,13 +14,14 @@ use super::mixer::MIX_RATE;
 use super::state::State;
 
 /// What prompts and the tones of joins and leaves are called in the worker.
-const PROMPT: u64 = 0;
+pub(super) const PROMPT: u64 = 0;
 pub(super) const TONE: u64 = 1;
 
 /// What is played to, or recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SoundOf {
-    /// A room: all telephones in it hear what is played, and all voices are recorded, as one channel at 16 kHz.
+    /// A room: all in it hear what is played, telephones in their mix and others as a track; all voices and what is played
+    /// are recorded, as one channel at 16 kHz.
     Room(String),
     /// A telephone in a room: it alone hears what is played. Its own voice is recorded left, and all voices right.
     Phone(PeerId),
@@ -67,23 +69,19 @@ struct Point {
 }
 
 impl State {
-    pub(super) fn sound(&mut self, wish: SoundWish) -> Result<(), NodeError> {
+    pub(super) fn sound(&mut self, now: Time, wish: SoundWish) -> Result<(), NodeError> {
         match wish {
+            SoundWish::Play { to: SoundOf::Room(room), prompt, times } => {
+                self.announce(now, &room, prompt, times)
+            }
             SoundWish::Play { to, prompt, times } => {
-                let point = self.listener(&to)?;
-                let play = AudioCommand::Play {
-                    to: point.hears,
-                    token: PROMPT,
-                    prompt,
-                    times: Some(times.max(1)),
-                    gain: 1.0,
-                    manner: Manner::Mixed,
-                };
-                self.audio(point.worker, play);
+                let point = self.point(&to)?.ok_or(NodeError::NoListeners)?;
+                self.audio(point.worker, play(point.hears, PROMPT, prompt, times));
                 Ok(())
             }
+            SoundWish::StopPlaying(SoundOf::Room(room)) => self.stop_announcements(&room),
             SoundWish::StopPlaying(to) => {
-                let point = self.listener(&to)?;
+                let point = self.point(&to)?.ok_or(NodeError::NoListeners)?;
                 let stop = AudioCommand::StopPlaying { to: point.hears, token: Some(PROMPT) };
                 self.audio(point.worker, stop);
                 Ok(())
@@ -124,13 +122,6 @@ impl State {
         Ok(Some(Point { room: name, worker: mixer.worker, hears, recorder }))
     }
 
-    /// The same for who is to hear something.
-    fn listener(&self, to: &SoundOf) -> Result<Point, NodeError> {
-        let has_phones =
-            |point: &Point| self.rooms[&point.room].mixer.as_ref().is_some_and(|mixer| mixer.phones > 0);
-        self.point(to)?.filter(has_phones).ok_or(NodeError::NoListeners)
-    }
-
     fn record(&mut self, of: SoundOf, path: PathBuf) -> Result<(), NodeError> {
         if self.engine.audio_workers() == 0 {
             return Err(NodeError::NoAudio);
@@ -147,8 +138,8 @@ impl State {
             SoundOf::Phone(peer) => {
                 let room = self.peer(peer)?.room.clone();
                 let (worker, mixer) = self.open_mixer(&room);
-                let voice = self.peer(peer)?.phone.as_ref().map(|phone| phone.transcoder);
-                let voice = voice.map(|id| RecordOf { id, side: Side::In });
+                let voice = self.peer(peer)?.voice.as_ref();
+                let voice = voice.map(|voice| RecordOf { id: voice.id, side: Side::In });
                 (worker, voice.into_iter().chain([RecordOf { id: mixer, side: Side::Out }]).collect())
             }
         };
@@ -184,14 +175,6 @@ impl State {
         }
     }
 
-    /// Nobody may need the mixer any more.
-    fn drop_mixer(&mut self, room: &str) {
-        let mixer = self.rooms.get(room).and_then(|room| room.mixer.as_ref());
-        if mixer.is_some_and(|mixer| !mixer.is_needed()) {
-            self.remove_mixer(room);
-        }
-    }
-
     /// A recorder is gone.
     pub(super) fn recording_over(&mut self, id: AudioId) {
         let Some(of) = self.recordings.remove(&id) else { return };
@@ -209,7 +192,12 @@ impl State {
         tracing::warn!(command, why, "an audio worker refused, or gave up");
         match command {
             "Record" => self.recording_over(id),
-            "Play" => self.tone_over(id),
+            "Play" => {
+                self.tone_over(id);
+                self.announcements_over(id, None);
+            }
+            // The worker is full: with the next prompt it is tried again.
+            "AddPlayer" => self.dismiss_voice(id),
             _ => {}
         }
     }
@@ -219,16 +207,8 @@ impl State {
         let Some(room) = self.rooms.get_mut(room).filter(|room| room.tones) else { return };
         let Some(mixer) = room.mixer.as_mut().filter(|mixer| !mixer.tone) else { return };
         mixer.tone = true;
-        let play = AudioCommand::Play {
-            to: mixer.id,
-            token: TONE,
-            prompt: tone(MIX_RATE),
-            times: Some(1),
-            gain: 1.0,
-            manner: Manner::Mixed,
-        };
-        let worker = mixer.worker;
-        self.audio(worker, play);
+        let (worker, tone) = (mixer.worker, play(mixer.id, TONE, tone(MIX_RATE), 1));
+        self.audio(worker, tone);
     }
 
     pub(super) fn tone_over(&mut self, mixer: AudioId) {
@@ -237,4 +217,9 @@ impl State {
             found.tone = false;
         }
     }
+}
+
+/// Plays a prompt so many times, at least once, beside what else there is to be heard.
+pub(super) fn play(to: AudioId, token: u64, prompt: Prompt, times: u32) -> AudioCommand {
+    AudioCommand::Play { to, token, prompt, times: Some(times.max(1)), gain: 1.0, manner: Manner::Mixed }
 }

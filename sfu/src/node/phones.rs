@@ -7,23 +7,21 @@
 
 use kaname_engine::ShardId;
 use kaname_engine::audio::{
-    AudioCommand, AudioEvent, AudioId, Codec as AudioCodec, OpusConfig, Output, ParticipantConfig, Prompt,
-    SendFormat, SendKeys, Start, StreamFormat, TranscoderConfig,
+    AudioCommand, AudioEvent, AudioId, Output, ParticipantConfig, Prompt, SendFormat, SendKeys, Start,
+    StreamFormat, TranscoderConfig,
 };
-use kaname_engine::core::command::{
-    Codec, ImportConfig, LinkId, MediaKind, PayloadMap, PayloadType, SenderId, StreamId,
-};
+use kaname_engine::core::command::{Codec, LinkId, PayloadMap, SenderId, StreamId};
 use kaname_engine::core::{Command, Time};
 
 use super::api::*;
 use super::error::NodeError;
-use super::mixer::{DELAY_MS, PTIME_MS};
-use super::model::{Layer, Shape, Span};
+use super::mixer::DELAY_MS;
+use super::model::Peer;
 use super::phone_sound::TONE;
 use super::pins::Entry;
 use super::state::State;
 use super::stay::End;
-use crate::sdp::Chosen;
+use super::voice::{for_browsers, import};
 
 /// The m-line of a telephone's one track.
 const MID: &str = "phone";
@@ -71,10 +69,6 @@ pub(super) struct Phone {
     line: PhoneLine,
     /// Its voice for the mixer and for the transcoder.
     voice: LinkId,
-    /// Makes its track.
-    pub(super) transcoder: AudioId,
-    /// Where the track goes: one for each shard on which somebody is sent it.
-    outputs: Vec<Output>,
     /// Its place in the mixer, and what that makes for it.
     pub(super) ear: AudioId,
     mix_stream: StreamId,
@@ -111,17 +105,19 @@ impl State {
     /// The telephone's codecs or its connection changed. Its track goes on, and so does what is recorded of it.
     pub(super) fn change_phone(&mut self, id: &PeerId, line: PhoneLine) -> Result<(), NodeError> {
         let peer = self.peer(id)?;
-        let Some(phone) = peer.phone.as_ref().filter(|_| peer.shard == line.shard) else {
+        let (Some(phone), Some(track)) = (&peer.phone, &peer.voice) else {
             return Err(NodeError::NoSuchPeer);
         };
+        if peer.shard != line.shard {
+            return Err(NodeError::NoSuchPeer);
+        }
         let mixer = self.rooms.get(&peer.room).and_then(|room| room.mixer.as_ref());
         let (Some(worker), old) = (mixer.map(|mixer| mixer.worker), phone.line.clone()) else {
             return Err(NodeError::NoSuchPeer);
         };
         let muted = line.held || peer.tracks.iter().any(|track| track.muted);
         let (shard, stream) = (line.shard, line.stream);
-        let (transcoder, ear, mut voice, mut mix) =
-            (phone.transcoder, phone.ear, phone.voice, phone.mix_stream);
+        let (transcoder, ear, mut voice, mut mix) = (track.id, phone.ear, phone.voice, phone.mix_stream);
         let at = self.engine.audio_index(worker);
         if old.stream != stream {
             // The old stream has ended, and its link with it.
@@ -133,7 +129,7 @@ impl State {
         }
         self.command(shard, Command::MuteStream { stream, muted });
         if old.receives != line.receives || old.sends != line.sends {
-            let config = Box::new(self.for_browsers(&line));
+            let config = Box::new(self.transcoder(&line));
             self.audio(worker, AudioCommand::ChangeTranscoder { id: transcoder, config });
             let config = Box::new(self.ear(&line));
             self.audio(worker, AudioCommand::ChangeParticipant { id: ear, config });
@@ -161,25 +157,22 @@ impl State {
         let (worker, mixer) = self.mixer(&room);
         let at = self.engine.audio_index(worker);
         let shard = line.shard;
-        let [voice, heard, mix] = [self.link(), self.link(), self.link()];
-        let [transcoder, ear] = [AudioId(self.numbers.take()), AudioId(self.numbers.take())];
-        let [stream, mix_stream] = [StreamId(self.numbers.take()), StreamId(self.numbers.take())];
+        let voice = self.link();
+        let track = self.new_voice(worker, shard);
+        let (ear, mix, mix_stream) =
+            (AudioId(self.numbers.take()), self.link(), StreamId(self.numbers.take()));
         self.command(shard, Command::ExportStream { stream: line.stream, link: voice, to: at });
         self.command(shard, Command::MuteStream { stream: line.stream, muted: line.held });
-        let outputs = vec![Output { shard, link: heard }];
-        let config = Box::new(self.for_browsers(&line));
+        let config = Box::new(self.transcoder(&line));
         self.audio(
             worker,
             AudioCommand::AddTranscoder {
-                id: transcoder,
+                id: track.id,
                 input: Some(voice),
-                outputs: outputs.clone(),
+                outputs: track.outputs.clone(),
                 config,
             },
         );
-        let chosen = Chosen::opus();
-        let config = Box::new(import(chosen.main.number, Codec::Opus, chosen.main.clock_rate));
-        self.command(shard, Command::ImportStream { stream, link: heard, from: at, config });
         let config = Box::new(self.ear(&line));
         let join = AudioCommand::Join {
             room: mixer,
@@ -191,9 +184,9 @@ impl State {
         self.audio(worker, join);
         self.import_mix(&line, mix_stream, mix, at);
         if let Some(peer) = self.peers.get_mut(id) {
-            peer.phone = Some(Phone { line, voice, transcoder, outputs, ear, mix_stream, recorder: None });
+            peer.phone = Some(Phone { line, voice, ear, mix_stream, recorder: None });
         }
-        self.publish_phone(id, &room, stream, chosen);
+        self.publish_voice(id, MID, track);
     }
 
     /// What the mixer makes for a telephone comes to its shard.
@@ -216,24 +209,9 @@ impl State {
         self.command(line.shard, command);
     }
 
-    /// The caller's voice becomes a track.
-    fn publish_phone(&mut self, id: &PeerId, room: &str, stream: StreamId, chosen: Chosen) {
-        let shape = Shape {
-            kind: TrackKind::Audio,
-            source: Source::Microphone,
-            chosen,
-            ssrc: None,
-            rtx_ssrc: None,
-            rids: Vec::new(),
-            transport_cc: false,
-        };
-        let layers = vec![Layer { rid: None, stream, packets: 0, alive: None }];
-        self.add_track(id, room, MID, shape, layers);
-    }
-
     /// What a telephone had in the audio worker and on its shard ends; its leg is the calls'.
-    pub(super) fn hang_up(&mut self, room: &str, phone: &Phone) {
-        let shard = phone.line.shard;
+    pub(super) fn hang_up(&mut self, peer: &Peer, phone: &Phone) {
+        let (shard, room) = (phone.line.shard, &peer.room);
         self.end_recorder(room, phone.recorder);
         self.command(shard, Command::EndExport { link: phone.voice });
         self.command(shard, Command::RemoveStream { stream: phone.mix_stream });
@@ -241,59 +219,12 @@ impl State {
         let Some(mixer) = self.rooms.get_mut(room).and_then(|room| room.mixer.as_mut()) else { return };
         let worker = mixer.worker;
         mixer.phones -= 1;
-        let last = !mixer.is_needed();
         self.audio(worker, AudioCommand::Remove { id: phone.ear });
-        self.audio(worker, AudioCommand::Remove { id: phone.transcoder });
         self.numbers.free(phone.ear.0);
-        self.numbers.free(phone.transcoder.0);
-        if last {
-            self.remove_mixer(room);
+        if let Some(voice) = &peer.voice {
+            self.remove_voice(voice);
         }
-    }
-
-    /// A telephone's track goes to another shard: the worker sends it there, as it does to the first.
-    pub(super) fn span_phone(&mut self, track_id: &TrackId, to: ShardId) -> bool {
-        let link = LinkId(self.next_link);
-        let Some(owner) = self.tracks.get(track_id).cloned() else { return false };
-        let Some(peer) = self.peers.get_mut(&owner) else { return false };
-        let room = peer.room.clone();
-        let Some(phone) = peer.phone.as_mut() else { return false };
-        let Some(track) = peer.tracks.iter_mut().find(|track| track.id == *track_id) else { return false };
-        self.next_link += 1;
-        phone.outputs.push(Output { shard: to, link });
-        let change = AudioCommand::SetOutputs { id: phone.transcoder, outputs: phone.outputs.clone() };
-        let (stream, muted) = (track.stream(), track.muted);
-        let main = &track.shape.chosen.main;
-        let config = Box::new(import(main.number, Codec::Opus, main.clock_rate));
-        track.spans.insert(to, Span { subscriptions: 1, links: vec![link] });
-        let Some(worker) =
-            self.rooms.get(&room).and_then(|room| room.mixer.as_ref()).map(|mixer| mixer.worker)
-        else {
-            return true;
-        };
-        let from = self.engine.audio_index(worker);
-        self.command(to, Command::ImportStream { stream, link, from, config });
-        if muted {
-            self.command(to, Command::MuteStream { stream, muted });
-        }
-        self.audio(worker, change);
-        true
-    }
-
-    /// The last subscription there has ended. False: no telephone's track.
-    pub(super) fn unspan_phone(&mut self, track_id: &TrackId, links: &[LinkId]) -> bool {
-        let Some(owner) = self.tracks.get(track_id).cloned() else { return false };
-        let Some(peer) = self.peers.get_mut(&owner) else { return false };
-        let room = peer.room.clone();
-        let Some(phone) = peer.phone.as_mut() else { return false };
-        phone.outputs.retain(|output| !links.contains(&output.link));
-        let change = AudioCommand::SetOutputs { id: phone.transcoder, outputs: phone.outputs.clone() };
-        if let Some(worker) =
-            self.rooms.get(&room).and_then(|room| room.mixer.as_ref()).map(|mixer| mixer.worker)
-        {
-            self.audio(worker, change);
-        }
-        true
+        self.drop_mixer(room);
     }
 
     /// Muting silences a telephone at its source: for those who are sent its track and for the mixer.
@@ -307,12 +238,17 @@ impl State {
     pub(super) fn audio_event(&mut self, now: Time, event: AudioEvent) {
         match event {
             AudioEvent::Speaking { id, on, .. } => {
-                let Some((peer, room)) = self.phone_of(id) else { return };
+                let Some((peer, room)) = self.owner_of(id) else { return };
                 if let Some(room) = self.rooms.get_mut(&room) {
                     room.speakers.level(now, &peer, if on { SPEAKS } else { SILENT });
                 }
             }
-            AudioEvent::PlayEnded { id, token: TONE, .. } => self.tone_over(id),
+            AudioEvent::PlayEnded { id, token, .. } => {
+                if token == TONE {
+                    self.tone_over(id);
+                }
+                self.announcements_over(id, Some(token));
+            }
             AudioEvent::Refused { id, command, why } => self.sound_failed(id, command, &why.to_string()),
             AudioEvent::Recorded { id, path, ms, lost_ms } => {
                 tracing::info!(file = %path.display(), ms, lost_ms, "recorded");
@@ -320,18 +256,19 @@ impl State {
             }
             AudioEvent::Failed { id, why } => {
                 self.sound_failed(id, "Record", &why.to_string());
-                let Some((peer, _)) = self.phone_of(id) else { return };
-                tracing::error!(peer = %peer, why = %why, "the audio of a telephone failed; it leaves");
+                let Some((peer, _)) = self.owner_of(id) else { return };
+                tracing::error!(peer = %peer, why = %why, "the audio of a peer failed; it leaves");
                 self.end(&peer, End::Leave(LeaveReason::Timeout));
             }
             _ => {}
         }
     }
 
-    /// Whose ear or transcoder it is.
-    fn phone_of(&self, id: AudioId) -> Option<(PeerId, String)> {
-        let is = |phone: &Phone| phone.ear == id || phone.transcoder == id;
-        let peer = self.peers.values().find(|peer| peer.phone.as_ref().is_some_and(is))?;
+    /// Whose ear or voice it is.
+    fn owner_of(&self, id: AudioId) -> Option<(PeerId, String)> {
+        let hears = |peer: &Peer| peer.phone.as_ref().is_some_and(|phone| phone.ear == id);
+        let speaks = |peer: &Peer| peer.voice.as_ref().is_some_and(|voice| voice.id == id);
+        let peer = self.peers.values().find(|peer| hears(peer) || speaks(peer))?;
         Some((peer.id.clone(), peer.room.clone()))
     }
 
@@ -341,19 +278,16 @@ impl State {
         link
     }
 
-    fn start(&mut self) -> Start {
+    pub(super) fn start(&mut self) -> Start {
         let number = self.random.number();
         Start { sequence: number as u16 & 0x7fff, timestamp: (number >> 16) as u32 }
     }
 
-    fn for_browsers(&mut self, line: &PhoneLine) -> TranscoderConfig {
+    /// What makes its track of what comes from it.
+    fn transcoder(&mut self, line: &PhoneLine) -> TranscoderConfig {
         TranscoderConfig {
             receives: line.receives.clone(),
-            sends: SendFormat {
-                codec: AudioCodec::Opus(OpusConfig::default()),
-                payload_type: Chosen::opus().main.number,
-                ptime_ms: PTIME_MS,
-            },
+            sends: for_browsers(),
             noise_type: None,
             detect_tones: false,
             keys: SendKeys::Never,
@@ -373,12 +307,5 @@ impl State {
             keys: SendKeys::Never,
             delay_ms_min: DELAY_MS,
         }
-    }
-}
-
-fn import(number: u8, codec: Codec, clock_rate: u32) -> ImportConfig {
-    ImportConfig {
-        kind: MediaKind::Audio,
-        payload_types: vec![PayloadType { number, rtx: None, codec, clock_rate }],
     }
 }

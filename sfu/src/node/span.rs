@@ -21,7 +21,7 @@ impl State {
             span.subscriptions += 1;
             return;
         }
-        if self.span_phone(track_id, to) {
+        if self.span_voice(track_id, to) {
             return;
         }
         let Some((_, track)) = self.track_mut(track_id) else { return };
@@ -59,7 +59,7 @@ impl State {
         for stream in streams {
             self.command(to, Command::RemoveStream { stream });
         }
-        if self.unspan_phone(track_id, &links) {
+        if self.unspan_voice(track_id, &links) {
             return;
         }
         for link in links {

@@ -11,6 +11,7 @@ use kaname_engine::core::command::{LegId, StreamId};
 use kaname_engine::core::{Command, Time};
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::announcer::Announcer;
 use super::api::*;
 use super::engine::{MediaEngine, Refused};
 use super::error::NodeError;
@@ -173,6 +174,18 @@ impl State {
         self.peers.get(id).ok_or(NodeError::NoSuchPeer)
     }
 
+    /// How many are in the rooms.
+    pub(super) fn participants(&self) -> usize {
+        self.shards.iter().map(|shard| shard.peers).sum()
+    }
+
+    /// Names what will be told of later. Never one twice.
+    pub(super) fn token(&mut self) -> u64 {
+        let token = self.next_token;
+        self.next_token += 1;
+        token
+    }
+
     /// The track with its publisher.
     pub(super) fn track(&self, id: &TrackId) -> Option<(&Peer, &Track)> {
         let peer = self.peers.get(self.tracks.get(id)?)?;
@@ -220,7 +233,8 @@ impl State {
     /// A room with its peers, without one of them.
     pub(super) fn room(&self, name: &str, but: Option<&PeerId>) -> Result<RoomInfo, NodeError> {
         let room = self.rooms.get(name).ok_or(NodeError::NoSuchRoom)?;
-        let others = room.peers.iter().filter(|id| Some(*id) != but);
+        let announcer = room.announcer.as_ref().map(Announcer::peer);
+        let others = room.peers.iter().filter(|id| Some(*id) != but).chain(announcer);
         let peers = others.filter_map(|id| Some(self.peers.get(id)?.info())).collect();
         Ok(RoomInfo { name: name.to_owned(), peers })
     }
@@ -244,7 +258,7 @@ impl State {
         };
         NodeCounters {
             rooms: self.rooms.len() as u64,
-            peers: self.peers.len() as u64,
+            peers: self.participants() as u64,
             connected: self.peers.values().filter(connected).count() as u64,
             tracks: self.tracks.len() as u64,
             spans: self.peers.values().flat_map(|p| &p.tracks).map(|t| t.spans.len() as u64).sum(),

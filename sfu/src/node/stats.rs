@@ -55,8 +55,7 @@ impl State {
     fn query(&mut self, now: Time, id: &PeerId, askers: Vec<StatsReply>) {
         let Some(peer) = self.peers.get(id) else { return };
         let (Some(leg), shard) = (peer.leg.as_ref().map(|l| l.id), peer.shard) else { return };
-        let token = self.next_token;
-        self.next_token += 1;
+        let token = self.token();
         self.pending.insert(token, Pending { peer: id.clone(), deadline: now + PATIENCE, askers });
         self.command(shard, Command::QueryStats { leg, token });
     }

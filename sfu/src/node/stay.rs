@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::api::*;
 use super::data::Bucket;
 use super::error::NodeError;
-use super::model::{Peer, Room};
+use super::model::{Peer, PeerKind, Room};
 use super::names::{check_peer, check_room};
 use super::pins::Wrong;
 use super::speakers::Speakers;
@@ -69,36 +69,15 @@ impl State {
             return Err(NodeError::ShuttingDown);
         }
         check_room(&request.room)?;
-        let name = check_peer(&request.name)?;
+        let request = JoinRequest { name: check_peer(&request.name)?, ..request };
         if !request.grants.join || !request.grants.covers(&request.room) {
             return Err(NodeError::Forbidden { action: "join this room" });
         }
         self.check_join(&request.room)?;
         let shard = at.unwrap_or(self.open_room(&request.room, false)?);
-        let id = PeerId::new(format!("p_{}", self.random.letters(12)));
-        let limits = &self.config.limits;
-        let (sender, notices) = mpsc::channel(limits.notices.max(1));
-        let (stay, ended) = oneshot::channel();
-        let order = self.counters.joins_total;
-        let peer = Peer {
-            id: id.clone(),
-            name,
-            room: request.room.clone(),
-            shard,
-            grants: request.grants,
-            notices: request.news.then_some(sender),
-            _stay: stay,
-            order,
-            is_phone: at.is_some(),
-            phone: None,
-            leg: None,
-            tracks: Vec::new(),
-            subscriptions: Vec::new(),
-            channels: Default::default(),
-            messages: Bucket::new(limits.messages_per_second, now),
-            message_bytes: Bucket::new(limits.message_bytes_per_second, now),
-            next_warning: now,
-        };
+        let kind = if at.is_some() { PeerKind::Phone } else { PeerKind::Client };
+        let (peer, notices, ended) = self.new_peer(now, kind, shard, &request);
+        let id = peer.id.clone();
         tracing::info!(peer = %id, room = %request.room, shard = shard.0, identity = ?request.identity, "joined");
         let info = peer.info();
         self.peers.insert(id.clone(), peer);
@@ -119,9 +98,43 @@ impl State {
         Ok(Joined { peer: info, room, notices, ended })
     }
 
+    /// A peer that nobody knows yet, what it is told, and the end of its stay.
+    pub(super) fn new_peer(
+        &mut self,
+        now: Time,
+        kind: PeerKind,
+        shard: ShardId,
+        request: &JoinRequest,
+    ) -> (Peer, mpsc::Receiver<Notice>, oneshot::Receiver<()>) {
+        let limits = &self.config.limits;
+        let (sender, notices) = mpsc::channel(limits.notices.max(1));
+        let (stay, ended) = oneshot::channel();
+        let peer = Peer {
+            id: PeerId::new(format!("p_{}", self.random.letters(12))),
+            name: request.name.clone(),
+            room: request.room.clone(),
+            shard,
+            grants: request.grants.clone(),
+            notices: request.news.then_some(sender),
+            _stay: stay,
+            order: self.counters.joins_total,
+            kind,
+            phone: None,
+            voice: None,
+            leg: None,
+            tracks: Vec::new(),
+            subscriptions: Vec::new(),
+            channels: Default::default(),
+            messages: Bucket::new(limits.messages_per_second, now),
+            message_bytes: Bucket::new(limits.message_bytes_per_second, now),
+            next_warning: now,
+        };
+        (peer, notices, ended)
+    }
+
     fn check_join(&self, room: &str) -> Result<(), NodeError> {
         let limits = &self.config.limits;
-        if self.peers.len() >= limits.peers {
+        if self.participants() >= limits.peers {
             let hint = "join at another node, or when someone has left";
             return Err(NodeError::AtCapacity { what: "node", limit: limits.peers, unit: "peers", hint });
         }
@@ -155,6 +168,7 @@ impl State {
             publishers: BTreeMap::new(),
             speakers: Speakers::default(),
             mixer: None,
+            announcer: None,
             pin: None,
             wrong_pins: Wrong::default(),
             tones: false,
@@ -216,12 +230,16 @@ impl State {
 
     /// A room that nobody is in ends, and with it what is recorded of it.
     pub(super) fn forget_room(&mut self, name: &str) {
+        self.dismiss_announcer(name);
         self.remove_mixer(name);
         self.rooms.remove(name);
     }
 
     /// Ends a stay: the others' subscriptions, the leg, the peer, and the room if it is left empty.
     pub(super) fn end(&mut self, id: &PeerId, end: End) {
+        if let Some(room) = self.announced_room(id) {
+            return self.dismiss_announcer(&room);
+        }
         if let Some(reason) = end.close() {
             self.tell(id, Notice::Closed { reason });
         }
@@ -235,20 +253,23 @@ impl State {
         tracing::info!(peer = %id, room = %peer.room, reason = end.name(), "left");
         *self.counters.left_total.entry(end.name()).or_default() += 1;
         if let Some(phone) = &peer.phone {
-            self.hang_up(&peer.room, phone);
+            self.hang_up(&peer, phone);
             for layer in peer.tracks.iter().flat_map(|track| &track.layers) {
                 self.command(peer.shard, Command::RemoveStream { stream: layer.stream });
             }
         }
         self.forget_leg(&peer, end);
-        let empty = self.rooms.get_mut(&peer.room).is_none_or(|room| {
+        let (empty, ends) = self.rooms.get_mut(&peer.room).map_or((true, true), |room| {
             room.peers.retain(|p| p != id);
             room.readers.retain(|p| p != id);
             room.publishers.remove(&peer.order);
             room.speakers.forget(id);
-            room.peers.is_empty() && !room.permanent
+            (room.peers.is_empty(), room.peers.is_empty() && !room.permanent)
         });
         if empty {
+            self.dismiss_announcer(&peer.room);
+        }
+        if ends {
             self.forget_room(&peer.room);
         } else if let End::Leave(reason) = end {
             self.tell_room(&peer.room, Some(id), &Notice::PeerLeft { peer: id.clone(), reason });

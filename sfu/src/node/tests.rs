@@ -1,6 +1,7 @@
 //! Tests of the node against a fake engine: no socket, no clock, all randomness from one seed.
 
 mod actor;
+mod announcer;
 mod data;
 mod endings;
 mod fake;
@@ -31,6 +32,7 @@ use super::error::NodeError;
 use super::handle::NodeConfig;
 use super::limits::NodeLimits;
 use super::names::Random;
+use super::phone_sound::SoundWish;
 use super::plan::Wish;
 use super::state::State;
 use crate::sdp::Offer;
@@ -74,6 +76,10 @@ impl World {
 
     fn join(&mut self, name: &str) -> Member {
         self.try_join("lobby", name, everything()).expect("joined")
+    }
+
+    fn sound(&mut self, wish: SoundWish) -> Result<(), NodeError> {
+        self.state.sound(self.now, wish)
     }
 
     fn negotiate(

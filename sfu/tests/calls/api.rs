@@ -14,19 +14,19 @@ use crate::support::{PATIENCE, World, config};
 const PHONES: &str = "/api/v1/rooms/lobby/phones";
 
 /// Asks with the token of the lobby's administrator.
-async fn ask(api: SocketAddr, line: &str, body: Option<Value>) -> Reply {
+pub(crate) async fn ask(api: SocketAddr, line: &str, body: Option<Value>) -> Reply {
     let token = admin("lobby");
     let body = body.map(|body| body.to_string()).unwrap_or_default();
     let headers = [("Content-Type", "application/json")];
     Ask { token: Some(&token), headers: &headers, body: body.as_bytes(), ..Ask::new(line) }.send(api).await
 }
 
-async fn post(api: SocketAddr, path: &str, body: Value) -> Reply {
+pub(crate) async fn post(api: SocketAddr, path: &str, body: Value) -> Reply {
     ask(api, &format!("POST {path}"), Some(body)).await
 }
 
 /// A telephone that calls the lobby: where it is to be asked about, and what it is answered.
-async fn call_in(api: SocketAddr, phone: &Phone, name: &str) -> (String, String) {
+pub(crate) async fn call_in(api: SocketAddr, phone: &Phone, name: &str) -> (String, String) {
     let reply = post(api, PHONES, json!({ "sdp": phone.describe("8", &[]), "name": name })).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
     let id = reply.json()["id"].as_str().unwrap().to_owned();

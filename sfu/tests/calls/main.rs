@@ -1,5 +1,6 @@
 //! Calls behind real doors on a real engine: what a SIP proxy sees, and what phones hear.
 
+mod announcements;
 mod api;
 mod doors;
 mod dtls;

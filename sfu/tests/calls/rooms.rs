@@ -78,7 +78,8 @@ impl Talker {
         tone / self.energy().max(1.0)
     }
 
-    fn energy(&self) -> f64 {
+    /// Of what was heard.
+    pub(crate) fn energy(&self) -> f64 {
         self.heard.iter().flatten().map(|sample| sample * sample).sum()
     }
 

@@ -18,8 +18,13 @@ pub(crate) fn sound_config(ports: (u16, u16), folder: &std::path::Path) -> Calls
 
 /// Half a second of a tone at 8 kHz, as WAV.
 pub(crate) fn wav() -> Vec<u8> {
-    let samples: Vec<u8> =
-        (0..4_000_i32).flat_map(|n| (((n * 37) % 16_000 - 8_000) as i16).to_le_bytes()).collect();
+    let samples: Vec<i16> = (0..4_000_i32).map(|n| ((n * 37) % 16_000 - 8_000) as i16).collect();
+    wav_of(&samples)
+}
+
+/// Samples at 8 kHz, as WAV.
+pub(crate) fn wav_of(samples: &[i16]) -> Vec<u8> {
+    let samples: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let mut file = b"RIFF".to_vec();
     file.extend((36 + samples.len() as u32).to_le_bytes());
     file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");

@@ -184,6 +184,9 @@ fn describe_audio(command: &AudioCommand) -> String {
         AudioCommand::AddTranscoder { id, input, outputs, config } => {
             format!("transcoder {} from {} to {} {:?}", id.0, from(*input), to(outputs), config.sends.codec)
         }
+        AudioCommand::AddPlayer { id, outputs, sends, .. } => {
+            format!("player {} to {} {:?}", id.0, to(outputs), sends.codec)
+        }
         AudioCommand::SetOutputs { id, outputs } => format!("outputs {} to {}", id.0, to(outputs)),
         AudioCommand::AddRoom { id, .. } => format!("room {}", id.0),
         AudioCommand::Join { room, id, input, outputs, .. } => {

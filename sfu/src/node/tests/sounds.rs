@@ -4,24 +4,24 @@ use std::path::PathBuf;
 
 use kaname_engine::audio::{AudioError, AudioEvent, AudioId, Prompt, Rate};
 
-use super::super::phone_sound::{SoundOf, SoundWish};
+use super::super::phone_sound::SoundOf;
 use super::phones::{call, line};
 use super::*;
 
-fn room() -> SoundOf {
+pub(super) fn room() -> SoundOf {
     SoundOf::Room("lobby".into())
 }
 
-fn record(of: SoundOf) -> SoundWish {
+pub(super) fn record(of: SoundOf) -> SoundWish {
     SoundWish::Record { of, path: "/srv/recordings/a.wav".into() }
 }
 
-fn play(to: SoundOf) -> SoundWish {
+pub(super) fn play(to: SoundOf) -> SoundWish {
     SoundWish::Play { to, prompt: Prompt::new(Rate::K8, vec![1; 80]), times: 2 }
 }
 
 /// The name behind these words in what was told.
-fn number(told: &[String], of: &str) -> AudioId {
+pub(super) fn number(told: &[String], of: &str) -> AudioId {
     let line = told.iter().find_map(|line| line.split_once(of)).expect("told").1;
     let digits: String = line.chars().take_while(char::is_ascii_digit).collect();
     AudioId(digits.parse().expect("a number"))
@@ -37,30 +37,26 @@ fn a_room_without_telephones_is_mixed_while_it_is_recorded() {
     let mut world = World::new();
     let (ada, _) = world.publisher("Ada");
     assert!(!world.told().iter().any(|line| line.starts_with("audio")));
-    world.state.sound(record(room())).expect("recorded");
+    world.sound(record(room())).expect("recorded");
     let told = world.told();
     let recorder = number(&told, "Record { id: AudioId(");
     assert!(told.iter().any(|line| line.starts_with("audio 0: join ")), "Ada is heard: {told:#?}");
-    assert_eq!(world.state.sound(record(room())), Err(NodeError::Recording { already: true }));
-    assert_eq!(world.state.sound(play(room())), Err(NodeError::NoListeners), "nobody would hear it");
+    assert_eq!(world.sound(record(room())), Err(NodeError::Recording { already: true }));
     // A telephone comes and goes: the mixer stays for the recording.
     let caller = call(&mut world, "one", line(0, 1)).expect("joined");
     world.state.leave(&caller.peer.id, LeaveReason::Left).expect("left");
     let told = world.told();
     assert!(!told.iter().any(|line| line.contains("room") && line.starts_with("audio 0: room")
         || line == &format!("audio 0: remove {}", recorder.0)));
-    world.state.sound(SoundWish::StopRecording(room())).expect("stopped");
+    world.sound(SoundWish::StopRecording(room())).expect("stopped");
     let told = world.told();
     assert_eq!(told[0], format!("audio 0: remove {}", recorder.0));
     assert_eq!(told.iter().filter(|line| line.contains("audio 0: remove ")).count(), 3, "{told:#?}");
-    assert_eq!(
-        world.state.sound(SoundWish::StopRecording(room())),
-        Err(NodeError::Recording { already: false })
-    );
+    assert_eq!(world.sound(SoundWish::StopRecording(room())), Err(NodeError::Recording { already: false }));
     complete(&mut world, recorder);
     world.state.leave(&ada.id, LeaveReason::Left).expect("left");
     world.assert_empty();
-    assert_eq!(world.state.sound(record(room())), Err(NodeError::NoSuchRoom));
+    assert_eq!(world.sound(record(room())), Err(NodeError::NoSuchRoom));
 }
 
 #[test]
@@ -69,25 +65,25 @@ fn a_recording_ends_with_its_room_its_telephone_or_its_disk() {
     let caller = call(&mut world, "one", line(0, 1)).expect("joined");
     let phone = SoundOf::Phone(caller.peer.id.clone());
     world.told();
-    world.state.sound(record(phone.clone())).expect("recorded");
+    world.sound(record(phone.clone())).expect("recorded");
     let told = world.told();
     assert!(
         told[0].contains("side: In") && told[0].contains("side: Out") && told[0].contains("stereo: true")
     );
     let first = number(&told, "Record { id: AudioId(");
-    world.state.sound(SoundWish::Pause { of: phone.clone(), paused: true }).expect("paused");
+    world.sound(SoundWish::Pause { of: phone.clone(), paused: true }).expect("paused");
     assert!(world.told()[0].contains("paused: true"));
     // The disk is full: another may begin.
     let full = || AudioError::Fault("full".into());
     world.state.audio_event(world.now, AudioEvent::Failed { id: first, why: full() });
     assert!(world.state.peer(&caller.peer.id).is_ok(), "a recording that fails ends no call");
-    world.state.sound(record(phone)).expect("recorded");
+    world.sound(record(phone)).expect("recorded");
     let second = number(&world.told(), "Record { id: AudioId(");
-    world.state.sound(record(room())).expect("recorded");
+    world.sound(record(room())).expect("recorded");
     let whole = number(&world.told(), "Record { id: AudioId(");
     let refused = AudioEvent::Refused { id: whole, command: "Record", why: AudioError::Recorders };
     world.state.audio_event(world.now, refused);
-    world.state.sound(record(room())).expect("recorded");
+    world.sound(record(room())).expect("recorded");
     let whole = number(&world.told(), "Record { id: AudioId(");
     world.state.delete_room("lobby").expect("deleted");
     let told = world.told();
@@ -100,24 +96,22 @@ fn a_recording_ends_with_its_room_its_telephone_or_its_disk() {
 }
 
 #[test]
-fn prompts_go_to_one_or_to_all_and_stop() {
+fn prompts_go_to_one_and_stop() {
     let mut world = World::new();
     let (ada, _) = world.publisher("Ada");
     let caller = call(&mut world, "one", line(0, 1)).expect("joined");
     let told = world.told();
-    let mixer = number(&told, "audio 0: room ");
     let ear = told.iter().rfind(|line| line.starts_with("audio 0: join ")).expect("joined");
     let ear = number(std::slice::from_ref(ear), "join ");
-    for (to, id) in [(room(), mixer), (SoundOf::Phone(caller.peer.id.clone()), ear)] {
-        world.state.sound(play(to.clone())).expect("played");
-        let told = world.told();
-        assert!(told[0].contains(&format!("Play {{ to: AudioId({})", id.0)), "{told:#?}");
-        assert!(told[0].contains("times: Some(2)"), "{told:#?}");
-        world.state.sound(SoundWish::StopPlaying(to)).expect("stopped");
-        assert!(world.told()[0].contains(&format!("StopPlaying {{ to: AudioId({})", id.0)));
-    }
+    let to = SoundOf::Phone(caller.peer.id.clone());
+    world.sound(play(to.clone())).expect("played");
+    let told = world.told();
+    assert!(told[0].contains(&format!("Play {{ to: AudioId({})", ear.0)), "{told:#?}");
+    assert!(told[0].contains("times: Some(2)"), "{told:#?}");
+    world.sound(SoundWish::StopPlaying(to)).expect("stopped");
+    assert!(world.told()[0].contains(&format!("StopPlaying {{ to: AudioId({})", ear.0)));
     // A browser hears no mix.
-    assert_eq!(world.state.sound(play(SoundOf::Phone(ada.id.clone()))), Err(NodeError::NoSuchPeer));
+    assert_eq!(world.sound(play(SoundOf::Phone(ada.id.clone()))), Err(NodeError::NoSuchPeer));
 }
 
 #[test]
