@@ -63,6 +63,9 @@ worker_counters! {
     dtls_doubted,
     /// Handshakes ended because a newer one took their place, or because they did not prove themselves in time.
     dtls_displaced,
+    /// Handshakes of a contest that broke: what came was no DTLS, or of nothing that both sides can do. Nothing is answered, since
+    /// it need not be the peer's.
+    dtls_broken,
     /// Handshakes with the peer's address that met another certificate than the signalled one; the leg goes on trying for a
     /// moment.
     dtls_refused,

@@ -231,8 +231,9 @@ impl Contest {
             // Nothing that came is authentic: we begin anew, after a moment.
             Fed::Broken(broken) => {
                 own.association = None;
-                if let Broken::Refused(reason) = broken {
-                    self.refuse(reason, context);
+                match broken {
+                    Broken::Protocol => count(&context.counters().dtls_broken),
+                    Broken::Refused(reason) => self.refuse(reason, context),
                 }
                 Outcome::Open
             }
@@ -310,7 +311,10 @@ impl Contest {
             }
             Fed::Broken(broken) => {
                 let proven = self.candidates.remove(at).proven;
-                let Broken::Refused(reason) = broken else { return Outcome::Open };
+                let Broken::Refused(reason) = broken else {
+                    count(&context.counters().dtls_broken);
+                    return Outcome::Open;
+                };
                 // The signalled address itself, and it has shown that it is there.
                 if proven && self.is_known(path.remote) {
                     self.refuse(reason, context);

@@ -45,7 +45,8 @@ impl Candidate {
     }
 }
 
-/// Sends what an association wants sent, unless it is done: its keys go ahead of its last records then.
+/// Sends what an association wants sent, unless it is done: its keys go ahead of its last records then. One that broke says
+/// nothing: what broke it need not be the peer's, and our alert, in the clear as it is, would end the peer's own handshake.
 pub(super) fn settle(
     result: Result<(), Broken>,
     news: Vec<News>,
@@ -54,6 +55,9 @@ pub(super) fn settle(
 ) -> Fed {
     if result.is_ok() && news.iter().any(|item| matches!(item, News::Keys(_))) {
         return Fed::Done(news);
+    }
+    if let Err(Broken::Protocol) = result {
+        return Fed::Broken(Broken::Protocol);
     }
     let mut latest = None;
     for item in news {

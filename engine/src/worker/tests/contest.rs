@@ -199,6 +199,32 @@ fn thousands_of_strangers_neither_break_nor_delay_the_handshake() {
 }
 
 #[test]
+fn what_cannot_be_agreed_on_is_not_answered() {
+    // No alert: it would go to the peer, whoever sent the hello, and end the peer's own handshake.
+    let (mut bench, mut peer) = awaited(Version::AnyV12);
+    let mut forged = hello(&bench, Version::AnyV12);
+    let secret = forged.windows(4).rposition(|it| it == [0, 23, 0, 0]).expect("the extended master secret");
+    forged[secret..secret + 2].copy_from_slice(&[0xfa, 0xfa]);
+    let mut in_its_name = |bench: &mut Bench, number: u8| {
+        forged[27] = number;
+        bench.deliver(KEY, &forged);
+        bench.commands()
+    };
+    assert_eq!(answered(&in_its_name(&mut bench, 1), path(1)), 0);
+    let first = peer.transmits(bench.now);
+    first.iter().for_each(|datagram| bench.deliver(KEY, datagram));
+    let question = bench.commands();
+    assert_eq!(answered(&in_its_name(&mut bench, 2), path(1)), 0);
+    assert_eq!(bench.counter("dtls_broken"), 2);
+    for command in question {
+        let Command::SendDatagram { data, .. } = command else { continue };
+        peer.datagram(&data, bench.now);
+    }
+    let commands = bench.converse(KEY, &mut peer, || false);
+    assert_agree(&peer, &commands);
+}
+
+#[test]
 fn a_stranger_that_can_shake_hands_gets_no_keys_and_ends_nothing() {
     for version in LIBRARIES {
         let (mut bench, mut peer) = awaited(version);
