@@ -80,6 +80,8 @@ fn all_shards_have_one_port_and_nobody_else_has_it() {
 fn a_check_goes_to_the_shard_it_names_and_what_follows_to_the_shard_that_learned_it() {
     let mut group = group(false);
     let Some(steering) = steered(&group) else { return };
+    // They stay, so that none has the port of one before, which was learned.
+    let mut clients = Vec::new();
     for (local, server) in group[0].locals().to_vec().into_iter().enumerate() {
         for number in 0..24 {
             let (named, learned) = (number % SHARDS, (number + 1) % SHARDS);
@@ -98,6 +100,7 @@ fn a_check_goes_to_the_shard_it_names_and_what_follows_to_the_shard_that_learned
             group[learned].flush().expect("flushes");
             let mut answer = [0; 16];
             assert_eq!(client.recv(&mut answer).expect("answered"), 6);
+            clients.push(client);
         }
     }
 }
