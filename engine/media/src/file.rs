@@ -25,7 +25,9 @@ pub enum FileError {
     #[error("cannot read or write the sound: {0}")]
     Io(#[from] std::io::Error),
     /// It begins like no format that we read.
-    #[error("neither WAV nor Ogg Opus; convert it, or name the format of raw samples")]
+    #[error(
+        "neither WAV nor Ogg Opus; convert it, or let the ending of its name say what raw samples it has: sln, sln16, alaw, ulaw, g722"
+    )]
     Unknown,
     /// It is cut off, or a length in it does not fit.
     #[error("the {0} file is damaged: {1}")]

@@ -1,9 +1,10 @@
 //! Sounds that requests name or bring, and names of files that requests choose: nothing outside of the folders that the
 //! operator set is ever opened.
 
+use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
-use kaname_engine::audio::{Prompt, Rate, file};
+use kaname_engine::audio::{Prompt, Rate, file, file::RawFormat};
 
 use super::error::{CallError, CallRefusal};
 use crate::ng::flags::Play;
@@ -72,11 +73,15 @@ impl Source {
 
     /// Reads and decodes it. It takes its time.
     pub(super) fn read(self) -> Result<Prompt, String> {
-        let bytes = match self {
-            Source::Blob(bytes) => bytes,
-            Source::File(path, folder) => read_file(&path, &folder)?,
+        let (bytes, ending) = match &self {
+            Source::Blob(bytes) => (Cow::Borrowed(bytes), None),
+            Source::File(path, folder) => (Cow::Owned(read_file(path, folder)?), path.extension()),
         };
-        file::read(&bytes, RATE).map_err(|error| error.to_string())
+        // Raw samples have nothing in them that says what they are, but their file's name.
+        let raw = ending.and_then(|ending| RawFormat::of_ending(ending.to_str()?));
+        let prompt =
+            raw.map_or_else(|| file::read(&bytes, RATE), |format| file::read_raw(&bytes, format, RATE));
+        prompt.map_err(|error| error.to_string())
     }
 }
 
@@ -140,6 +145,25 @@ mod tests {
             assert!(inside(folder, bad).is_err(), "{bad}");
         }
         assert_eq!(safe("a/../b\n\0c"), "a_.._b__c");
+    }
+
+    #[test]
+    fn raw_samples_are_what_their_files_name_says() {
+        let directory = tempfile::tempdir().unwrap();
+        let read = |name: &str, bytes: &[u8]| {
+            std::fs::write(directory.path().join(name), bytes).unwrap();
+            let play = Play { file: Some(name.into()), ..Play::default() };
+            Source::of(&play, Some(directory.path())).unwrap().read()
+        };
+        // 160 ms each.
+        for (name, bytes) in
+            [("a.alaw", 1280), ("b.ulaw", 1280), ("c.g722", 1280), ("d.sln", 2560), ("e.sln16", 5120)]
+        {
+            let prompt = read(name, &vec![0x2a; bytes]).unwrap();
+            assert_eq!((prompt.rate(), prompt.samples().len()), (RATE, 2560), "{name}");
+        }
+        assert!(read("odd.sln", &[0; 3]).unwrap_err().contains("half a sample"));
+        assert!(read("what.bin", &[0; 320]).unwrap_err().contains("sln"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::prompt::Prompt;
 /// What the bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RawFormat {
-    /// 16-bit little-endian samples (`.sln`, `.sln16`, `.raw`).
+    /// 16-bit little-endian samples (`.sln` and `.raw` of 8 kHz, `.sln16` to `.sln48`).
     Linear(Rate),
     /// G.711 A-law (`.alaw`).
     ALaw,
@@ -18,6 +18,23 @@ pub enum RawFormat {
     MuLaw,
     /// G.722 at 64 kbit/s (`.g722`).
     G722,
+}
+
+impl RawFormat {
+    /// What a file's name says that it has in it, by its ending without the dot, as telephone systems name their prompts.
+    pub fn of_ending(ending: &str) -> Option<RawFormat> {
+        Some(match ending {
+            "sln" | "raw" => RawFormat::Linear(Rate::K8),
+            "sln16" => RawFormat::Linear(Rate::K16),
+            "sln24" => RawFormat::Linear(Rate::K24),
+            "sln32" => RawFormat::Linear(Rate::K32),
+            "sln48" => RawFormat::Linear(Rate::K48),
+            "alaw" => RawFormat::ALaw,
+            "ulaw" => RawFormat::MuLaw,
+            "g722" => RawFormat::G722,
+            _ => return None,
+        })
+    }
 }
 
 /// Reads raw samples.
