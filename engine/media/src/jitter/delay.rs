@@ -2,77 +2,63 @@
 
 use crate::limits::JITTER_DELAY_MS_MAX;
 
-/// Off by less than this, the delay is right; it is less than any jitter.
-pub(super) const SLACK_US: i64 = 2_000;
 /// The fastest transit is looked for in the last two to four seconds: short enough to follow a clock that drifts.
-const FASTEST_WINDOW_US: i64 = 2_000_000;
+const WINDOW_US: i64 = 2_000_000;
 /// Buckets of lateness.
 const BUCKET_US: i64 = 4_000;
 const BUCKETS: usize = (JITTER_DELAY_MS_MAX as i64 * 1000 / BUCKET_US) as usize;
-/// Nearly all: what is much later is lost, since to wait for it costs everybody delay.
+/// Nearly all: later packets are lost, since to wait for them costs everybody delay.
 const PART: f64 = 0.97;
 /// A packet's weight after another: 500 packets, ten seconds, are remembered.
 const MEMORY: f64 = 0.998;
 /// Beyond it, weights are brought back to one.
 const WEIGHT_MAX: f64 = 1e12;
-/// The few that are later than nearly all by no more than this are waited for as well: it is what a turn later costs, and
-/// less than it costs to lose one every few seconds.
-const REACH_US: i64 = 20_000;
-/// The latest of them is remembered for twenty to forty seconds: what comes once in a while comes again.
-const LATEST_WINDOW_US: i64 = 20_000_000;
-/// So much more is left for one that is later still: enough to be warned by, so that a pitch period is repeated in time.
-const AHEAD_US: i64 = 1_000;
 
 pub(super) struct Delay {
-    /// Smallest transits.
-    fastest: Recent,
-    /// Largest latenesses within reach.
-    latest: Recent,
-    /// What nearly all needed ahead of a packet that was out of reach: those behind it are late because it was, until one
-    /// needs no more than that.
-    stalled: Option<i64>,
+    /// The smallest transit of this window and of the one before.
+    fastest: [Option<i64>; 2],
+    window_ends_us: i64,
     buckets: [f64; BUCKETS],
     /// Of the next packet, and of all so far.
     weight: f64,
     total: f64,
     count: u32,
-    /// What nearly all need.
-    nearly_all_us: i64,
+    target_us: i64,
     least_us: i64,
 }
 
 impl Delay {
     pub(super) fn new(least_us: i64) -> Self {
         Delay {
-            fastest: Recent::new(FASTEST_WINDOW_US, i64::min),
-            latest: Recent::new(LATEST_WINDOW_US, i64::max),
-            stalled: None,
+            fastest: [None; 2],
+            window_ends_us: 0,
             buckets: [0.0; BUCKETS],
             weight: 1.0,
             total: 0.0,
             count: 0,
-            nearly_all_us: least_us,
+            target_us: least_us,
             least_us,
         }
     }
 
     /// The smallest transit (arrival less timestamp, both in microseconds).
     pub(super) fn fastest_us(&self) -> Option<i64> {
-        self.fastest.value()
+        self.fastest.iter().flatten().min().copied()
     }
 
     /// What the stream is to be delayed by, counted from the fastest packet.
     pub(super) fn target_us(&self) -> i64 {
-        // Less by the slack is right, too.
-        let latest = self.latest.value().map_or(0, |latest| latest + AHEAD_US + SLACK_US);
-        self.nearly_all_us.max(latest).min(i64::from(JITTER_DELAY_MS_MAX) * 1000)
+        self.target_us
     }
 
     /// Takes a packet's transit.
     pub(super) fn arrived(&mut self, transit_us: i64, now_us: i64) {
-        self.fastest.note(transit_us, now_us);
+        if now_us >= self.window_ends_us {
+            self.fastest[1] = self.fastest[0].take();
+            self.window_ends_us = now_us + WINDOW_US;
+        }
+        self.fastest[0] = Some(self.fastest[0].map_or(transit_us, |least| least.min(transit_us)));
         let lateness = transit_us - self.fastest_us().unwrap_or(transit_us);
-        self.note_latest(lateness, now_us);
         let bucket = usize::try_from(lateness / BUCKET_US).unwrap_or(0).min(BUCKETS - 1);
         self.buckets[bucket] += self.weight;
         self.total += self.weight;
@@ -84,65 +70,23 @@ impl Delay {
             self.weight = 1.0;
         }
         // A new stream is learned packet by packet, a known one now and then.
-        if self.count < 100 || self.count.is_multiple_of(8) || bucket as i64 * BUCKET_US >= self.nearly_all_us
-        {
-            self.set_nearly_all();
+        if self.count < 100 || self.count.is_multiple_of(8) || bucket as i64 * BUCKET_US >= self.target_us {
+            self.set_target();
         }
     }
 
-    fn note_latest(&mut self, lateness: i64, now_us: i64) {
-        self.stalled = self.stalled.filter(|usual| lateness > *usual);
-        if lateness > self.nearly_all_us + REACH_US {
-            self.stalled = self.stalled.or(Some(self.nearly_all_us));
-        }
-        if self.stalled.is_none() {
-            self.latest.note(lateness, now_us);
-        }
-    }
-
-    fn set_nearly_all(&mut self) {
+    fn set_target(&mut self) {
         let mut left = self.total * (1.0 - PART);
         let bucket = self.buckets.iter().rposition(|bucket| {
             left -= bucket;
             left < 0.0
         });
-        self.nearly_all_us = ((bucket.unwrap_or(0) as i64 + 1) * BUCKET_US).max(self.least_us);
+        self.target_us = ((bucket.unwrap_or(0) as i64 + 1) * BUCKET_US).max(self.least_us);
     }
 
     /// The stream's timestamps moved: the fastest packets are unknown again, the spread stays known.
     pub(super) fn restart(&mut self) {
-        self.fastest.forget();
-    }
-}
-
-/// The least or the most of the last one to two windows.
-struct Recent {
-    /// Of this window and of the one before.
-    values: [Option<i64>; 2],
-    pick: fn(i64, i64) -> i64,
-    window_us: i64,
-    ends_us: i64,
-}
-
-impl Recent {
-    fn new(window_us: i64, pick: fn(i64, i64) -> i64) -> Self {
-        Recent { values: [None; 2], pick, window_us, ends_us: 0 }
-    }
-
-    fn value(&self) -> Option<i64> {
-        self.values.iter().flatten().copied().reduce(self.pick)
-    }
-
-    fn note(&mut self, value: i64, now_us: i64) {
-        if now_us >= self.ends_us {
-            self.values[1] = self.values[0].take();
-            self.ends_us = now_us + self.window_us;
-        }
-        self.values[0] = Some(self.values[0].map_or(value, |other| (self.pick)(other, value)));
-    }
-
-    fn forget(&mut self) {
-        self.values = [None; 2];
+        self.fastest = [None; 2];
     }
 }
 
@@ -175,35 +119,6 @@ mod tests {
             }
             assert!(delay.target_us() <= 4_000, "{ppm}: {}", delay.target_us());
         }
-    }
-
-    #[test]
-    fn what_is_a_little_later_than_nearly_all_is_waited_for_while_it_is_remembered() {
-        let mut delay = Delay::new(0);
-        let mut arrive = |from: i64, to: i64, late: i64| {
-            (from..to).for_each(|n| delay.arrived(late, n * 20_000));
-            delay.target_us()
-        };
-        assert_eq!(arrive(0, 1000, 0), 4_000);
-        let needed = 12_000 + AHEAD_US + SLACK_US;
-        assert_eq!(arrive(1000, 1001, 12_000), needed, "at once");
-        assert_eq!(arrive(1001, 2000, 0), needed, "for twenty seconds");
-        assert_eq!(arrive(2000, 3050, 0), 4_000, "but not for ever");
-        // Once in a while is often enough.
-        for begin in (4_000..8_000).step_by(1_000) {
-            arrive(begin, begin + 1, 12_000);
-            assert_eq!(arrive(begin + 1, begin + 1_000, 0), needed);
-        }
-    }
-
-    #[test]
-    fn a_stall_is_not_waited_for_nor_what_comes_with_it() {
-        let mut delay = Delay::new(0);
-        for n in 0..1000 {
-            let late = if (500..510).contains(&n) { (510 - n) * 20_000 } else { 0 };
-            delay.arrived(late, n.max(if late > 0 { 510 } else { 0 }) * 20_000);
-        }
-        assert_eq!(delay.target_us(), 4_000);
     }
 
     #[test]

@@ -77,8 +77,6 @@ pub struct Playout {
     noise_told: bool,
     /// When the last packet came that was taken.
     heard_ns: u64,
-    /// The latest turn: what is taken from now on was not there for it, whenever it came.
-    turn_ns: u64,
     /// Samples invented since the last that were received.
     invented: usize,
     /// Nothing waits, and what is played is invented.
@@ -132,7 +130,6 @@ impl Playout {
             silent: false,
             noise_told: false,
             heard_ns: 0,
-            turn_ns: 0,
             invented: 0,
             starved: false,
             loss: 0.0,
@@ -364,9 +361,8 @@ impl Playout {
         self.audio.iter_mut().for_each(Audio::reset);
     }
 
-    /// From its timestamp until it was here. Whoever hands packets over may be late, too.
     fn transit_us(&self, arrival_ns: u64, timestamp: i64) -> i64 {
-        now_us(arrival_ns.max(self.turn_ns)) - self.ticks_us(timestamp)
+        now_us(arrival_ns) - self.ticks_us(timestamp)
     }
 
     fn ticks_us(&self, ticks: i64) -> i64 {

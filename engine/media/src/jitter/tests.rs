@@ -6,8 +6,6 @@ use crate::codec::{Codec, Codecs};
 use crate::kit::{self, Noise};
 use crate::{Rate, limits};
 
-mod turns;
-
 const MS: u64 = 1_000_000;
 
 /// A talker behind a network.

@@ -2,9 +2,10 @@
 
 use super::{Audio, Kind, Playout, Scratch, now_us};
 use crate::codec::g711::Law;
-use crate::jitter::delay::SLACK_US;
 use crate::jitter::stretch::{shrink, stretch};
 
+/// Off by less than this, the delay is right; it is less than any jitter.
+const SLACK_US: i64 = 2_000;
 /// The longest pitch period that is left out or repeated.
 const PERIOD_MS_MAX: u32 = 10;
 /// Off by more, it takes too long by periods: the oldest packets go.
@@ -162,7 +163,6 @@ impl Playout {
 
     /// Whether playing has begun; it does when the first packet has waited for the target.
     fn is_time(&mut self, now_ns: u64) -> bool {
-        self.turn_ns = now_ns;
         let Some(position) = &self.position else { return false };
         let waited_us =
             now_us(now_ns) - self.ticks_us(position.next_timestamp) - self.delay.fastest_us().unwrap_or(0);
