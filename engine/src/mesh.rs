@@ -87,6 +87,15 @@ impl Mesh {
         looked.min().filter(|at| *at != NOTHING_WAITS).map(Time::from_nanos)
     }
 
+    /// Wakes the shards that are behind it with their looks, if they sleep.
+    pub(crate) fn call_to_look(&self, enough: Time) {
+        for inbox in &self.inboxes[..self.shards] {
+            if inbox.looked.load(Ordering::Relaxed) < enough.as_nanos() {
+                inbox.call();
+            }
+        }
+    }
+
     pub(crate) fn shards(&self) -> usize {
         self.shards
     }

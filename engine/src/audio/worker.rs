@@ -23,7 +23,7 @@ use super::record::{Desk, Recorders};
 use super::wheel::{SLOT_MS, Wheel};
 use super::{AudioError, AudioEvent, AudioId, RecordOf};
 use crate::limits::{
-    AUDIO_CATCH_UP_MS, LOOK_ASKED, LOOK_AWAITED, PATIENCE_LEAD, PATIENCE_NEAR, PUBLISH_TIME,
+    AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_NEAR, PUBLISH_TIME,
 };
 use crate::mesh::{Inbox, Mesh};
 use crate::port::Sink;
@@ -108,8 +108,8 @@ pub(super) struct Worker {
     slot: u64,
     /// Items that failed in this round.
     failed: Vec<u32>,
-    /// The next turn waits for a look at what came for it, at most until then.
-    awaits: Option<Time>,
+    /// How often the next turn has waited for a look at what came for it.
+    asked: u32,
     /// The look behind which none came in time: it is not waited for again.
     missed: Option<Time>,
     publish_at: Time,
@@ -132,7 +132,7 @@ impl Worker {
             scratch: Scratch::default(),
             slot: 0,
             failed: Vec::new(),
-            awaits: None,
+            asked: 0,
             missed: None,
             publish_at: Time::ZERO,
             busy: Duration::ZERO,
@@ -165,7 +165,7 @@ impl Worker {
         // Behind, one slot at a time: commands and packets come between.
         let due = now.as_nanos() / SLOT_NS;
         let turn = self.wheel.next_from(self.slot).filter(|slot| *slot <= due);
-        let waits = turn.is_some_and(|slot| self.waits_for_look(slot, looked, now));
+        let waits = turn.is_some_and(|slot| self.waits_for_look(slot, looked));
         if let Some(slot) = turn.filter(|_| !waits) {
             self.turn(slot, now);
             self.slot = slot + 1;
@@ -178,8 +178,8 @@ impl Worker {
         let next = self.wheel.next_from(self.slot);
         self.tell_next_turns(next);
         match next {
+            _ if waits => Some(now + LOOK_EACH),
             _ if more => None,
-            _ if waits => Some(now + LOOK_ASKED),
             Some(slot) if slot <= due => None,
             Some(slot) => Some(begin_of(slot)),
             None => {
@@ -198,21 +198,24 @@ impl Worker {
 
     /// Whether a turn that is due waits for shards to look at what came for it. They do so shortly ahead of it, unless they were
     /// kept from it, as by a machine that stood still: then all turns of that time would go without their packets.
-    fn waits_for_look(&mut self, slot: u64, looked: Option<Time>, now: Time) -> bool {
+    fn waits_for_look(&mut self, slot: u64, looked: Option<Time>) -> bool {
         let enough = begin_of(slot) - PATIENCE_LEAD - PATIENCE_NEAR;
         if looked.is_none_or(|looked| looked >= enough) || looked == self.missed {
-            self.awaits = None;
+            self.asked = 0;
             return false;
         }
-        if self.awaits.is_none() {
+        if self.asked == 0 {
             bump(&self.figures().looks_awaited, 1);
+            // One that sleeps may not know of a turn that is new.
+            self.around.mesh.call_to_look(enough);
         }
-        if now < *self.awaits.get_or_insert(now + LOOK_AWAITED) {
+        self.asked += 1;
+        if self.asked <= LOOK_ASKS {
             return true;
         }
         // A shard that does not look at all costs one turn this time, and not all of them.
         bump(&self.figures().looks_missed, 1);
-        (self.awaits, self.missed) = (None, looked);
+        (self.asked, self.missed) = (0, looked);
         false
     }
 
