@@ -345,6 +345,22 @@ mod tests {
     }
 
     #[test]
+    fn the_shard_that_is_furthest_behind_says_how_far_looks_are() {
+        let mesh = Mesh::with_audio(2, 1);
+        let at = |ms: u64| Some(Time::from_nanos(ms * 1_000_000));
+        let tell = |shard: usize, looked| mesh.inbox(shard).expect("there are two").tell_looked(looked);
+        assert_eq!(mesh.looked(), None, "nobody has anything that waits");
+        tell(1, at(7));
+        assert_eq!(mesh.looked(), at(7));
+        tell(0, at(5));
+        assert_eq!(mesh.looked(), at(5));
+        tell(0, None);
+        assert_eq!(mesh.looked(), at(7));
+        mesh.inbox(1).expect("there are two").close();
+        assert_eq!(mesh.looked(), None, "one that is down looks at nothing");
+    }
+
+    #[test]
     fn room_for_packets_is_made_once() {
         let mesh = Mesh::new(2);
         let mut links = mesh.links();

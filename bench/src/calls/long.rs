@@ -12,7 +12,7 @@ use crate::report;
 use crate::stamp::clock_ns;
 
 /// Between two lines of progress.
-const LINE_EVERY: Duration = Duration::from_secs(6);
+const LINE_EVERY: Duration = Duration::from_secs(60);
 /// Calls unless asked otherwise: what the issue of a long run is about, well below a core's capacity.
 const CALLS: u32 = 100;
 /// Delay may be this much longer at the end than at the beginning: a jitter buffer's own steps.

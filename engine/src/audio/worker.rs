@@ -22,9 +22,7 @@ use super::port::AudioPort;
 use super::record::{Desk, Recorders};
 use super::wheel::{SLOT_MS, Wheel};
 use super::{AudioError, AudioEvent, AudioId, RecordOf};
-use crate::limits::{
-    AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_NEAR, PUBLISH_TIME,
-};
+use crate::limits::{AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_NEAR, PUBLISH_TIME};
 use crate::mesh::{Inbox, Mesh};
 use crate::port::Sink;
 use crate::shard::panic_message;

@@ -129,14 +129,6 @@ fn compare(reference: &Reference, heard: &Heard, now: i64) -> Verdict {
         verdict.quality = likeness / f64::from(segments);
         verdict.level_db = 10.0 * (heard_energy.max(1.0) / sent_energy.max(1.0)).log10();
     }
-    if verdict.gaps > 0 && std::env::var_os("KGAP").is_some() {
-        static N: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let n = N.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let first = places[0];
-        let whole = reference.stretch(first - of_ms(200), heard.samples.len() + rate.samples(400));
-        let text = format!("{{\"rate\":{},\"first\":{first},\"places\":{places:?},\"gaps\":{},\"heard\":{:?},\"sent\":{whole:?},\"arrivals\":{:?}}}", rate.per_ms(), verdict.gaps, heard.samples, heard.arrivals);
-        let _ = std::fs::write(format!("/work/meas/s6/gaps/{n}.json"), text);
-    }
     let place_of = |at: usize| places.get(at / segment).or(places.last()).copied().unwrap_or(place);
     let delay = |at: usize| -((place_of(at) + reference.ticks(at)) as f64) / TICKS_PER_MS as f64;
     verdict.delays_ms = heard.arrivals.iter().map(|&(at, _)| delay(at)).collect();
