@@ -182,6 +182,14 @@ pub const PATIENCE_LEAD: Duration = Duration::from_millis(1);
 /// A look that is so near is done at once by a shard that is awake for another reason.
 pub const PATIENCE_NEAR: Duration = Duration::from_micros(500);
 
+/// How often an audio worker asks, with a turn that is due, whether a shard that is behind with its looks has looked: five
+/// milliseconds. A turn that is late by this is heard by nobody, and one without its packet is. Counted and not timed, since
+/// what keeps a shard from looking is a machine that stands still, and time goes by in that.
+pub const LOOK_ASKS: u32 = 25;
+
+/// Between two of those.
+pub const LOOK_EACH: Duration = Duration::from_micros(200);
+
 /// Between two looks at most: a packet of speech.
 pub const PATIENCE_MAX: Duration = Duration::from_millis(20);
 

@@ -15,6 +15,9 @@ use kaname_wire::path::Path;
 
 use crate::limits::{CONNECTIONS, LEARNED, MAX_AUDIO_WORKERS, MAX_SHARDS, NOTES, PARCELS, STRAYS};
 
+/// Of a shard at which nothing waits for a look.
+const NOTHING_WAITS: u64 = u64::MAX;
+
 /// The inboxes of all shards of an engine, and behind them those of its audio workers.
 #[derive(Debug)]
 pub struct Mesh {
@@ -74,6 +77,23 @@ impl Mesh {
 
     pub(crate) fn inbox(&self, shard: usize) -> Option<&Inbox> {
         self.inboxes.get(shard)
+    }
+
+    /// Until when shards have handed over all that came for audio workers: of the shard that is furthest behind; `None`: nothing
+    /// waits at any for a look.
+    pub(crate) fn looked(&self) -> Option<Time> {
+        // Behind this, what they handed over until then is seen.
+        let looked = self.inboxes[..self.shards].iter().map(|inbox| inbox.looked.load(Ordering::Acquire));
+        looked.min().filter(|at| *at != NOTHING_WAITS).map(Time::from_nanos)
+    }
+
+    /// Wakes the shards that are behind it with their looks, if they sleep.
+    pub(crate) fn call_to_look(&self, enough: Time) {
+        for inbox in &self.inboxes[..self.shards] {
+            if inbox.looked.load(Ordering::Relaxed) < enough.as_nanos() {
+                inbox.call();
+            }
+        }
     }
 
     pub(crate) fn shards(&self) -> usize {
@@ -161,6 +181,8 @@ pub(crate) struct Inbox {
     /// Addresses that other shards' legs validated; we receive what comes from there.
     pub(crate) learned: ArrayQueue<(Path, usize)>,
     pub(crate) connections: ArrayQueue<Handed>,
+    /// When its shard last looked at what waits for audio workers' turns, in nanoseconds of the engine's time.
+    looked: AtomicU64,
     /// Datagrams for this shard that found no room.
     pub(crate) strays_dropped: AtomicU64,
     waker: OnceLock<Waker>,
@@ -183,6 +205,7 @@ impl Inbox {
             stray_room,
             learned: ArrayQueue::new(of(network, LEARNED)),
             connections: ArrayQueue::new(of(network, CONNECTIONS)),
+            looked: AtomicU64::new(NOTHING_WAITS),
             strays_dropped: AtomicU64::new(0),
             waker: OnceLock::new(),
             asleep: AtomicBool::new(false),
@@ -196,8 +219,14 @@ impl Inbox {
         let _ = self.waker.set(waker);
     }
 
+    /// All that came to its shard's patient ports until then has been handed over; `None`: nothing waits there.
+    pub(crate) fn tell_looked(&self, at: Option<Time>) {
+        self.looked.store(at.map_or(NOTHING_WAITS, Time::as_nanos), Ordering::Release);
+    }
+
     /// Its shard will never look again.
     pub(crate) fn close(&self) {
+        self.tell_looked(None);
         self.down.store(true, Ordering::Release);
     }
 
@@ -313,6 +342,22 @@ mod tests {
         assert_eq!(unproven, STRAYS / 2, "half is for those who proved themselves");
         inbox.close();
         assert!(!inbox.put_stray(0, path(), &[0; 40], true), "nobody would look");
+    }
+
+    #[test]
+    fn the_shard_that_is_furthest_behind_says_how_far_looks_are() {
+        let mesh = Mesh::with_audio(2, 1);
+        let at = |ms: u64| Some(Time::from_nanos(ms * 1_000_000));
+        let tell = |shard: usize, looked| mesh.inbox(shard).expect("there are two").tell_looked(looked);
+        assert_eq!(mesh.looked(), None, "nobody has anything that waits");
+        tell(1, at(7));
+        assert_eq!(mesh.looked(), at(7));
+        tell(0, at(5));
+        assert_eq!(mesh.looked(), at(5));
+        tell(0, None);
+        assert_eq!(mesh.looked(), at(7));
+        mesh.inbox(1).expect("there are two").close();
+        assert_eq!(mesh.looked(), None, "one that is down looks at nothing");
     }
 
     #[test]

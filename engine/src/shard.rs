@@ -137,6 +137,8 @@ struct Round<'e, I> {
     moderation: Moderation,
     looks: Looks,
     patience: Patience,
+    /// What audio workers know of it.
+    told_looked: Option<Time>,
     /// Packets received so far on ports of single legs, those of them that waited for a look, and all.
     received: (u64, u64, u64),
     figures: ShardFigures,
@@ -160,6 +162,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
             looks: Looks::new(Time::ZERO),
             moderation: Moderation::new(around.habits.coalesce),
             patience: Patience::new(Time::ZERO),
+            told_looked: None,
             received: (0, 0, 0),
             // With one processor whoever would end the wait cannot run meanwhile.
             spin: Spin::new(std::thread::available_parallelism().is_ok_and(|count| count.get() > 1)),
@@ -180,6 +183,7 @@ impl<'e, I: PacketIo> Round<'e, I> {
                 self.drain(now)?;
             }
             self.io.flush()?;
+            self.tell_looked();
             self.publish(now);
             let timeout = if more { Duration::ZERO } else { self.timeout() };
             self.figures.busy += self.now().since(now);
@@ -239,6 +243,21 @@ impl<'e, I: PacketIo> Round<'e, I> {
             self.io.look_at_patient_ports()?;
         }
         Ok(())
+    }
+
+    /// Audio workers may take their turns: what was looked at is with them.
+    fn tell_looked(&mut self) {
+        let patient = self.io.counters().ports_patient > 0;
+        if patient && self.io.has_more() {
+            return;
+        }
+        let looked = patient.then(|| self.patience.looked());
+        if looked != self.told_looked {
+            self.told_looked = looked;
+            if let Some(inbox) = self.around.mesh.inbox(self.around.id.0) {
+                inbox.tell_looked(looked);
+            }
+        }
     }
 
     /// When to look at the ports that wait; `None`: there are none.

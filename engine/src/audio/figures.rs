@@ -46,6 +46,10 @@ figures! {
         ticks,
         /// Of those, the ones more than half a tick late.
         ticks_late,
+        /// Turns that waited for a shard to take in what came for them, and those that went ahead without.
+        looks_awaited,
+        /// See `looks_awaited`.
+        looks_missed,
         /// Turns left out because the worker was too far behind.
         ticks_skipped,
         /// Times that nothing came to a transcoder any more: it sends nothing until something comes.

@@ -22,7 +22,7 @@ use super::port::AudioPort;
 use super::record::{Desk, Recorders};
 use super::wheel::{SLOT_MS, Wheel};
 use super::{AudioError, AudioEvent, AudioId, RecordOf};
-use crate::limits::{AUDIO_CATCH_UP_MS, PUBLISH_TIME};
+use crate::limits::{AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_NEAR, PUBLISH_TIME};
 use crate::mesh::{Inbox, Mesh};
 use crate::port::Sink;
 use crate::shard::panic_message;
@@ -106,6 +106,10 @@ pub(super) struct Worker {
     slot: u64,
     /// Items that failed in this round.
     failed: Vec<u32>,
+    /// How often the next turn has waited for a look at what came for it.
+    asked: u32,
+    /// The look behind which none came in time: it is not waited for again.
+    missed: Option<Time>,
     publish_at: Time,
     busy: Duration,
     settled: Time,
@@ -126,6 +130,8 @@ impl Worker {
             scratch: Scratch::default(),
             slot: 0,
             failed: Vec::new(),
+            asked: 0,
+            missed: None,
             publish_at: Time::ZERO,
             busy: Duration::ZERO,
             settled: Time::ZERO,
@@ -150,12 +156,15 @@ impl Worker {
     pub(super) fn round(&mut self, now: Time) -> Option<Time> {
         self.skip_to(now);
         let more = self.commands(now);
+        // Ahead of taking in: what was handed over until then is there.
+        let looked = self.around.mesh.looked();
         self.take_in();
         self.heed();
         // Behind, one slot at a time: commands and packets come between.
         let due = now.as_nanos() / SLOT_NS;
-        let next = self.wheel.next_from(self.slot);
-        if let Some(slot) = next.filter(|slot| *slot <= due) {
+        let turn = self.wheel.next_from(self.slot).filter(|slot| *slot <= due);
+        let waits = turn.is_some_and(|slot| self.waits_for_look(slot, looked));
+        if let Some(slot) = turn.filter(|_| !waits) {
             self.turn(slot, now);
             self.slot = slot + 1;
         }
@@ -167,6 +176,7 @@ impl Worker {
         let next = self.wheel.next_from(self.slot);
         self.tell_next_turns(next);
         match next {
+            _ if waits => Some(now + LOOK_EACH),
             _ if more => None,
             Some(slot) if slot <= due => None,
             Some(slot) => Some(begin_of(slot)),
@@ -182,6 +192,29 @@ impl Worker {
     fn tell_next_turns(&self, next: Option<u64>) {
         let after = next.and_then(|slot| self.wheel.next_from(slot + 1));
         self.around.ports[self.around.worker].tell_next_turns([next, after].map(|slot| slot.map(begin_of)));
+    }
+
+    /// Whether a turn that is due waits for shards to look at what came for it. They do so shortly ahead of it, unless they were
+    /// kept from it, as by a machine that stood still: then all turns of that time would go without their packets.
+    fn waits_for_look(&mut self, slot: u64, looked: Option<Time>) -> bool {
+        let enough = begin_of(slot) - PATIENCE_LEAD - PATIENCE_NEAR;
+        if looked.is_none_or(|looked| looked >= enough) || looked == self.missed {
+            self.asked = 0;
+            return false;
+        }
+        if self.asked == 0 {
+            bump(&self.figures().looks_awaited, 1);
+            // One that sleeps may not know of a turn that is new.
+            self.around.mesh.call_to_look(enough);
+        }
+        self.asked += 1;
+        if self.asked <= LOOK_ASKS {
+            return true;
+        }
+        // A shard that does not look at all costs one turn this time, and not all of them.
+        bump(&self.figures().looks_missed, 1);
+        (self.asked, self.missed) = (0, looked);
+        false
     }
 
     /// Carries out what is queued, within its share; says whether more waits.

@@ -23,6 +23,11 @@ impl Patience {
         self.looked = now;
     }
 
+    /// When it looked.
+    pub(super) fn looked(&self) -> Time {
+        self.looked
+    }
+
     /// When to look next, where the workers' next turns are these.
     pub(super) fn due(&self, turns: impl Iterator<Item = Time>) -> Time {
         // A worker without turns, or one that does not tell, keeps nobody waiting for longer than a packet's time.

@@ -92,6 +92,62 @@ fn a_worker_that_is_late_catches_up_and_beyond_that_leaves_out() {
     assert_eq!(last.sequence - first.sequence + 1, all.len() as u64);
 }
 
+/// Two seconds of a call, in the middle of which all stands still for a while: what goes out. Shards tell of their looks.
+fn heard_over_a_stop(stop_ms: u64) -> Vec<Vec<u8>> {
+    let mut scene = Scene::new();
+    scene.told(add(1, 10, &[output(0, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    let mut talker = Talker::new(10, Codec::Pcma, 440.0);
+    let mut awake_at = scene.now;
+    for ms in 0..2_000 {
+        if ms == 1_001 {
+            awake_at = scene.now + Duration::from_millis(stop_ms);
+            if stop_ms > 0 {
+                // The worker is the first to run again.
+                let now = std::mem::replace(&mut scene.now, awake_at);
+                let turns = scene.figure("audio_ticks");
+                scene.round();
+                assert_eq!((scene.figure("audio_ticks"), scene.figure("audio_looks_awaited")), (turns, 1));
+                scene.now = now;
+            }
+        }
+        if ms % 20 == 0 {
+            talker.say(&mut scene);
+        }
+        if scene.now >= awake_at {
+            let looked = scene.now;
+            scene.mesh.inbox(0).expect("there are two").tell_looked(Some(looked));
+            scene.pass(1);
+        } else {
+            scene.now = scene.now + Duration::from_millis(1);
+        }
+    }
+    assert_eq!(scene.figure("audio_looks_missed"), 0);
+    scene.over(20).into_iter().map(|heard| heard.payload).collect()
+}
+
+#[test]
+fn after_a_stop_of_the_machine_turns_wait_for_what_came_meanwhile() {
+    let without = heard_over_a_stop(0);
+    assert!(without.len() >= 98);
+    for stop_ms in [5, 30, 70] {
+        assert!(heard_over_a_stop(stop_ms) == without, "{stop_ms} ms: another sound");
+    }
+}
+
+#[test]
+fn a_shard_that_does_not_look_any_more_costs_one_turn_some_milliseconds() {
+    let mut scene = Scene::new();
+    scene.told(add(1, 10, &[output(1, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    scene.mesh.inbox(0).expect("there are two").tell_looked(Some(scene.now));
+    let mut talker = Talker::new(10, Codec::Pcma, 440.0);
+    for _ in 0..100 {
+        talker.say(&mut scene);
+        scene.pass(20);
+    }
+    assert_eq!((scene.figure("audio_looks_awaited"), scene.figure("audio_looks_missed")), (1, 1));
+    assert!(scene.over(20).len() >= 97 && scene.figure("audio_ticks_skipped") == 0);
+}
+
 #[test]
 fn a_shard_without_room_costs_its_packets_only() {
     let mut scene = Scene::new();
