@@ -3,12 +3,11 @@
 //!
 //! A binary of its own with a single test, since the allocator counts for the whole process.
 
+mod allocator;
 #[path = "allocations/audio.rs"]
 mod audio;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
-
+use allocator::allocations;
 use kaname_core::{Drained, Links, Shard, ShardConfig, Time, TxSlots};
 use kaname_engine::core as kaname_core;
 use kaname_engine::limits::PARCELS;
@@ -16,37 +15,12 @@ use kaname_engine::mesh::Mesh;
 use kaname_engine::srtp::Backend;
 use kaname_engine::wire::path::Path;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 struct NoSlots;
 
 impl<'a> TxSlots<'a> for NoSlots {
     fn take(&mut self, _: &Path, _: usize) -> Option<&'a mut [u8]> {
         None
     }
-}
-
-fn allocations() -> u64 {
-    ALLOCATIONS.load(Ordering::Relaxed)
 }
 
 #[test]

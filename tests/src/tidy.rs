@@ -13,14 +13,16 @@ mod rules;
 
 pub use rules::{RULES, Rule};
 
-/// The files of a repository: path with `/`, and text. Files that are not UTF-8 are left out.
+/// The files of a repository: path with `/`, and text.
 #[derive(Debug, Default, Clone)]
 pub struct Tree {
     files: BTreeMap<String, String>,
+    /// Paths of those that are not UTF-8.
+    others: Vec<String>,
 }
 
 /// Folders that hold nothing that was written here.
-const SKIPPED: [&str; 4] = ["target", "artefacts", ".git", "corpus"];
+const SKIPPED: [&str; 5] = ["target", "artefacts", "artifacts", ".git", "corpus"];
 
 impl Tree {
     /// Reads a repository from the disk.
@@ -32,7 +34,8 @@ impl Tree {
 
     /// A tree made up for a test.
     pub fn of(files: &[(&str, &str)]) -> Tree {
-        Tree { files: files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect() }
+        let files = files.iter().map(|(p, t)| ((*p).to_owned(), (*t).to_owned())).collect();
+        Tree { files, others: Vec::new() }
     }
 
     /// The same tree with one file more, or another text of it.
@@ -52,10 +55,11 @@ impl Tree {
             }
             if kind.is_dir() {
                 self.read_folder(&entry.path(), &format!("{path}/"))?;
-            } else if kind.is_file()
-                && let Ok(text) = fs::read_to_string(entry.path())
-            {
-                self.files.insert(path, text);
+            } else if kind.is_file() {
+                match String::from_utf8(fs::read(entry.path())?) {
+                    Ok(text) => drop(self.files.insert(path, text)),
+                    Err(_) => self.others.push(path),
+                }
             }
         }
         Ok(())

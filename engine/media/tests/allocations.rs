@@ -2,9 +2,10 @@
 //!
 //! A binary of its own with a single test, since the allocator counts for the whole process.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+#[path = "../../tests/allocator/mod.rs"]
+mod allocator;
 
+use allocator::allocations;
 use kaname_media::codec::opus::OpusConfig;
 use kaname_media::codec::{Codec, Codecs};
 use kaname_media::dtmf::{KeyMask, Substitute, Tones};
@@ -13,27 +14,6 @@ use kaname_media::mixer::{ParticipantConfig, ParticipantId, Room, RoomConfig};
 use kaname_media::prompt::Prompt;
 use kaname_media::transcode::{SendKeys, Transcoder, TranscoderConfig};
 use kaname_media::{Rate, SendFormat, Start};
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const MS: u64 = 1_000_000;
 
@@ -100,7 +80,7 @@ fn in_a_pipeline(from: Codec, to: Codec, mask: Option<KeyMask>) -> u64 {
     for n in 0..3000u64 {
         // Once round the places of the jitter buffer, and each has its memory.
         if n == 200 {
-            begun = ALLOCATIONS.load(Ordering::Relaxed);
+            begun = allocations();
         }
         if n % 17 != 3 && !(2_000..2_100).contains(&n) {
             transcoder.receive(&packet(n, from, &payloads[n as usize % 500]), &mut |_| {});
@@ -112,7 +92,7 @@ fn in_a_pipeline(from: Codec, to: Codec, mask: Option<KeyMask>) -> u64 {
         made += u32::from(transcoder.tick((1_000 + n * 20) * MS, &mut scratch, &mut |_| {}).is_some());
     }
     assert!(made > 2_500, "{made}");
-    ALLOCATIONS.load(Ordering::Relaxed) - begun
+    allocations() - begun
 }
 
 /// Allocations of a room in which speakers come and go.
@@ -142,7 +122,7 @@ fn in_a_room() -> u64 {
     for n in 0..2000u64 {
         // By then everybody has spoken once.
         if n == 420 {
-            begun = ALLOCATIONS.load(Ordering::Relaxed);
+            begun = allocations();
         }
         for (who, (id, codec, payloads)) in everyone.iter().enumerate() {
             // Everybody speaks for two seconds of eight.
@@ -154,7 +134,7 @@ fn in_a_room() -> u64 {
         room.tick((1_000 + n * 20) * MS, &mut |_, _| sent += 1, &mut |_| {});
     }
     assert!(sent > 20_000, "{sent}");
-    ALLOCATIONS.load(Ordering::Relaxed) - begun
+    allocations() - begun
 }
 
 #[test]
