@@ -106,7 +106,7 @@ fn heard_over_a_stop(stop_ms: u64) -> Vec<Vec<u8>> {
                 let now = std::mem::replace(&mut scene.now, awake_at);
                 let turns = scene.figure("audio_ticks");
                 scene.round();
-                assert_eq!((scene.figure("audio_ticks"), scene.figure("audio_looks_awaited")), (turns, 1));
+                assert_eq!((scene.figure("audio_ticks"), scene.figure("audio_stops")), (turns, 1));
                 scene.now = now;
             }
         }
