@@ -73,12 +73,14 @@ fn a_worker_that_is_late_catches_up_and_beyond_that_leaves_out() {
     // 100 ms too late: all of it is made up for, as if nothing had been.
     let resume_ms = crate::limits::RESUME.as_millis() as u64;
     scene.now = scene.now + Duration::from_millis(100 - resume_ms);
+    scene.round();
     scene.pass(resume_ms);
     let caught = scene.over(20);
     assert_eq!(caught.len(), before.len() + 5);
     assert!(scene.figure("audio_ticks_late") >= 4 && scene.figure("audio_ticks_skipped") == 0);
     // Ten minutes and a bit: what goes out is as late, and no burst.
     scene.now = scene.now + Duration::from_millis(600_010 - resume_ms);
+    scene.round();
     scene.pass(resume_ms);
     let after = scene.over(20);
     assert!(after.len() <= caught.len() + 7, "{}", after.len() - caught.len());
