@@ -182,6 +182,13 @@ pub const PATIENCE_LEAD: Duration = Duration::from_millis(1);
 /// A look that is so near is done at once by a shard that is awake for another reason.
 pub const PATIENCE_NEAR: Duration = Duration::from_micros(500);
 
+/// An audio worker that begins to run so late was stopped, and as a rule the whole machine with it: what came meanwhile has yet to
+/// reach the sockets, and senders on the same machine have yet to catch up.
+pub const STOPPED: Duration = Duration::from_millis(5);
+
+/// So long turns wait behind a stop: more delay for those that are late anyhow, and none without its packet.
+pub const RESUME: Duration = Duration::from_millis(5);
+
 /// How often an audio worker asks, with a turn that is due, whether a shard that is behind with its looks has looked: five
 /// milliseconds. A turn that is late by this is heard by nobody, and one without its packet is. Counted and not timed, since
 /// what keeps a shard from looking is a machine that stands still, and time goes by in that.

@@ -46,6 +46,8 @@ figures! {
         ticks,
         /// Of those, the ones more than half a tick late.
         ticks_late,
+        /// Times that its thread began to run so much too late that it was stopped, as with the whole machine.
+        stops,
         /// Turns that waited for a shard to take in what came for them, and those that went ahead without.
         looks_awaited,
         /// See `looks_awaited`.

@@ -22,7 +22,9 @@ use super::port::AudioPort;
 use super::record::{Desk, Recorders};
 use super::wheel::{SLOT_MS, Wheel};
 use super::{AudioError, AudioEvent, AudioId, RecordOf};
-use crate::limits::{AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_NEAR, PUBLISH_TIME};
+use crate::limits::{
+    AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_NEAR, PUBLISH_TIME, RESUME, STOPPED,
+};
 use crate::mesh::{Inbox, Mesh};
 use crate::port::Sink;
 use crate::shard::panic_message;
@@ -106,6 +108,10 @@ pub(super) struct Worker {
     slot: u64,
     /// Items that failed in this round.
     failed: Vec<u32>,
+    /// When the next round is to begin.
+    expected: Time,
+    /// No turns until then: the worker was stopped.
+    resume: Time,
     /// How often the next turn has waited for a look at what came for it.
     asked: u32,
     /// The look behind which none came in time: it is not waited for again.
@@ -130,6 +136,8 @@ impl Worker {
             scratch: Scratch::default(),
             slot: 0,
             failed: Vec::new(),
+            expected: Time::ZERO,
+            resume: Time::ZERO,
             asked: 0,
             missed: None,
             publish_at: Time::ZERO,
@@ -154,6 +162,16 @@ impl Worker {
 
     /// Does what is due; says when there is more, `None`: at once.
     pub(super) fn round(&mut self, now: Time) -> Option<Time> {
+        if now.since(self.expected) >= STOPPED && !self.wheel.is_empty() {
+            self.resume = now + RESUME;
+            bump(&self.figures().stops, 1);
+        }
+        let next = self.take_round(now);
+        self.expected = next.unwrap_or(now);
+        next
+    }
+
+    fn take_round(&mut self, now: Time) -> Option<Time> {
         self.skip_to(now);
         let more = self.commands(now);
         // Ahead of taking in: what was handed over until then is there.
@@ -163,8 +181,8 @@ impl Worker {
         // Behind, one slot at a time: commands and packets come between.
         let due = now.as_nanos() / SLOT_NS;
         let turn = self.wheel.next_from(self.slot).filter(|slot| *slot <= due);
-        let waits = turn.is_some_and(|slot| self.waits_for_look(slot, looked));
-        if let Some(slot) = turn.filter(|_| !waits) {
+        let waits_until = turn.and_then(|slot| self.waits(slot, looked, now));
+        if let Some(slot) = turn.filter(|_| waits_until.is_none()) {
             self.turn(slot, now);
             self.slot = slot + 1;
         }
@@ -176,7 +194,7 @@ impl Worker {
         let next = self.wheel.next_from(self.slot);
         self.tell_next_turns(next);
         match next {
-            _ if waits => Some(now + LOOK_EACH),
+            _ if waits_until.is_some() => waits_until,
             _ if more => None,
             Some(slot) if slot <= due => None,
             Some(slot) => Some(begin_of(slot)),
@@ -191,13 +209,27 @@ impl Worker {
     /// Whoever has packets for the next turns wants to bring them shortly ahead of those.
     fn tell_next_turns(&self, next: Option<u64>) {
         let after = next.and_then(|slot| self.wheel.next_from(slot + 1));
-        self.around.ports[self.around.worker].tell_next_turns([next, after].map(|slot| slot.map(begin_of)));
+        let turns = [next, after].map(|slot| slot.map(|slot| self.turn_at(slot)));
+        self.around.ports[self.around.worker].tell_next_turns(turns);
     }
 
-    /// Whether a turn that is due waits for shards to look at what came for it. They do so shortly ahead of it, unless they were
-    /// kept from it, as by a machine that stood still: then all turns of that time would go without their packets.
-    fn waits_for_look(&mut self, slot: u64, looked: Option<Time>) -> bool {
-        let enough = begin_of(slot) - PATIENCE_LEAD - PATIENCE_NEAR;
+    /// When a slot's turns are: at its begin, or some time behind a stop.
+    fn turn_at(&self, slot: u64) -> Time {
+        begin_of(slot).max(self.resume)
+    }
+
+    /// Until when a turn that is due waits, if it does.
+    fn waits(&mut self, slot: u64, looked: Option<Time>, now: Time) -> Option<Time> {
+        let at = self.turn_at(slot);
+        if at > now {
+            return Some(at);
+        }
+        self.waits_for_look(at, looked).then(|| now + LOOK_EACH)
+    }
+
+    /// Whether a turn waits for shards to look at what came for it. They do so shortly ahead of it, unless they were kept from it.
+    fn waits_for_look(&mut self, at: Time, looked: Option<Time>) -> bool {
+        let enough = at - PATIENCE_LEAD - PATIENCE_NEAR;
         if looked.is_none_or(|looked| looked >= enough) || looked == self.missed {
             self.asked = 0;
             return false;
@@ -365,6 +397,8 @@ impl Worker {
 
     fn account(&mut self, now: Time, busy: Duration) {
         self.busy += busy;
+        // Its own work is no stop.
+        self.expected = self.expected.max(now);
         if now < self.publish_at {
             return;
         }

@@ -5,10 +5,12 @@
 
 mod align;
 mod foreign;
+mod gaps;
 mod hear;
 
 use self::align::{Reference, TICKS_PER_MS, energy};
 pub(super) use self::foreign::{Foreign, source_likeness};
+use self::gaps::gaps;
 pub(super) use self::hear::Kept;
 use self::hear::{Heard, decode, ordered};
 use super::case::Sound;
@@ -17,8 +19,6 @@ use super::sound::Material;
 
 /// Sound that is compared at once.
 const SEGMENT_MS: u32 = 400;
-/// Sound in which gaps are looked for.
-const FRAME_MS: u32 = 20;
 /// Sound that has to be found first.
 const SEEK_MS: u32 = 1_200;
 /// How far the delay may move from one segment to the next before it is looked for everywhere.
@@ -27,8 +27,6 @@ const STEP_MS: u32 = 25;
 const QUIET: f32 = 150.0 * 150.0;
 /// A segment less like than this is looked for everywhere.
 const LIKE: f32 = 0.7;
-/// A frame of less than this share of the energy that was sent is a gap.
-const GAP_SHARE: f32 = 0.01;
 /// How much ahead of its sender's time sound may seem to come: clocks are read, and codecs' filters are counted.
 const AHEAD_MS: u32 = 40;
 
@@ -123,7 +121,8 @@ fn compare(reference: &Reference, heard: &Heard, now: i64) -> Verdict {
         segments += 1;
         sent_energy += f64::from(energy(&sent));
         heard_energy += f64::from(energy(samples));
-        verdict.gaps += gaps(&sent, samples, rate.samples(FRAME_MS));
+        let own = number * segment..(number + 1) * segment;
+        verdict.gaps += gaps(reference, &heard.samples, own, place);
     }
     if segments > 0 {
         verdict.quality = likeness / f64::from(segments);
@@ -141,14 +140,6 @@ fn loudest(samples: &[f32], len: usize) -> Option<usize> {
     let of = |start: usize| energy(&samples[start..samples.len().min(start + len)]);
     let best = starts.max_by(|&a, &b| of(a).total_cmp(&of(b)))?;
     (!samples.is_empty() && of(best) > 0.0).then_some(best)
-}
-
-/// Frames that were sent loud and came silent.
-fn gaps(sent: &[f32], heard: &[f32], frame: usize) -> u64 {
-    let silent = |(sent, heard): (&[f32], &[f32])| {
-        energy(sent) > 4.0 * QUIET * frame as f32 && energy(heard) < energy(sent) * GAP_SHARE
-    };
-    sent.chunks_exact(frame).zip(heard.chunks_exact(frame)).filter(|&pair| silent(pair)).count() as u64
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use kaname_media::Rate;
+
 use super::*;
 use crate::calls::sound::Library;
 
@@ -60,6 +62,56 @@ fn a_gap_is_found() {
     let holed = judge(&capture, None);
     assert!(holed.gaps >= 5 && whole.gaps == 0, "{}", holed.gaps);
     assert!(holed.quality < whole.quality - 0.02, "{} {}", holed.quality, whole.quality);
+}
+
+/// Five seconds of a voice at 8 kHz, and its energy in each 20 ms.
+fn five_seconds() -> (Reference, Vec<f32>, Vec<f32>) {
+    let Material::Voice { voice, .. } = Library::default().voice(Sound::Pcma, 1).unwrap() else { panic!() };
+    let reference = Reference::new(&voice, Rate::K8, 0);
+    let sound = reference.stretch(0, 40_000);
+    let loud = sound.chunks_exact(160).map(energy).collect();
+    (reference, sound, loud)
+}
+
+fn gaps_of(reference: &Reference, samples: Vec<f32>) -> u64 {
+    compare(reference, &Heard { samples, ..Heard::default() }, 0).gaps
+}
+
+/// Packets at which a word begins after a pause, and ones in the midst of sound; away from the window's ends.
+fn onsets_and_middles(loud: &[f32]) -> (Vec<usize>, Vec<usize>) {
+    let least = 16.0 * QUIET * 160.0;
+    let all = 30..loud.len() - 30;
+    let is_onset = |at: &usize| loud[*at] > least && loud[at - 3..*at].iter().all(|e| *e < QUIET);
+    let is_middle = |at: &usize| loud[at - 3..at + 4].iter().all(|energy| *energy > least);
+    (all.clone().filter(is_onset).collect(), all.filter(is_middle).collect())
+}
+
+#[test]
+fn a_pause_that_grows_is_no_gap_and_lost_sound_or_silence_within_it_is() {
+    let (reference, sound, loud) = five_seconds();
+    let (onsets, middles) = onsets_and_middles(&loud);
+    assert!(onsets.len() >= 3 && middles.len() >= 10, "{onsets:?} {middles:?}");
+    assert_eq!(gaps_of(&reference, sound.clone()), 0);
+    let silenced = |packet: usize| {
+        let mut heard = sound.clone();
+        heard[packet * 160..(packet + 1) * 160].fill(0.0);
+        gaps_of(&reference, heard)
+    };
+    let prolonged = |packet: usize, ms: usize| {
+        let mut heard = sound.clone();
+        heard.splice(packet * 160..packet * 160, vec![0.0; ms * 8]);
+        gaps_of(&reference, heard)
+    };
+    for &onset in &onsets {
+        assert_eq!(silenced(onset), 1, "the beginning of a word is lost at {onset}");
+        for ms in [10, 20, 40] {
+            assert_eq!(prolonged(onset, ms), 0, "{ms} ms of pause more at {onset}");
+        }
+    }
+    for &middle in middles.iter().step_by(5) {
+        assert_eq!(silenced(middle), 1, "sound is lost at {middle}");
+        assert!(prolonged(middle, 60) >= 1, "silence within a word at {middle}");
+    }
 }
 
 #[test]
