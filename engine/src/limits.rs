@@ -190,8 +190,8 @@ pub const STOPPED: Duration = Duration::from_millis(5);
 pub const RESUME: Duration = Duration::from_millis(5);
 
 /// How often an audio worker asks, with a turn that is due, whether a shard that is behind with its looks has looked: five
-/// milliseconds. A turn that is late by this is heard by nobody, and one without its packet is. Counted and not timed, since
-/// what keeps a shard from looking is a machine that stands still, and time goes by in that.
+/// milliseconds, and [`PATIENCE_MAX`] at most where each takes longer. A turn that is late by this is heard by nobody, and one
+/// without its packet is. Counted, since what keeps a shard from looking is a machine that stands still, and time goes by in that.
 pub const LOOK_ASKS: u32 = 25;
 
 /// Between two of those.

@@ -23,7 +23,7 @@ use super::record::{Desk, Recorders};
 use super::wheel::{SLOT_MS, Wheel};
 use super::{AudioError, AudioEvent, AudioId, RecordOf};
 use crate::limits::{
-    AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_NEAR, PUBLISH_TIME, RESUME, STOPPED,
+    AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_MAX, PATIENCE_NEAR, PUBLISH_TIME, RESUME, STOPPED,
 };
 use crate::mesh::{Inbox, Mesh};
 use crate::port::Sink;
@@ -110,10 +110,12 @@ pub(super) struct Worker {
     failed: Vec<u32>,
     /// When the next round is to begin.
     expected: Time,
-    /// No turns until then: the worker was stopped.
+    /// No turns until then: the worker was stopped, and has had none since if it `is_held`.
     resume: Time,
-    /// How often the next turn has waited for a look at what came for it.
+    is_held: bool,
+    /// How often the next turn has waited for a look at what came for it, and since when.
     asked: u32,
+    asked_at: Time,
     /// The look behind which none came in time: it is not waited for again.
     missed: Option<Time>,
     publish_at: Time,
@@ -138,7 +140,9 @@ impl Worker {
             failed: Vec::new(),
             expected: Time::ZERO,
             resume: Time::ZERO,
+            is_held: false,
             asked: 0,
+            asked_at: Time::ZERO,
             missed: None,
             publish_at: Time::ZERO,
             busy: Duration::ZERO,
@@ -162,8 +166,9 @@ impl Worker {
 
     /// Does what is due; says when there is more, `None`: at once.
     pub(super) fn round(&mut self, now: Time) -> Option<Time> {
-        if now.since(self.expected) >= STOPPED && !self.wheel.is_empty() {
-            self.resume = now + RESUME;
+        // Once for each turn: on a machine that is always late, turns must go on.
+        if now.since(self.expected) >= STOPPED && !self.is_held && !self.wheel.is_empty() {
+            (self.resume, self.is_held) = (now + RESUME, true);
             bump(&self.figures().stops, 1);
         }
         let next = self.take_round(now);
@@ -184,7 +189,7 @@ impl Worker {
         let waits_until = turn.and_then(|slot| self.waits(slot, looked, now));
         if let Some(slot) = turn.filter(|_| waits_until.is_none()) {
             self.turn(slot, now);
-            self.slot = slot + 1;
+            (self.slot, self.is_held) = (slot + 1, false);
         }
         self.bury();
         self.recorders.settle();
@@ -224,11 +229,11 @@ impl Worker {
         if at > now {
             return Some(at);
         }
-        self.waits_for_look(at, looked).then(|| now + LOOK_EACH)
+        self.waits_for_look(at, looked, now).then(|| now + LOOK_EACH)
     }
 
     /// Whether a turn waits for shards to look at what came for it. They do so shortly ahead of it, unless they were kept from it.
-    fn waits_for_look(&mut self, at: Time, looked: Option<Time>) -> bool {
+    fn waits_for_look(&mut self, at: Time, looked: Option<Time>, now: Time) -> bool {
         let enough = at - PATIENCE_LEAD - PATIENCE_NEAR;
         if looked.is_none_or(|looked| looked >= enough) || looked == self.missed {
             self.asked = 0;
@@ -236,11 +241,12 @@ impl Worker {
         }
         if self.asked == 0 {
             bump(&self.figures().looks_awaited, 1);
+            self.asked_at = now;
             // One that sleeps may not know of a turn that is new.
             self.around.mesh.call_to_look(enough);
         }
         self.asked += 1;
-        if self.asked <= LOOK_ASKS {
+        if self.asked <= LOOK_ASKS && now.since(self.asked_at) < PATIENCE_MAX {
             return true;
         }
         // A shard that does not look at all costs one turn this time, and not all of them.

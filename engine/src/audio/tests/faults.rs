@@ -138,6 +138,23 @@ fn after_a_stop_of_the_machine_turns_wait_for_what_came_meanwhile() {
 }
 
 #[test]
+fn on_a_machine_that_is_always_late_turns_go_on() {
+    let mut scene = Scene::new();
+    scene.told(add(1, 10, &[output(1, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
+    let mut talker = Talker::new(10, Codec::Pcma, 440.0);
+    for _ in 0..100 {
+        talker.say(&mut scene);
+        // It runs each 10 ms only, whenever it asked to.
+        for _ in 0..2 {
+            scene.now = scene.now + Duration::from_millis(10);
+            scene.round();
+        }
+    }
+    assert!(scene.figure("audio_stops") > 20 && scene.figure("audio_ticks_skipped") == 0);
+    assert!(scene.over(20).len() >= 95, "{}", scene.over(20).len());
+}
+
+#[test]
 fn a_shard_that_does_not_look_any_more_costs_one_turn_some_milliseconds() {
     let mut scene = Scene::new();
     scene.told(add(1, 10, &[output(1, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
