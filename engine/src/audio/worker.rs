@@ -23,7 +23,8 @@ use super::record::{Desk, Recorders};
 use super::wheel::{SLOT_MS, Wheel};
 use super::{AudioError, AudioEvent, AudioId, RecordOf};
 use crate::limits::{
-    AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_MAX, PATIENCE_NEAR, PUBLISH_TIME, RESUME, STOPPED,
+    AUDIO_CATCH_UP_MS, LOOK_ASKS, LOOK_EACH, PATIENCE_LEAD, PATIENCE_MAX, PATIENCE_NEAR, PUBLISH_TIME,
+    RESUME, STOPPED,
 };
 use crate::mesh::{Inbox, Mesh};
 use crate::port::Sink;

@@ -142,6 +142,7 @@ fn on_a_machine_that_is_always_late_turns_go_on() {
     let mut scene = Scene::new();
     scene.told(add(1, 10, &[output(1, 20)], transcoder(Codec::Pcma, Codec::Pcmu)));
     let mut talker = Talker::new(10, Codec::Pcma, 440.0);
+    scene.pass(7);
     for _ in 0..100 {
         talker.say(&mut scene);
         // It runs each 10 ms only, whenever it asked to.
