@@ -2,10 +2,10 @@
 //!
 //! A binary of its own with a single test, since the allocator counts for the whole process.
 
+#[path = "../../tests/allocator/mod.rs"]
+mod allocator;
 mod kit;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use kaname_core::command::*;
@@ -13,30 +13,6 @@ use kaname_core::{Datagram, Drained};
 use kit::pair::{Ring, link};
 use kit::phone::{connect, plain_leg, secure_leg, signalled};
 use kit::*;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static LIVE_BYTES: AtomicI64 = AtomicI64::new(0);
-
-struct Counting;
-
-// SAFETY: hands every call on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        LIVE_BYTES.fetch_add(layout.size() as i64, Ordering::Relaxed);
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE_BYTES.fetch_sub(layout.size() as i64, Ordering::Relaxed);
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 const SUBSCRIBERS: u32 = 50;
 
@@ -91,14 +67,14 @@ fn forward(world: &mut World, publisher: &mut Peer, from: u32, count: u32) -> (u
             }
             drain(world, &mut memory, &mut taken);
         }
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocator::allocations();
         let batch = [&pair[0], &pair[1]].map(|bytes| Datagram::new(publisher.path, bytes));
         world.shard.ingest(world.now, &batch);
         left += drain(world, &mut memory, &mut taken);
         world.now = world.now + step;
         world.shard.tick(world.now);
         drain(world, &mut memory, &mut taken);
-        allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
+        allocations += allocator::allocations() - before;
     }
     (allocations, left)
 }
@@ -150,7 +126,7 @@ fn nothing_is_allocated_for_a_crossing() {
         let payload = vp8(number % 500 == 0, &[3; 1000]);
         let video = Rtp { payload_type: VP8, ssrc: 2000, sequence, timestamp, payload, ..Rtp::default() };
         let video = publisher.rtp(&video);
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocator::allocations();
         near.shard.ingest(near.now, &[&audio, &video].map(|bytes| Datagram::new(publisher.path, bytes)));
         drain(&mut near, &mut memory, &mut taken);
         near.shard.hand_over(near.now, &mut there);
@@ -169,7 +145,7 @@ fn nothing_is_allocated_for_a_crossing() {
         }
         // Until the reports of a publisher without clocks are under way.
         if number >= 2500 {
-            allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
+            allocations += allocator::allocations() - before;
             left += packets;
         }
     }
@@ -199,7 +175,7 @@ fn nothing_is_allocated_for_a_call(secure: bool) {
             _ => {}
         }
         let packets = phones.each_mut().map(|phone| (phone.path(), phone.speech()));
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocator::allocations();
         let batch = packets.each_ref().map(|(path, bytes)| Datagram::new(*path, bytes));
         world.shard.ingest(world.now, &batch);
         let sent = drain(&mut world, &mut memory, &mut taken);
@@ -207,7 +183,7 @@ fn nothing_is_allocated_for_a_call(secure: bool) {
         world.shard.tick(world.now);
         drain(&mut world, &mut memory, &mut taken);
         if number >= 1400 {
-            allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
+            allocations += allocator::allocations() - before;
             left += sent;
         }
     }
@@ -227,7 +203,7 @@ fn nothing_is_allocated_for_a_fax() {
     let (mut allocations, mut left) = (0, 0);
     for number in 0..3000_u16 {
         let bytes = [&number.to_be_bytes()[..], &[7; 60]].concat();
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = allocator::allocations();
         let batch = phones.each_ref().map(|phone| Datagram::new(phone.path(), &bytes));
         world.shard.ingest(world.now, &batch);
         let sent = drain(&mut world, &mut memory, &mut taken);
@@ -235,7 +211,7 @@ fn nothing_is_allocated_for_a_fax() {
         world.shard.tick(world.now);
         drain(&mut world, &mut memory, &mut taken);
         if number >= 1000 {
-            allocations += ALLOCATIONS.load(Ordering::Relaxed) - before;
+            allocations += allocator::allocations() - before;
             left += sent;
         }
     }
@@ -298,7 +274,7 @@ fn churn(world: &mut World, rounds: std::ops::Range<u32>) -> i64 {
         world.out = Vec::new();
         world.events = Vec::new();
     }
-    LIVE_BYTES.load(Ordering::Relaxed)
+    allocator::live_bytes()
 }
 
 fn nothing_is_left_of_those_who_have_gone() {
